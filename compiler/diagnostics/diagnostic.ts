@@ -1,0 +1,96 @@
+/**
+ * Diagnostics: what tilec tells its users. A finding is a value; passes collect findings in a Session and never throw
+ * them one by one, so that a user sees all of them at once. Only a broken invariant of tilec itself throws InternalError.
+ *
+ * Vocabulary: code `TILEnnnn` (1xxx frontend, 2xxx schedule, 3xxx layout and memory, 4xxx codegen, 5xxx build, 6xxx
+ * runtime, 7xxx checkpoint), explicit and stable, listed in catalogue.ts; a note is the other side of a conflict.
+ */
+import type { Span } from '../../dsl/span.ts'
+import type { Code } from './catalogue.ts'
+
+export interface Note {
+  readonly message: string
+  readonly span?: Span
+}
+
+export interface Diagnostic {
+  readonly code: Code
+  readonly severity: 'error' | 'warning'
+  readonly message: string
+  readonly span?: Span
+  /** A file or tensor that the finding is about, where there is no source span (checkpoints, processes). */
+  readonly subject?: string
+  readonly notes: readonly Note[]
+  readonly help?: string
+}
+
+export interface DiagnosticParts {
+  readonly span?: Span | undefined
+  readonly subject?: string | undefined
+  readonly notes?: readonly Note[]
+  readonly help?: string | undefined
+  readonly severity?: 'error' | 'warning'
+}
+
+export function diagnostic(code: Code, message: string, parts: DiagnosticParts = {}): Diagnostic {
+  return {
+    code,
+    severity: parts.severity ?? 'error',
+    message,
+    notes: parts.notes ?? [],
+    ...(parts.span && { span: parts.span }),
+    ...(parts.subject !== undefined && { subject: parts.subject }),
+    ...(parts.help !== undefined && { help: parts.help }),
+  }
+}
+
+/** Collects the findings of a stage. */
+export class Session {
+  readonly diagnostics: Diagnostic[] = []
+  report(code: Code, message: string, parts?: DiagnosticParts): void {
+    this.diagnostics.push(diagnostic(code, message, parts))
+  }
+  get failed(): boolean {
+    return this.diagnostics.some((d) => d.severity === 'error')
+  }
+  /** Ends a stage: throws every finding together when one of them is an error. */
+  throwIfFailed(): void {
+    if (this.failed) throw new DiagnosticError(this.diagnostics)
+  }
+}
+
+/** All findings of a failed stage. The CLI and the runtime's callers catch it; nothing else does. */
+export class DiagnosticError extends Error {
+  override readonly name = 'DiagnosticError'
+  constructor(readonly diagnostics: readonly Diagnostic[]) {
+    super(diagnostics.map((d) => `${d.code}: ${d.subject ? `${d.subject}: ` : ''}${d.message}`).join('\n'))
+  }
+}
+
+/** A broken invariant of tilec itself: a bug here, never the user's fault. */
+export class InternalError extends Error {
+  override readonly name = 'InternalError'
+}
+
+/** The candidate nearest to `word` by edit distance, if near enough to be what was meant. */
+export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
+  let best: { candidate: string; distance: number } | undefined
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (!best || distance < best.distance) best = { candidate, distance }
+  }
+  return best && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(substitution, previous[j]! + 1, row[j - 1]! + 1))
+    }
+    previous = row
+  }
+  return previous[b.length]!
+}
