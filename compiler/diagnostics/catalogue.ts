@@ -9,7 +9,157 @@ export interface Entry {
 }
 
 const entries = {
-  TILE1001: { title: 'model file does not type-check', explain: 'The TypeScript compiler found an error in the model file. tilec reports what it said, at its place; the model was not executed.' },
+  TILE1001: {
+    title: 'model file does not type-check',
+    explain:
+      'The TypeScript compiler found an error in the model file. tilec reports what it said, at its place; the model was not executed.',
+  },
+  TILE7001: {
+    title: 'checkpoint folder cannot be read',
+    explain:
+      'The path given as a checkpoint is not a folder, does not exist or is not readable. A checkpoint is a folder as Hugging Face publishes it: config.json, one or more .safetensors files, tokenizer.json.',
+  },
+  TILE7002: {
+    title: 'checkpoint file missing',
+    explain:
+      'A file that the checkpoint needs or names is not there. When the index (model.safetensors.index.json) names a shard that is absent, the download is incomplete: fetch the missing file. Nothing is loaded from an incomplete checkpoint.',
+  },
+  TILE7003: {
+    title: 'checkpoint file is not valid JSON',
+    explain:
+      "config.json, generation_config.json or the index could not be parsed, or is not an object. The parser's own words follow. Usually the download was interrupted, or an error page was saved under this name.",
+  },
+  TILE7004: {
+    title: 'malformed index',
+    explain:
+      'model.safetensors.index.json must have an object `weight_map` that maps each tensor name to the name of the file that holds it.',
+  },
+  TILE7005: {
+    title: 'checkpoint names a file outside its folder',
+    explain:
+      "A checkpoint comes from somebody else. A file name in it that is absolute, contains `..`, or is a link that leads out of the folder would make tilec read a file that its author chose on your disk; it is refused. Links inside the cache of Hugging Face's hub (snapshots to blobs) are accepted.",
+  },
+  TILE7006: {
+    title: 'safetensors file is cut short',
+    explain:
+      'A safetensors file starts with the length of its header, 8 bytes, then the header. The file ends before the header does. Compare its size with the published one and download it again.',
+  },
+  TILE7007: {
+    title: 'safetensors header too large',
+    explain:
+      'The first 8 bytes of the file announce a header of more than 100 MB. No real checkpoint has one (160,000 tensors take about 20 MB over all shards); the file is corrupt or no safetensors file at all.',
+  },
+  TILE7008: {
+    title: 'malformed safetensors header',
+    explain:
+      'The header must be a JSON object in UTF-8 that gives each tensor a `dtype`, a `shape` of non-negative integers and `data_offsets` [begin, end] with begin <= end.',
+  },
+  TILE7009: {
+    title: 'unknown tensor dtype',
+    explain:
+      'The header names an element type that tilec does not know, so it cannot know how many bytes the tensor takes. The message lists the known ones.',
+  },
+  TILE7010: {
+    title: 'tensor size contradicts its shape',
+    explain:
+      "The product of the shape times the size of an element must be the number of bytes between the tensor's two offsets. Shape or offsets are wrong; either way the numbers read would not be the weights.",
+  },
+  TILE7011: {
+    title: 'tensor lies outside its file',
+    explain:
+      'The offsets of a tensor end behind the end of the file: the file was cut short after its header was written. Download it again.',
+  },
+  TILE7012: {
+    title: 'tensors overlap',
+    explain: 'Two tensors of one file claim the same bytes. At least one of them would be read as garbage.',
+  },
+  TILE7013: {
+    title: 'bytes that belong to no tensor',
+    explain:
+      'The data of a safetensors file is covered by its tensors without holes; this is part of the format. Unclaimed bytes mean that the header was edited, that a tensor was removed from it, or that something else is hidden in the file.',
+  },
+  TILE7014: {
+    title: 'duplicate name in JSON',
+    explain:
+      'A JSON object of the checkpoint has the same key twice. Readers differ in which of the two they take, so none is taken.',
+  },
+  TILE7015: {
+    title: 'tensor in two shards',
+    explain: 'The same tensor is stored in two files of the checkpoint. tilec does not guess which one is meant.',
+  },
+  TILE7016: {
+    title: 'index and shard disagree',
+    explain:
+      'As an error: the index places a tensor in a file that does not hold it (or holds it with a finding of its own). As a warning: a file holds a tensor that the index does not place there; it is not used.',
+  },
+  TILE7017: {
+    title: 'several candidates for the weights',
+    explain:
+      'The folder has several safetensors files or indexes and none is named model.safetensors or model.safetensors.index.json, so it is unclear what belongs together.',
+  },
+  TILE7018: {
+    title: 'tensor cannot be read',
+    explain:
+      'A file was in order when the checkpoint was opened, but its bytes could not be read later: it was truncated, replaced or became unreadable in between.',
+  },
+  TILE7020: {
+    title: 'tensor missing',
+    explain:
+      "The model needs a tensor that the checkpoint does not have. The message names the tensor, the weight that is read from it and the nearest name that is there. Either the checkpoint is of another model or layout, or the model's weights.ts names it wrongly.",
+  },
+  TILE7021: {
+    title: 'tensor that the model does not use',
+    explain:
+      'The checkpoint has tensors that no weight of the model is read from. A model that ignores part of its checkpoint usually computes something else than was trained, so this is refused, unless weights.ts lists the names as ignored (multi-token-prediction layers, for example).',
+  },
+  TILE7022: {
+    title: 'tensor has the wrong shape',
+    explain:
+      "The shape in the checkpoint is not the one that config.json and the model's weights.ts lead to. The message gives both. Padded vocabularies, other head counts and repacked projections show up here.",
+  },
+  TILE7023: {
+    title: 'tensor has the wrong dtype',
+    explain:
+      "The weight's format asks for another element type than the tensor has. tilec converts no dtype silently: say in weights.ts which formats are accepted.",
+  },
+  TILE7024: {
+    title: 'foreign grid of FP8 scales',
+    explain:
+      'A fused projection is stored as groups, one for each KV head: [Q|K|V] of group 0, [Q|K|V] of group 1, and so on. Its FP8 scales start anew in each group: groups * ceil(rows of a group / 128) scale rows (MiMo-V2.5-Pro: 8 * 27 = 216). This checkpoint has ceil(all rows / 128) scale rows instead (212), the grid of a repack as [all Q|all K|all V]. The row order differs as well, so the weights cannot be used as they are: take the original checkpoint, or repack it group by group, with a grid of its own for each.',
+  },
+  TILE7025: {
+    title: 'illegal scale',
+    explain:
+      'An e8m0 scale byte of 255 means NaN, and an f32 scale must be finite: a published checkpoint contains neither. The tensor is damaged, or it was converted as numbers where its bits were meant.',
+  },
+  TILE7026: {
+    title: 'illegal weight',
+    explain:
+      'A weight is NaN or infinite (for e4m3: codes 0x7F and 0xFF). A published checkpoint contains none; the tensor is damaged or stored in another format than its name says.',
+  },
+  TILE7030: {
+    title: 'tokenizer file missing or unreadable',
+    explain: 'The checkpoint has no tokenizer.json, or it cannot be parsed as JSON.',
+  },
+  TILE7031: {
+    title: 'unsupported tokenizer',
+    explain:
+      'tokenizer.json is not one that tilec can run: it must describe a byte-level BPE whose every token is made of bytes, with ids that no two tokens share. The message says which part is different.',
+  },
+  TILE7032: {
+    title: 'no chat template',
+    explain:
+      'Neither chat_template.jinja nor tokenizer_config.json holds a chat template, so messages cannot be turned into a prompt. Plain text completion still works.',
+  },
+  TILE7033: {
+    title: 'chat template does not parse',
+    explain: "The Jinja source of the chat template has a syntax error; the parser's own words follow.",
+  },
+  TILE7034: {
+    title: 'chat template refused the messages',
+    explain:
+      "The template raised an error for these messages, or used something that is not defined: a role it does not know, an order it forbids, a field that is missing. The template's own words follow.",
+  },
 } as const satisfies Record<string, Entry>
 
 export type Code = keyof typeof entries | `TILE${number}`

@@ -1,0 +1,69 @@
+/**
+ * Reading JSON that somebody else wrote: bounded size, valid UTF-8, no key twice. `JSON.parse` alone keeps the last of
+ * two equal keys without a word, which for a list of tensors means that a file says one thing and is read as another.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+
+/** No header, index or config is larger; a length beyond it is a corrupt or hostile file. */
+export const jsonLimit = 100_000_000
+
+export type JsonRead =
+  | { readonly ok: true; readonly value: unknown; readonly duplicates: readonly string[] }
+  | { readonly ok: false; readonly reason: string }
+
+export function parseJson(bytes: Uint8Array): JsonRead {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return { ok: false, reason: 'it is not valid UTF-8' }
+  }
+  try {
+    return { ok: true, value: JSON.parse(text), duplicates: duplicateKeys(text) }
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+export function readJsonFile(path: string): JsonRead {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch (error) {
+    return { ok: false, reason: `it cannot be opened (${errorCode(error)})` }
+  }
+  try {
+    const { size } = fstatSync(fd)
+    if (size > jsonLimit) return { ok: false, reason: `it has ${size} bytes where at most ${jsonLimit} are read` }
+    const bytes = new Uint8Array(size)
+    const read = readSync(fd, bytes, 0, size, 0)
+    return parseJson(bytes.subarray(0, read))
+  } catch (error) {
+    return { ok: false, reason: `it cannot be read (${errorCode(error)})` }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export const errorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error)
+
+/** The keys that occur twice in one object of `text`, which is valid JSON. */
+function duplicateKeys(text: string): string[] {
+  const duplicates: string[] = []
+  const open: Set<string>[] = []
+  for (const { 0: token, 1: colon } of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g)) {
+    if (token === '{') open.push(new Set())
+    else if (token === '}') open.pop()
+    else if (colon !== undefined) {
+      const key: string = JSON.parse(token.slice(0, token.length - colon.length))
+      const keys = open.at(-1)!
+      if (keys.has(key)) duplicates.push(key)
+      keys.add(key)
+    }
+  }
+  return duplicates
+}
