@@ -70,6 +70,7 @@ export const selectLess = (left: Operand, right: Operand, then: Operand, other: 
     kind: 'select',
     left: lift(left).node,
     right: lift(right).node,
+    // biome-ignore lint/suspicious/noThenProperty: a node is never awaited
     then: lift(then).node,
     other: lift(other).node,
   })
@@ -133,6 +134,7 @@ export function substitute(e: ExprNode, args: readonly ExprNode[]): ExprNode {
         ...e,
         left: substitute(e.left, args),
         right: substitute(e.right, args),
+        // biome-ignore lint/suspicious/noThenProperty: a node is never awaited
         then: substitute(e.then, args),
         other: substitute(e.other, args),
       }

@@ -115,6 +115,8 @@ export interface TapNode extends NodeBase {
 /** The model's result: one logit per vocabulary entry; ids from `valid` on are never sampled. */
 export interface LogitsNode extends NodeBase {
   readonly op: 'logits'
+  /** The whole vocabulary when left out. */
+  readonly valid?: number
 }
 
 export type GraphNode =
