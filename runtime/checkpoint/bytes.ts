@@ -5,9 +5,9 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { errorCode } from './json.ts'
-import type { StoredTensor } from './safetensors.ts'
+import type { FileTensor } from './safetensors.ts'
 
-export function readTensor(tensor: StoredTensor, first = 0, count = tensor.bytes - first): Uint8Array {
+export function readTensor(tensor: FileTensor, first = 0, count = tensor.bytes - first): Uint8Array {
   const bytes = new Uint8Array(count)
   const failed = (what: string) =>
     new DiagnosticError([diagnostic('TILE7018', `tensor '${tensor.name}' ${what}`, { subject: tensor.file })])

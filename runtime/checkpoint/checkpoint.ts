@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { type Diagnostic, Session } from '../../compiler/diagnostics/diagnostic.ts'
 import { type Folder, locate, openFolder } from './folder.ts'
 import { isObject, readJsonFile } from './json.ts'
-import { readSafetensors, type StoredTensor } from './safetensors.ts'
+import { type FileTensor, readSafetensors } from './safetensors.ts'
 
 export interface Checkpoint {
   readonly folder: string
@@ -18,7 +18,7 @@ export interface Checkpoint {
   readonly config: Readonly<Record<string, unknown>>
   /** generation_config.json, where there is one. */
   readonly generationConfig?: Readonly<Record<string, unknown>>
-  readonly tensors: ReadonlyMap<string, StoredTensor>
+  readonly tensors: ReadonlyMap<string, FileTensor>
   readonly tokenizer: TokenizerFiles
   /** What was odd but not wrong. */
   readonly warnings: readonly Diagnostic[]
@@ -82,7 +82,7 @@ function readObject(folder: Folder, name: string, required: boolean, session: Se
 
 const indexSuffix = '.safetensors.index.json'
 
-function readTensors(folder: Folder, session: Session): Map<string, StoredTensor> {
+function readTensors(folder: Folder, session: Session): Map<string, FileTensor> {
   const index = chooseOne(folder, indexSuffix, session)
   if (index === 'ambiguous') return new Map()
   if (index !== undefined) return readIndexed(folder, index, session)
@@ -105,9 +105,9 @@ function chooseOne(folder: Folder, suffix: string, session: Session): string | '
   return 'ambiguous'
 }
 
-function readIndexed(folder: Folder, indexName: string, session: Session): Map<string, StoredTensor> {
+function readIndexed(folder: Folder, indexName: string, session: Session): Map<string, FileTensor> {
   const indexPath = join(folder.path, indexName)
-  const tensors = new Map<string, StoredTensor>()
+  const tensors = new Map<string, FileTensor>()
   const index = readObject(folder, indexName, true, session)
   if (!index) return tensors
   const weightMap = index.weight_map
@@ -140,11 +140,11 @@ interface Shard {
   readonly path: string
   /** What the index places in it. */
   readonly listed: ReadonlySet<string>
-  readonly held: readonly StoredTensor[]
+  readonly held: readonly FileTensor[]
 }
 
-function joinShards(shards: readonly Shard[], indexPath: string, session: Session): Map<string, StoredTensor> {
-  const tensors = new Map<string, StoredTensor>()
+function joinShards(shards: readonly Shard[], indexPath: string, session: Session): Map<string, FileTensor> {
+  const tensors = new Map<string, FileTensor>()
   const holders = new Map<string, string>()
   for (const { path, listed, held } of shards) {
     for (const tensor of held) {

@@ -11,7 +11,7 @@ import { didYouMean, type Session } from '../../compiler/diagnostics/diagnostic.
 import { type Dtype, dtypeBits, isDtype } from './dtype.ts'
 import { errorCode, isObject, jsonLimit, parseJson } from './json.ts'
 
-export interface StoredTensor {
+export interface FileTensor {
   readonly name: string
   /** Path of the file that holds it. */
   readonly file: string
@@ -23,7 +23,7 @@ export interface StoredTensor {
 }
 
 /** The tensors of `path`, or undefined when the file has no header to speak of. Findings go to `session`. */
-export function readSafetensors(path: string, session: Session): StoredTensor[] | undefined {
+export function readSafetensors(path: string, session: Session): FileTensor[] | undefined {
   let fd: number
   try {
     fd = openSync(path, 'r')
@@ -87,8 +87,8 @@ function checkTensors(
   size: number,
   path: string,
   session: Session,
-): StoredTensor[] {
-  const tensors: StoredTensor[] = []
+): FileTensor[] {
+  const tensors: FileTensor[] = []
   // the claims of tensors that were refused still count, or each of them would be reported as a hole as well
   let unclaimed = false
   for (const [name, entry] of Object.entries(entries)) {
@@ -98,7 +98,7 @@ function checkTensors(
   }
   tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)
   let end = dataAt
-  let previous: StoredTensor | undefined
+  let previous: FileTensor | undefined
   for (const tensor of tensors) {
     if (tensor.offset < end && tensor.bytes > 0) {
       const both = `'${tensor.name}' and '${previous?.name}' share bytes ${tensor.offset}..${end} of the file`
@@ -122,7 +122,7 @@ function checkTensor(
   size: number,
   path: string,
   session: Session,
-): StoredTensor | undefined {
+): FileTensor | undefined {
   const malformed = (what: string) => void session.report('TILE7008', `tensor '${name}' has ${what}`, { subject: path })
   if (!isObject(entry)) return malformed('no description')
   const { dtype, shape, data_offsets: offsets } = entry
