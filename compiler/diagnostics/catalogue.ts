@@ -102,6 +102,11 @@ const entries = {
     explain:
       'A file was in order when the checkpoint was opened, but its bytes could not be read later: it was truncated, replaced or became unreadable in between.',
   },
+  TILE7019: {
+    title: 'weight without a rule',
+    explain:
+      'The graph uses a param that the `weights` of the model file do not bind to tensors of the checkpoint, so there is nothing to read it from. Add a rule for its name to `weights.bind`.',
+  },
   TILE7020: {
     title: 'tensor missing',
     explain:
