@@ -1,0 +1,107 @@
+// Tiles between ranks. A packet is 16 bytes: 12 of payload and the epoch as its tag, stored whole, so readiness travels with the
+// data and no fence is needed. Everybody pushes into the receivers' inboxes and polls only its own.
+// An inbox is [tile][epoch & 1][source][packets of a tile]: the second half is written while the first may still be read.
+#pragma once
+
+namespace tile {
+
+/** Payload of a packet: three floats, or six bf16. */
+template <class T>
+struct Payload;
+template <>
+struct Payload<float> {
+  static constexpr int values = 3;
+  TILE_FN static void pack(Packet& packet, const float* from) {
+    for (int i = 0; i < 3; ++i) packet.word[i] = f32_to_bits(from[i]);
+  }
+  TILE_FN static float value(const Packet& packet, int i) { return bits_to_f32(packet.word[i]); }
+};
+template <>
+struct Payload<bf16> {
+  static constexpr int values = 6;
+  TILE_FN static void pack(Packet& packet, const float* from) {
+    for (int i = 0; i < 3; ++i) packet.word[i] = pack_bf16(from[2 * i], from[2 * i + 1]);
+  }
+  TILE_FN static float value(const Packet& packet, int i) {
+    const u32 word = packet.word[i / 2];
+    return bits_to_f32(i % 2 ? word & 0xFFFF0000u : word << 16);
+  }
+};
+
+/** Offset in an inbox of the packets of (tile, epoch, source). */
+template <class T>
+TILE_FN size_t inbox_at(int tile, u32 epoch, int source) {
+  return ((size_t(tile) * 2 + (epoch & 1u)) * Plan::ranks + size_t(source)) * packets_of<T>() * sizeof(Packet);
+}
+
+/** Sends one tile to ranks [first, last). */
+template <class T>
+TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoch, int first, int last) {
+  float* values = w.exchange();
+  store_tile(w, values, acc);
+  w.once([&] {
+    for (int i = 128; i < 132; ++i) values[i] = 0;
+  });
+  w.sync_lanes();
+  w.lanes([&](int lane) {
+    for (int at = lane; at < packets_of<T>(); at += 32) {
+      Packet packet;
+      Payload<T>::pack(packet, values + at * Payload<T>::values);
+      packet.word[3] = epoch;
+      for (int to = first; to < last; ++to) w.store_packet(w.peer<Packet>(to, inbox + inbox_at<T>(tile, epoch, w.rank)) + at, packet);
+    }
+  });
+  w.sync_lanes();
+}
+
+/** Waits for the tile of `Sources` ranks from `first` on, polled together, and sums them in rank order. */
+template <class T, int Sources>
+TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u32 epoch) {
+  float* values = w.exchange();
+  constexpr int packets = packets_of<T>();
+  TILE_UNROLL
+  for (int base = 0; base < packets; base += 32) {
+    PerLane<Packet> got[Sources];
+    auto at = [&](int source, int lane) { return w.ws<const Packet>(inbox + inbox_at<T>(tile, epoch, first + source)) + base + lane; };
+    w.poll(site, What::packets, tile, false, [&](int lane) {
+      bool all = true;
+      if (base + lane < packets) {
+        TILE_UNROLL
+        for (int source = 0; source < Sources; ++source) {
+          got[source][lane] = load_packet(at(source, lane));
+          all = all && got[source][lane].word[3] == epoch;
+        }
+      }
+      return all;
+    });
+    w.lanes([&](int lane) {
+      if (base + lane >= packets) return;
+      for (int source = 0; source < Sources; ++source) w.received(at(source, lane));
+      TILE_UNROLL
+      for (int i = 0; i < Payload<T>::values; ++i) {
+        float total = Payload<T>::value(got[0][lane], i);
+        TILE_UNROLL
+        for (int source = 1; source < Sources; ++source) total += Payload<T>::value(got[source][lane], i);
+        const int index = (base + lane) * Payload<T>::values + i;
+        if (index < 132) values[index] = total;
+      }
+    });
+  }
+  w.sync_lanes();
+  Acc acc = load_tile(w, values);
+  w.sync_lanes();
+  return acc;
+}
+
+TILE_FN void Warp::send(int site, const Acc& acc, int tile, u32 epoch) {
+  sync(site, [=, this_warp = this](int) { send_tile<Plan::Exchange>(*this_warp, Plan::inbox_at, acc, tile, epoch, 0, Plan::ranks); });
+}
+TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) { return receive_tile<Plan::Exchange, Plan::ranks>(*this, site, Plan::inbox_at, 0, tile, epoch); }
+TILE_FN void Warp::send_to(int site, int to, size_t inbox, const Acc& acc, int tile, u32 epoch) {
+  sync(site, [=, this_warp = this](int) { send_tile<float>(*this_warp, inbox, acc, tile, epoch, to, to + 1); });
+}
+TILE_FN Acc Warp::receive_from(int site, size_t inbox, int source, int tile, u32 epoch) {
+  return receive_tile<float, 1>(*this, site, inbox, source, tile, epoch);
+}
+
+}  // namespace tile

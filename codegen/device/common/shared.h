@@ -1,0 +1,70 @@
+// The map of an SM's shared memory, from the plan. Offsets in bytes; both back ends use the same map, so that a plan that fits
+// on one fits on the other. Barriers first (u64 each), ring pages last (128-byte aligned for bulk copies).
+#pragma once
+#include "args.h"
+#include "forms.h"
+
+namespace tile {
+
+/** What a warp's role expects of the routed experts in this SM. Experts ascend; slot -1: the row does not go there. */
+struct RouteTable {
+  int active, rows;
+  u16 expert[Plan::max_active];
+  signed char slot[Plan::max_active][8];
+  float weight[8][Plan::top_k];
+};
+
+struct Shared {
+  static constexpr int warps = Plan::load_warps + Plan::compute_warps + Plan::epilogue_warps + Plan::communicate_warps;
+  // indices of barriers
+  static constexpr int ring_full = 0;
+  static constexpr int ring_empty = ring_full + Plan::ring_depth;
+  static constexpr int join_full = ring_empty + Plan::ring_depth;
+  static constexpr int join_empty = join_full + Plan::join_depth;
+  static constexpr int slots_full = join_empty + Plan::join_depth;
+  static constexpr int slots_empty = slots_full + 1;
+  static constexpr int role = slots_empty + 1;
+  static constexpr int barriers = role + role_count;
+  // byte offsets
+  static constexpr size_t local_counters_at = size_t(barriers) * 8;
+  static constexpr size_t table_at = round_up(local_counters_at + size_t(Plan::local_counters) * 4, 16);
+  static constexpr size_t choice_at = round_up(table_at + sizeof(RouteTable), 16);  // [expert][8] slot of row, while routing
+  static constexpr size_t mean_at = round_up(choice_at + size_t(Plan::experts) * 8, 16);  // [2][compute warp][8] sums of normalise
+  static constexpr size_t exchange_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16);
+  static constexpr size_t exchange_bytes = 528;  // of a warp: one tile on its way into or out of packets
+  static constexpr size_t scratch_at = round_up(exchange_at + warps * exchange_bytes, 128);
+  static constexpr size_t slots_at = round_up(scratch_at + Plan::scratch_bytes, 128);
+  static constexpr size_t join_at = round_up(slots_at + Plan::slots_bytes, 128);
+  static constexpr size_t join_slot_bytes = size_t(Plan::join_parts) * 512;
+  static constexpr size_t ring_at = round_up(join_at + size_t(Plan::join_depth) * join_slot_bytes, 128);
+  static constexpr size_t page_stride = round_up(Plan::ring_page_bytes, 128);
+  static constexpr size_t bytes = ring_at + size_t(Plan::ring_depth) * page_stride;
+
+  /** Arrivals that complete one phase of a barrier. */
+  TILE_BOTH static constexpr int arrivals(int barrier) {
+    return barrier < ring_empty    ? 1
+           : barrier < join_full   ? Plan::compute_warps
+           : barrier < join_empty  ? Plan::compute_warps
+           : barrier < slots_full  ? 1
+           : barrier == slots_full ? Plan::compute_warps
+           : barrier == slots_empty ? Plan::epilogue_warps
+                                    : role_warps(barrier - role);
+  }
+  TILE_BOTH static constexpr int role_warps(int role) {
+    return role == load_role ? Plan::load_warps : role == compute_role ? Plan::compute_warps : role == epilogue_role ? Plan::epilogue_warps : Plan::communicate_warps;
+  }
+};
+
+struct Share {
+  int begin, end;
+};
+/** Units [0, n) over parts, contiguous and balanced. */
+TILE_BOTH Share share_of(int n, int part, int parts) { return Share{int(i64(n) * part / parts), int(i64(n) * (part + 1) / parts)}; }
+
+/** Bytes of one packet tile in the inbox: 128 values, 12 bytes a packet. */
+template <class T>
+TILE_BOTH constexpr int packets_of() {
+  return ceil_div(128 * int(sizeof(T)), 12);
+}
+
+}  // namespace tile

@@ -1,0 +1,29 @@
+// The words in which one source speaks to two compilers.
+//   TILE_FN     a primitive or helper of the engine: device code under nvcc, inlined
+//   TILE_PHASE  a phase of the engine: device code that is called, not inlined (keeps the engine's code small)
+//   TILE_ROLE   a role function: one per role, called once a warp
+//   TILE_BOTH   arithmetic that host programs and device code share
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#ifdef __CUDACC__
+#define TILE_FN __device__ __forceinline__
+#define TILE_PHASE __device__ __noinline__
+#define TILE_ROLE __device__
+#define TILE_BOTH __host__ __device__ __forceinline__
+#define TILE_UNROLL _Pragma("unroll")
+#else
+#define TILE_FN inline
+#define TILE_PHASE [[gnu::noinline]]
+#define TILE_ROLE
+#define TILE_BOTH inline
+#define TILE_UNROLL
+#endif
+
+namespace tile {
+using u8 = std::uint8_t;
+using u16 = std::uint16_t;
+using u32 = std::uint32_t;
+using u64 = std::uint64_t;
+using i64 = std::int64_t;
+}  // namespace tile

@@ -1,0 +1,389 @@
+// A warp of the host back end: a fiber whose lanes are loops. The same members as cuda/warp.h, with the meaning given in API.md.
+// Every sync operation goes through `sync`, which is where fuzzed runs preempt and where mutations apply; every access to a
+// shared buffer is declared to the race check. In fast builds both are empty.
+#pragma once
+#include <algorithm>
+#include <string>
+
+#include "../common/shared.h"
+#include "world.h"
+
+namespace tile {
+
+template <class T>
+struct PerLane {
+  T lane[32];
+  T& operator[](int index) { return lane[index]; }
+  const T& operator[](int index) const { return lane[index]; }
+};
+
+struct alignas(16) Packet {
+  u32 word[4];
+};
+inline Packet load_packet(const Packet* at) { return *at; }
+
+struct Acc;
+
+namespace host {
+using tile::Shared;
+/** An SM: its shared memory, and its sync objects beside it. */
+struct Sm {
+  char* memory = nullptr;
+  Barrier barriers[Shared::barriers];
+  u32 local[Plan::local_counters > 0 ? Plan::local_counters : 1] = {};
+};
+enum Area { ring_area, join_area, slots_area, table_area };
+}  // namespace host
+
+struct Warp {
+  int rank, sm, sms, index, count, role;
+  u32 round = 0;  // of the request, for fault records; the control code advances it
+  const EngineArgs* args;
+  host::World* world;
+  host::Fiber* fiber;
+  host::Sm* state;
+  u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0;
+  std::function<void()> deferred;
+
+  // ---- lanes ----
+  template <class F>
+  void lanes(F f) {
+    for (int lane = 0; lane < 32; ++lane) f(lane);
+  }
+  /** Runs f once for the warp (one lane on CUDA). */
+  template <class F>
+  void once(F f) {
+    f();
+  }
+  /** Makes the lanes' shared and global writes visible to the warp's other lanes. */
+  void sync_lanes() {}
+  float sum(PerLane<float> value) {
+    for (int step = 16; step > 0; step /= 2)
+      for (int lane = 0; lane < step; ++lane) value[lane] += value[lane + step];
+    return value[0];
+  }
+  int sum(PerLane<int> value) {
+    int total = 0;
+    for (int lane = 0; lane < 32; ++lane) total += value[lane];
+    return total;
+  }
+  float max(PerLane<float> value) {
+    float best = value[0];
+    for (int lane = 1; lane < 32; ++lane) best = value[lane] > best ? value[lane] : best;
+    return best;
+  }
+  /** Bit l: the predicate of lane l. */
+  u32 ballot(const PerLane<bool>& value) {
+    u32 bits = 0;
+    for (int lane = 0; lane < 32; ++lane) bits |= u32(value[lane]) << lane;
+    return bits;
+  }
+  template <class T>
+  T broadcast(const PerLane<T>& value, int lane) {
+    return value[lane];
+  }
+  struct Best {
+    float value;
+    int index;
+  };
+  /** The greatest value and its index; the lower index on ties. */
+  Best best(const PerLane<float>& value, const PerLane<int>& index) {
+    Best best{value[0], index[0]};
+    for (int lane = 1; lane < 32; ++lane)
+      if (value[lane] > best.value || (value[lane] == best.value && index[lane] < best.index)) best = {value[lane], index[lane]};
+    return best;
+  }
+
+  // ---- memory ----
+  template <class T>
+  T* ws(size_t offset) {
+    return reinterpret_cast<T*>(args->workspace + offset);
+  }
+  template <class T>
+  T* peer(int to, size_t offset) {
+    return reinterpret_cast<T*>(args->peer_workspace[to] + offset);
+  }
+  const char* image(size_t offset) { return args->image + offset; }
+  char* kv(size_t offset) { return args->kv + offset; }
+  template <class T>
+  T* shared(size_t offset) {
+    return reinterpret_cast<T*>(state->memory + offset);
+  }
+  template <class T>
+  T* scratch(size_t offset = 0) {
+    return shared<T>(Shared::scratch_at + offset);
+  }
+  float* exchange() { return shared<float>(Shared::exchange_at + size_t(fiber->actor % Shared::warps) * Shared::exchange_bytes); }
+
+  // ---- sync core ----
+  /** Performs op(delta) under the site's mutation. */
+  template <class Op>
+  void sync(int site, Op op) {
+    if constexpr (host::checking) {
+      fiber->site = site;
+      fiber->round = round;
+    }
+    world->preempt();
+    if constexpr (host::checking) {
+      using host::Mutation;
+      const auto found = host::mutations().find(site);
+      const Mutation mutation = found == host::mutations().end() ? Mutation::none : found->second;
+      auto before = std::move(deferred);
+      deferred = nullptr;
+      if (mutation == Mutation::late)
+        deferred = [op]() mutable { op(0); };
+      else if (mutation != Mutation::drop)
+        op(mutation == Mutation::target_up || mutation == Mutation::shallow ? 1 : mutation == Mutation::target_down ? -1 : 0);
+      if (mutation == Mutation::twice) op(0);
+      if (before) before();
+    } else {
+      op(0);
+    }
+  }
+  template <class F>
+  void block(int site, What what, int object, u32 expected, bool idle, F value) {
+    if (int(value() - expected) >= 0) return;
+    world->block([](void* question) -> unsigned { return (*static_cast<F*>(question))(); }, &value, expected, idle, what, object, site);
+  }
+  void acquire(const host::Clock& clock) {
+    if constexpr (host::checking) fiber->clock.join(clock);
+  }
+  void wait_barrier(int site, int barrier, u32 phases, What what) {
+    host::Barrier& object = state->barriers[barrier];
+    block(site, what, barrier, phases, false, [&object]() -> unsigned { return object.phases; });
+    acquire(object.released);
+  }
+  void arrive(int site, int barrier, long announced = 0) { world->arrive(state->barriers[barrier], announced, barrier, site); }
+
+  // ---- counters ----
+  u32* counter(int which) { return ws<u32>(Plan::counters_at + size_t(which) * counter_stride); }
+  void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
+  void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
+  void signal(int site, int which) {
+    sync(site, [this, which](int) {
+      u32* word = counter(which);
+      if constexpr (host::checking) world->object_clocks[word].join(fiber->clock), world->tick();
+      ++*word;
+    });
+  }
+  void wait_local(int site, int which, u32 runs) {
+    sync(site, [=](int delta) {
+      u32* word = &state->local[which];
+      block(site, What::local_counter, which, runs * Plan::local_arrivals(which) + u32(delta), false, [word]() -> unsigned { return *word; });
+      if constexpr (host::checking) acquire(world->object_clocks[word]);
+    });
+  }
+  void signal_local(int site, int which) {
+    sync(site, [this, which](int) {
+      u32* word = &state->local[which];
+      if constexpr (host::checking) world->object_clocks[word].join(fiber->clock), world->tick();
+      ++*word;
+    });
+  }
+  void role_barrier(int site) {
+    const u32 generation = ++role_position;
+    sync(site, [=](int) {
+      arrive(site, Shared::role + role);
+      wait_barrier(site, Shared::role + role, generation, What::role_barrier);
+    });
+  }
+  /** Polls ready(lane) until every lane says yes. Idle: no deadline. */
+  template <class F>
+  void poll(int site, What what, int object, bool idle, F ready) {
+    sync(site, [=](int) mutable {
+      block(site, what, object, 32, idle, [&ready]() -> unsigned {
+        unsigned lane = 0;
+        while (lane < 32 && ready(int(lane))) ++lane;
+        return lane;
+      });
+    });
+  }
+
+  // ---- ring: load -> compute ----
+  char* ring_page(u32 position) { return state->memory + Shared::ring_at + position % Plan::ring_depth * Shared::page_stride; }
+  void ring_acquire(int site) {
+    const u32 position = ring_position;
+    sync(site, [=](int delta) {
+      const int slot = int(position % Plan::ring_depth);
+      wait_free(site, Shared::ring_empty + slot, position, Plan::ring_depth, delta, What::ring_free);
+      if (host::checking || world->fuzzing()) std::memset(ring_page(position), 0xFF, Plan::ring_page_bytes);
+    });
+  }
+  void ring_copy(int site, u32 at, const char* from, u32 bytes) {
+    const u32 position = ring_position;
+    sync(site, [=](int) {
+      if constexpr (host::checking) {
+        if (at % 16 || bytes % 16 || size_t(at) + bytes > Plan::ring_page_bytes || bytes == 0)
+          world->fail(What::bounds, site, int(at), Plan::ring_page_bytes, at + bytes, world->who(*fiber) + ", " + world->site_name(site) + ": a copy leaves its ring page");
+        if (!inside(from, bytes))
+          world->fail(What::bounds, site, 0, 0, 0, world->who(*fiber) + ", " + world->site_name(site) + ": a copy reads outside image, KV cache and workspace");
+        host::Clock& clock = engine_now();
+        touch(clock, engine_actor(), place(host::ring_area, int(position % Plan::ring_depth)), true, "ring page");
+      }
+      world->copy(ring_page(position) + at, from, bytes, state->barriers[Shared::ring_full + int(position % Plan::ring_depth)], sm_index());
+    });
+  }
+  void ring_commit(int site, u32 bytes) {
+    const u32 position = ring_position++;
+    sync(site, [=](int delta) { arrive(site, Shared::ring_full + int(position % Plan::ring_depth), long(bytes) + 16 * delta); });
+  }
+  const char* ring_await(int site) {
+    const u32 position = ring_position;
+    sync(site, [=](int delta) {
+      wait_barrier(site, Shared::ring_full + int(position % Plan::ring_depth), position / Plan::ring_depth + 1 + u32(delta), What::ring_filled);
+    });
+    if constexpr (host::checking) touch(place(host::ring_area, int(position % Plan::ring_depth)), false, "ring page");
+    return ring_page(position);
+  }
+  void ring_release(int site) {
+    const u32 position = ring_position++;
+    sync(site, [=](int) { arrive(site, Shared::ring_empty + int(position % Plan::ring_depth)); });
+  }
+
+  // ---- join: compute -> one epilogue warp ----
+  float* join_slot(u32 position) {
+    return shared<float>(Shared::join_at + position % Plan::join_depth * Shared::join_slot_bytes);
+  }
+  void join_acquire(int site) {
+    const u32 position = join_position;
+    sync(site, [=](int delta) { wait_free(site, Shared::join_empty + int(position % Plan::join_depth), position, Plan::join_depth, delta, What::join_free); });
+  }
+  void join_put(int part, const Acc& acc);
+  void join_commit(int site) {
+    const u32 position = join_position++;
+    sync(site, [=](int) { arrive(site, Shared::join_full + int(position % Plan::join_depth)); });
+  }
+  Acc join_take(int site, int parts);
+  Acc join_take_row(int site, int first, int parts);
+  void join_wait(int site) {
+    const u32 position = join_position;
+    sync(site, [=](int delta) {
+      wait_barrier(site, Shared::join_full + int(position % Plan::join_depth), position / Plan::join_depth + 1 + u32(delta), What::join_filled);
+    });
+  }
+  void join_release(int site) {
+    const u32 position = join_position++;
+    sync(site, [=](int) { arrive(site, Shared::join_empty + int(position % Plan::join_depth)); });
+  }
+  void join_skip() { ++join_position; }
+
+  // ---- slots: routed sums, compute -> epilogue ----
+  void slots_acquire(int site) {
+    const u32 position = slots_position;
+    sync(site, [=](int delta) { wait_free(site, Shared::slots_empty, position, 1, delta, What::slots_free); });
+  }
+  void slots_put(const Acc& acc, int tile, int active_index);
+  void slots_commit(int site) {
+    ++slots_position;
+    sync(site, [=](int) { arrive(site, Shared::slots_full); });
+  }
+  void slots_await(int site) {
+    const u32 position = slots_position;
+    sync(site, [=](int delta) { wait_barrier(site, Shared::slots_full, position + 1 + u32(delta), What::slots_filled); });
+  }
+  Acc slots_sum(int tile);
+  void slots_release(int site) {
+    ++slots_position;
+    sync(site, [=](int) { arrive(site, Shared::slots_empty); });
+  }
+  RouteTable& table() {
+    if constexpr (host::checking) touch(place(host::table_area, 0), false, "route table");
+    return *shared<RouteTable>(Shared::table_at);
+  }
+  /** While routing: the warps of the role write rows of their own, so the table as a whole is not claimed. */
+  RouteTable& table_for_writing_shared() { return *shared<RouteTable>(Shared::table_at); }
+  RouteTable& table_for_writing() {
+    if constexpr (host::checking) touch(place(host::table_area, 0), true, "route table");
+    return *shared<RouteTable>(Shared::table_at);
+  }
+
+  // ---- packets ----
+  void store_packet(Packet* to, const Packet& packet) {
+    if constexpr (host::checking) touch(packet_place(to), true, "packet");
+    world->send_packet(reinterpret_cast<char*>(to), reinterpret_cast<const unsigned char*>(&packet));
+  }
+  void received(const Packet* at) {
+    if constexpr (host::checking) {
+      acquire(world->object_clocks[at]);
+      touch(packet_place(at), false, "packet");
+    }
+  }
+  void send(int site, const Acc& acc, int tile, u32 epoch);
+  Acc receive_sum(int site, int tile, u32 epoch);
+  void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
+  Acc receive_from(int site, size_t inbox_at, int source, int tile, u32 epoch);
+
+  // ---- declared accesses (TILE_CHECK) ----
+  void reads(int region, int part) { reads_of(rank, region, part); }
+  void writes(int region, int part) { writes_of(rank, region, part); }
+  void reads_of(int of_rank, int region, int part) {
+    if constexpr (host::checking) {
+      // What the load role reads is read by the copy engine, some time before the page's await.
+      if (role == load_role)
+        touch(engine_now(), engine_actor(), region_place(of_rank, region, part), false, region_name(region));
+      else
+        touch(region_place(of_rank, region, part), false, region_name(region));
+    }
+  }
+  void writes_of(int of_rank, int region, int part) {
+    if constexpr (host::checking) touch(region_place(of_rank, region, part), true, region_name(region));
+  }
+
+ private:
+  void wait_counter(int site, int which, u32 runs, bool idle) {
+    sync(site, [=](int delta) {
+      const u32* word = counter(which);
+      block(site, What::counter, which, runs * Plan::arrivals(which) + u32(delta), idle, [word]() -> unsigned { return *word; });
+      if constexpr (host::checking) acquire(world->object_clocks[word]);
+    });
+  }
+  /** Free slots: the slot of `position` is free once its previous use was released. A mutated depth looks at a neighbour. */
+  void wait_free(int site, int barrier, u32 position, int depth, int delta, What what) {
+    if (delta > 0 && depth > 1) {
+      // one slot fewer: the use before last of a shallower channel must be over
+      const u32 next = position + 1;
+      wait_barrier(site, barrier - int(position % u32(depth)) + int(next % u32(depth)), next / u32(depth), what);
+      return;
+    }
+    const i64 phases = i64(position) / depth + delta;
+    if (phases > 0) wait_barrier(site, barrier, u32(phases), what);
+  }
+  const char* region_name(int region) const { return region >= 0 && region < world->names.region_count ? world->names.regions[region] : "region"; }
+  int sm_index() const { return rank * sms + sm; }
+  int engine_actor() const { return int(world->fibers.size()) + sm_index(); }
+  host::Clock& engine_now() {
+    host::Clock& clock = world->engine_clocks[size_t(sm_index())];
+    clock.join(fiber->clock);
+    ++clock.slot(engine_actor());
+    return clock;
+  }
+  bool inside(const char* from, size_t bytes) const {
+    auto in = [&](const char* base, size_t size) { return from >= base && from + bytes <= base + size; };
+    return in(args->image, args->image_bytes) || in(args->kv, args->kv_bytes) || in(args->workspace, args->workspace_bytes);
+  }
+  static host::PlaceKey region_place(int rank, int region, int part) { return u64(1) << 60 | u64(rank) << 52 | u64(u16(region)) << 32 | u32(part); }
+  host::PlaceKey packet_place(const void* at) const { return u64(2) << 60 | (reinterpret_cast<u64>(at) >> 4); }
+
+ public:
+  host::PlaceKey place(host::Area area, int part) const { return u64(3) << 60 | u64(sm_index()) << 40 | u64(area) << 32 | u32(part); }
+  void touch(host::PlaceKey key, bool writes, const char* name) { touch(fiber->clock, fiber->actor, key, writes, name); }
+  void touch(const host::Clock& clock, int actor, host::PlaceKey key, bool writes, const char* name) {
+    host::Access earlier;
+    const host::Access now{actor, clock.of(actor), fiber->site};
+    if (!host::conflicts(world->places[key], now, clock, writes, earlier)) return;
+    std::string other;
+    if (size_t(earlier.actor) < world->fibers.size()) {
+      other = world->who(*world->fibers[size_t(earlier.actor)]);
+    } else {
+      const int engine = earlier.actor - int(world->fibers.size());
+      other = "rank " + std::to_string(engine / sms) + " SM " + std::to_string(engine % sms) + " copy engine";
+    }
+    world->fail(What::race, fiber->site, int(u32(key)), 0, 0,
+                std::string("race: ") + name + " part " + std::to_string(u32(key)) + ": " + world->who(*fiber) + (writes ? " writes" : " reads") + " after " +
+                    world->site_name(fiber->site) + ", not ordered with the access of " + other + " after " + world->site_name(earlier.site));
+  }
+};
+
+inline Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
+
+}  // namespace tile
