@@ -1,0 +1,125 @@
+/**
+ * Geometry of a packed weight: how its tiles are cut into cells, and how cells make the pages that a ring slot receives.
+ *
+ * Vocabulary: unit = 16 rows x 32 k; *part* = a warp's range of k; *group* = warps that work on different tiles of a page;
+ * *cell* = what one warp multiplies of one page: [units codes][units scales]. A page is [group][part] cells.
+ * For a routed `down` weight a cell is a whole tile (no k parts), and what lies together is [expert][tile], so that an SM
+ * fetches its own tiles of an expert with one copy.
+ * Invariants: parts * unitsPerPart = units; pagesPerTile divides unitsPerPart; every cell is a multiple of 16 bytes.
+ */
+import type { WeightFormat } from '../../dsl/format.ts'
+import { UNIT_K } from '../tile/forms.ts'
+
+export interface Geometry {
+  readonly units: number
+  readonly parts: number
+  readonly unitsPerPart: number
+  readonly groups: number
+  readonly pagesPerTile: number
+  readonly unitsPerCell: number
+  readonly codeBytes: number
+  readonly scaleBytes: number
+  readonly cellBytes: number
+  readonly pageBytes: number
+  /** Tiles of the output (of one expert). */
+  readonly tiles: number
+  /** Pages of one matrix (of one expert). */
+  readonly pages: number
+  /** Bytes of one matrix (of one expert). */
+  readonly bytes: number
+}
+
+export type DeviceFormat = 'f32' | 'bf16' | 'e4m3' | 'e2m1'
+
+/** Bytes of codes and of scales in one unit, by the formats that the device multiplies. */
+export const unitBytes: Record<DeviceFormat, { readonly codes: number; readonly scales: number }> = {
+  f32: { codes: 2048, scales: 0 },
+  bf16: { codes: 1024, scales: 0 },
+  e4m3: { codes: 512, scales: 8 },
+  e2m1: { codes: 256, scales: 16 },
+}
+
+/** The device's name for a weight format, undefined if no primitive multiplies it. */
+export function deviceFormat(f: WeightFormat): DeviceFormat | undefined {
+  if (f.kind === 'plain') return f.scalar
+  const known = { e4m3: [128, 'f32'], e2m1: [32, 'e8m0'] } as const
+  const rule = known[f.codes.name as keyof typeof known]
+  if (!rule || f.block[1] !== rule[0] || f.scale !== rule[1]) return undefined
+  return f.codes.name as DeviceFormat
+}
+
+const align16 = (n: number): number => Math.ceil(n / 16) * 16
+const divisors = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0)
+
+export interface GeometryRequest {
+  readonly format: DeviceFormat
+  readonly k: number
+  readonly tiles: number
+  readonly warps: number
+  /** Most parts that k may be cut into. */
+  readonly splitK: number
+  readonly ringPageBytes: number
+}
+
+/** Undefined when not even one unit a part fits the ring's page. */
+export function pagedGeometry(r: GeometryRequest): Geometry | undefined {
+  const units = r.k / UNIT_K
+  const unit = unitBytes[r.format]
+  const parts = divisors(units)
+    .filter((d) => d <= Math.min(r.splitK, r.warps))
+    .at(-1)!
+  const unitsPerPart = units / parts
+  const cell = (unitsPerCell: number): number =>
+    align16(unitsPerCell * unit.codes) + align16(unitsPerCell * unit.scales)
+  for (let groups = Math.max(1, Math.min(Math.floor(r.warps / parts), r.tiles)); groups >= 1; groups--) {
+    const pagesPerTile = divisors(unitsPerPart).find((p) => groups * parts * cell(unitsPerPart / p) <= r.ringPageBytes)
+    if (pagesPerTile === undefined) continue
+    const unitsPerCell = unitsPerPart / pagesPerTile
+    const pageBytes = groups * parts * cell(unitsPerCell)
+    const pages = Math.ceil(r.tiles / groups) * pagesPerTile
+    return {
+      units,
+      parts,
+      unitsPerPart,
+      groups,
+      pagesPerTile,
+      unitsPerCell,
+      codeBytes: align16(unitsPerCell * unit.codes),
+      scaleBytes: align16(unitsPerCell * unit.scales),
+      cellBytes: cell(unitsPerCell),
+      pageBytes,
+      tiles: r.tiles,
+      pages,
+      bytes: pages * pageBytes,
+    }
+  }
+  return undefined
+}
+
+/** The `down` layout: a cell is a tile with all of its k. */
+export function tiledGeometry(r: {
+  readonly format: DeviceFormat
+  readonly k: number
+  readonly tiles: number
+}): Geometry {
+  const units = r.k / UNIT_K
+  const unit = unitBytes[r.format]
+  const codeBytes = align16(units * unit.codes)
+  const scaleBytes = align16(units * unit.scales)
+  const cellBytes = codeBytes + scaleBytes
+  return {
+    units,
+    parts: 1,
+    unitsPerPart: units,
+    groups: 1,
+    pagesPerTile: 1,
+    unitsPerCell: units,
+    codeBytes,
+    scaleBytes,
+    cellBytes,
+    pageBytes: cellBytes,
+    tiles: r.tiles,
+    pages: r.tiles,
+    bytes: r.tiles * cellBytes,
+  }
+}

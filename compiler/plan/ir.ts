@@ -1,0 +1,219 @@
+/**
+ * The plan: which role does what, in which order, on which SM, and every signal in between. Codegen prints it, the
+ * verifier executes it, inspect shows it: there is no second description of the engine.
+ *
+ * Vocabulary
+ *   role program  the steps of one role in one phase; roles of an SM run side by side, phases of a role in order
+ *   site          the number of one sync step, for faults, traces and mutations; `sites` holds their names
+ *   counter       grows by one for each SM that is done with a phase; phases that write the same carried value share one
+ *   channel       bounded hand-over inside an SM: ring (load -> compute), join and slots (compute -> epilogue)
+ *   local         a counter in shared memory: the route table is ready
+ *   region        what a step reads or writes, for the race proof: a buffer, a cache, the route table
+ *   entry         one position of the sequence of a round: a segment, and the layer that it runs as
+ * Invariants: every sync step has a site of its own; counters only grow, and each SM signals a counter exactly once for
+ * each execution of a phase that owns it; loops are data-independent except over active experts and over spans.
+ */
+import type { Span } from '../../dsl/span.ts'
+import type {
+  AttendPhase,
+  Buffer,
+  EmbedPhase,
+  MergePhase,
+  Norm,
+  PointwisePhase,
+  RoutePhase,
+  SamplePhase,
+  Section,
+} from '../tile/ir.ts'
+import type { Geometry } from './geometry.ts'
+
+export const roleNames = ['load', 'compute', 'epilogue', 'communicate'] as const
+export type RoleName = (typeof roleNames)[number]
+export type ChannelName = 'ring' | 'join' | 'slots'
+
+export interface Role {
+  readonly name: RoleName
+  readonly warps: number
+  readonly registers: number
+}
+
+/** What the steps of a loop run over. `share`: this SM's part of the count, in order. */
+export type Domain =
+  | { readonly kind: 'share'; readonly count: number }
+  /** This SM's part of active experts x count. */
+  | { readonly kind: 'activeShare'; readonly count: number; readonly experts: number }
+  /** Active experts in groups of `size`, all of them on every SM. */
+  | { readonly kind: 'activeGroups'; readonly size: number; readonly experts: number }
+  /** This SM's part of KV heads x the spans that the block's rows can see. */
+  | { readonly kind: 'spanShare'; readonly kv: number; readonly window?: number }
+  /** Pages of a tile. */
+  | { readonly kind: 'range'; readonly count: number }
+
+/** `part`: which of disjoint parts; `own` = by this SM's share of the phase, `all` = any. */
+export interface Access {
+  readonly region: string
+  readonly part: 'own' | 'all'
+}
+
+export interface SyncBase {
+  readonly site: number
+}
+export type SyncStep =
+  /** Until the counter has seen `after` more executions than at the beginning of the entry. */
+  | (SyncBase & { readonly kind: 'wait'; readonly counter: string; readonly after: number })
+  | (SyncBase & { readonly kind: 'signal'; readonly counter: string })
+  | (SyncBase & { readonly kind: 'waitLocal'; readonly local: string; readonly after: number })
+  | (SyncBase & { readonly kind: 'signalLocal'; readonly local: string })
+  | (SyncBase & { readonly kind: 'acquire' | 'commit' | 'await' | 'release'; readonly channel: ChannelName })
+  /** All warps of the role on this SM. */
+  | (SyncBase & { readonly kind: 'barrier' })
+  /** Pushes a tile to every rank / receives it from every rank and sums in rank order. */
+  | (SyncBase & { readonly kind: 'send' | 'receive'; readonly after: number })
+
+/** Where a product's operands lie; shared by the work steps of its roles. */
+export interface ProductPlan {
+  readonly name: string
+  readonly geometry: Geometry
+  readonly format: 'f32' | 'bf16' | 'e4m3' | 'e2m1'
+  /** Byte offset of the packed weight within the entry's image. */
+  readonly imageOffset: number
+  readonly source: string
+  readonly norm?: Norm & { readonly imageOffset: number }
+  readonly routed?: 'up' | 'down'
+  readonly sections: readonly Section[]
+  readonly period: number
+  readonly rows: number
+  readonly tileRows: number
+  readonly exchange: boolean
+}
+
+/** What a role computes between its sync steps. `reads` / `writes` are what the race proof sees. */
+export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: readonly Access[] } & (
+  | { readonly kind: 'copyPage'; readonly site: number; readonly product: ProductPlan }
+  | { readonly kind: 'copyGroup'; readonly site: number; readonly product: ProductPlan }
+  | { readonly kind: 'copySpan'; readonly site: number; readonly attend: AttendPhase }
+  | { readonly kind: 'stage'; readonly site: number; readonly product: ProductPlan }
+  | { readonly kind: 'clear'; readonly product: ProductPlan }
+  | { readonly kind: 'multiply'; readonly product: ProductPlan }
+  | { readonly kind: 'joinPut'; readonly product: ProductPlan }
+  | { readonly kind: 'multiplyGroup'; readonly product: ProductPlan }
+  /** Elements up to the exchange (or all), for one page's tiles (`join`) or this SM's own tiles (`slots`). */
+  | {
+      readonly kind: 'finish'
+      readonly product: ProductPlan
+      readonly from: 'join' | 'slots'
+      readonly elements: 'before' | 'after' | 'all'
+      readonly site: number
+    }
+  | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
+  | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly biasOffset?: number }
+  | { readonly kind: 'attendSpan'; readonly attend: AttendPhase }
+  | { readonly kind: 'mergeSpans'; readonly merge: MergePhase; readonly sinkOffset?: number }
+  | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly imageOffset: number }
+  | { readonly kind: 'pointwise'; readonly phase: PointwisePhase }
+  | { readonly kind: 'sample'; readonly phase: SamplePhase; readonly site: number }
+)
+
+export interface Loop {
+  readonly kind: 'loop'
+  readonly variable: string
+  readonly domain: Domain
+  readonly body: readonly Step[]
+}
+
+export type Step = SyncStep | WorkStep | Loop
+
+export interface PhasePlan {
+  readonly name: string
+  readonly span?: Span
+  readonly counter: string
+  /** The role whose last step signals the counter. */
+  readonly signals: RoleName
+  readonly roles: Readonly<Record<RoleName, readonly Step[]>>
+  /** Bytes of weights that this rank streams for one execution, all experts counted once. */
+  readonly weightBytes: number
+}
+
+export interface SegmentPlan {
+  readonly name: string
+  readonly layers: readonly string[]
+  readonly phases: readonly PhasePlan[]
+  readonly image: readonly Placement[]
+  readonly imageBytes: number
+  readonly kvBytes: number
+}
+
+/** A param (or two interleaved ones) in an entry's image. */
+export interface Placement {
+  readonly params: readonly string[]
+  readonly offset: number
+  readonly bytes: number
+  readonly layout:
+    | { readonly kind: 'plain'; readonly scalar: 'f32' | 'bf16' }
+    | {
+        readonly kind: 'tiles'
+        readonly geometry: Geometry
+        readonly format: ProductPlan['format']
+        readonly experts?: number
+        readonly sections: readonly Section[]
+        readonly period: number
+        readonly rows: number
+        readonly k: number
+      }
+}
+
+export interface Entry {
+  readonly segment: number
+  readonly layer?: string
+  /** Byte offsets of the entry's weights in the image and of its caches in the KV slab. */
+  readonly imageOffset: number
+  readonly kvOffset: number
+  /** Executions of each tally before this entry within a round. */
+  readonly runs: readonly number[]
+}
+
+export interface PlacedBuffer extends Buffer {
+  readonly bytes: number
+  /** Offset in the workspace; for caches, within the KV part of a layer. */
+  readonly offset: number
+}
+
+/** What is counted per execution: counters (all SMs), locals (one SM) and exchanges (packet epochs). */
+export interface Tally {
+  readonly name: string
+  readonly scope: 'counter' | 'local' | 'exchange'
+  /** Executions in one round. */
+  readonly perRound: number
+}
+
+export interface Plan {
+  readonly name: string
+  readonly ranks: number
+  readonly sms: number
+  readonly ctx: number
+  readonly roles: readonly Role[]
+  readonly ring: { readonly depth: number; readonly pageBytes: number }
+  readonly join: { readonly depth: number; readonly parts: number }
+  readonly slots: { readonly tiles: number; readonly bytes: number }
+  readonly scratchBytes: number
+  readonly route: { readonly experts: number; readonly maxActive: number; readonly topK: number }
+  readonly exchangeAs: 'f32' | 'bf16'
+  readonly exchangeTiles: number
+  readonly vocabulary: { readonly whole: number; readonly local: number }
+  readonly buffers: readonly PlacedBuffer[]
+  readonly tallies: readonly Tally[]
+  readonly sites: readonly string[]
+  readonly segments: readonly SegmentPlan[]
+  readonly entries: readonly Entry[]
+  /** Reserved areas of the workspace: counters, round control, inboxes. */
+  readonly areas: {
+    readonly counters: number
+    readonly control: number
+    readonly inbox: number
+    readonly logitsInbox: number
+  }
+  readonly workspaceBytes: number
+  readonly imageBytes: number
+  readonly kvBytes: number
+  readonly sharedBytes: number
+}

@@ -1,0 +1,330 @@
+/**
+ * make-plan: places weights, caches and buffers, lowers every phase, and counts executions.
+ *
+ * Vocabulary: see ir.ts. The image of an entry holds, in order of use, the plain params (norm weights, sinks, biases, the
+ * embedding table) and the packed weights of its phases; entries of one segment have equal images.
+ * Invariants: packed weights begin at multiples of 128 bytes; a param is placed once for each entry.
+ */
+import { sizeOf } from '../../dsl/dim.ts'
+import { InternalError, type Session } from '../diagnostics/diagnostic.ts'
+import type { ShardedParam } from '../shard/shard-graph.ts'
+import { formBytes, isCache, ROWS, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
+import type { PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
+import { absoluteName } from '../tile/split-segments.ts'
+import { counterOf, deriveWaits } from './derive-waits.ts'
+import { deviceFormat, type Geometry, pagedGeometry, tiledGeometry, unitBytes } from './geometry.ts'
+import type { Entry, PhasePlan, PlacedBuffer, Placement, Plan, ProductPlan, SegmentPlan, Tally } from './ir.ts'
+import { lowerPhase, Sites } from './lower-phases.ts'
+import { type PlanSchedule, roleOf } from './schedule.ts'
+import { sharedMemory } from './shared-memory.ts'
+
+export interface PlanContext {
+  readonly schedule: PlanSchedule
+  readonly ctx: number
+  readonly session: Session
+}
+
+const align = (n: number, to: number): number => Math.ceil(n / to) * to
+/** Counters lie this many bytes apart; the device headers say the same. */
+const COUNTER_STRIDE = 128
+const CONTROL_BYTES = 4096
+const PACKET_BYTES = { f32: 43 * 16, bf16: 22 * 16 }
+
+export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
+  const { schedule } = ctx
+  const caches = new Set(program.buffers.filter((b) => isCache(b.form)).map((b) => b.name))
+  const waits = deriveWaits(program, caches)
+  const awaited = new Set(waits.flat(2).map((w) => w.counter))
+  const sites = new Sites()
+  const images = program.segments.map((s) => placeImage(s, program, ctx))
+  ctx.session.throwIfFailed()
+
+  const segments = program.segments.map((segment, si): SegmentPlan => {
+    const image = images[si]!
+    let routes = 0
+    let exchanges = 0
+    const phases = segment.phases.map((phase, pi): PhasePlan => {
+      if (phase.kind === 'route') routes++
+      const plan = lowerPhase(phase, {
+        segment: segment.name,
+        schedule,
+        ranks: program.ranks,
+        sites,
+        counter: counterOf(program, si, pi),
+        awaited: awaited.has(counterOf(program, si, pi)),
+        waits: waits[si]![pi]!,
+        routesBefore: routes,
+        exchangesBefore: exchanges,
+        product: (p) => image.products.get(p)!,
+        plainOffset: (param) => image.placements.find((p) => p.params[0] === param)!.offset,
+        caches,
+      })
+      if (phase.kind === 'product' && image.products.get(phase)!.exchange) exchanges++
+      return plan
+    })
+    const kvBytes = segmentCaches(segment, program, ctx.ctx).reduce((n, c) => n + c.bytes, 0)
+    return {
+      name: segment.name,
+      layers: segment.layers,
+      phases,
+      image: image.placements,
+      imageBytes: image.bytes,
+      kvBytes,
+    }
+  })
+
+  const tallies = countTallies(program, segments)
+  const { entries, imageBytes, kvBytes } = placeEntries(program, segments, tallies)
+  const routes = program.segments.flatMap((s) => s.phases).filter((p) => p.kind === 'route')
+  const products = images.flatMap((i) => [...i.products.values()])
+  const exchangeTiles = Math.max(1, ...products.filter((p) => p.exchange).map((p) => p.geometry.tiles))
+  const sample = program.segments.flatMap((s) => s.phases).find((p) => p.kind === 'sample')
+  const logits = program.buffers.find((b) => b.form.kind === 'logits')
+  const local = logits?.form.kind === 'logits' ? logits.form.local : 0
+  const ranks = program.ranks
+  const counters = tallies.filter((t) => t.scope === 'counter').length
+  const areas = { counters: 0, control: 0, inbox: 0, logitsInbox: 0 }
+  areas.control = align(counters * COUNTER_STRIDE, 128)
+  areas.inbox = areas.control + CONTROL_BYTES
+  areas.logitsInbox = areas.inbox + 2 * ranks * exchangeTiles * align(PACKET_BYTES[schedule.exchangeAs], 16)
+  const first = areas.logitsInbox + (ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0)
+  const { buffers, end } = placeBuffers(program, ctx.ctx, align(first, 128))
+
+  const downs = products.filter((p) => p.routed === 'down')
+  const topK = Math.max(1, ...routes.map((r) => r.topK))
+  const slotTiles = Math.max(0, ...downs.map((p) => Math.ceil(p.geometry.tiles / schedule.sms)))
+  const maxActive = Math.max(1, ...routes.map((r) => Math.min(r.experts, ROWS * r.topK)))
+  const joinParts = Math.max(
+    1,
+    ...products.filter((p) => p.routed !== 'down').map((p) => p.geometry.parts * p.geometry.groups),
+  )
+  const plan: Omit<Plan, 'sharedBytes'> = {
+    name: program.name,
+    ranks,
+    sms: schedule.sms,
+    ctx: ctx.ctx,
+    roles: schedule.roles,
+    ring: { depth: schedule.ring.depth, pageBytes: align(schedule.ring.pageBytes, 128) },
+    join: { depth: schedule.joinDepth, parts: joinParts },
+    slots: { tiles: slotTiles, bytes: slotTiles * ROWS * topK * TILE_ROWS * 4 },
+    scratchBytes: 0,
+    route: { experts: Math.max(1, ...routes.map((r) => r.experts)), maxActive, topK },
+    exchangeAs: schedule.exchangeAs,
+    exchangeTiles,
+    vocabulary: { whole: sample?.vocabulary ?? 0, local },
+    buffers,
+    tallies,
+    sites: sites.names,
+    segments,
+    entries,
+    areas,
+    workspaceBytes: end,
+    imageBytes,
+    kvBytes,
+  }
+  return { ...plan, sharedBytes: sharedMemory(plan).total }
+}
+
+interface Image {
+  readonly placements: readonly Placement[]
+  readonly products: ReadonlyMap<ProductPhase, ProductPlan>
+  readonly bytes: number
+}
+
+/** Lays out the params of one segment. */
+function placeImage(segment: Segment, program: PhaseProgram, ctx: PlanContext): Image {
+  const placements: Placement[] = []
+  const products = new Map<ProductPhase, ProductPlan>()
+  let end = 0
+  const param = (relative: string): ShardedParam => {
+    const name = absoluteName(relative, segment.layers[0])
+    const found = program.params.find((p) => p.name === name)
+    if (!found) throw new InternalError(`no param '${name}'`)
+    return found
+  }
+  const place = (params: readonly string[], bytes: number, layout: Placement['layout']): number => {
+    const offset = align(end, 128)
+    placements.push({ params, offset, bytes, layout })
+    end = offset + bytes
+    return offset
+  }
+  const plain = (name: string, scalar: 'f32' | 'bf16'): number => {
+    const known = placements.find((p) => p.params[0] === name)
+    if (known) return known.offset
+    return place([name], sizeOf(param(name).dims) * (scalar === 'f32' ? 4 : 2), { kind: 'plain', scalar })
+  }
+  for (const phase of segment.phases) {
+    if (phase.kind === 'embed') plain(phase.param, 'bf16')
+    if (phase.kind === 'merge' && phase.sink !== undefined) plain(phase.sink, 'bf16')
+    if (phase.kind === 'route' && phase.bias !== undefined) plain(phase.bias, 'f32')
+    if (phase.kind !== 'product') continue
+    const norm = phase.norm && { ...phase.norm, imageOffset: plain(phase.norm.param, 'bf16') }
+    const geometry = productGeometry(phase, segment.name, ctx)
+    if (!geometry) continue
+    const { format } = geometry
+    const layout = {
+      kind: 'tiles' as const,
+      geometry: geometry.geometry,
+      format,
+      ...(phase.experts !== undefined && { experts: phase.experts }),
+      sections: phase.sections,
+      period: phase.period,
+      rows: phase.rows,
+      k: phase.k,
+    }
+    const imageOffset = place(phase.params, geometry.geometry.bytes * (phase.experts ?? 1), layout)
+    products.set(phase, {
+      name: phase.name,
+      geometry: geometry.geometry,
+      format,
+      imageOffset,
+      source: phase.source,
+      ...(norm && { norm }),
+      ...(phase.routed && { routed: phase.routed }),
+      sections: phase.sections,
+      period: phase.period,
+      rows: phase.rows,
+      tileRows: phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS,
+      exchange: phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange')),
+    })
+  }
+  return { placements, products, bytes: align(end, 128) }
+}
+
+function productGeometry(
+  phase: ProductPhase,
+  segment: string,
+  ctx: PlanContext,
+): { geometry: Geometry; format: keyof typeof unitBytes } | undefined {
+  const { schedule, session } = ctx
+  const format = deviceFormat(phase.format)
+  const tileRows = phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS
+  const tiles = Math.ceil(phase.rows / tileRows)
+  const where = { span: phase.span, subject: `${segment}.${phase.name}` }
+  if (!format) {
+    const help = `formats with a device primitive: ${Object.keys(unitBytes).join(', ')}`
+    session.report('TILE3021', `no device primitive multiplies this weight format`, { ...where, help })
+    return undefined
+  }
+  if (phase.k % UNIT_K !== 0) {
+    session.report('TILE3020', `a rank contracts over ${phase.k} values, which is no multiple of ${UNIT_K}`, {
+      ...where,
+      help: 'use fewer ranks, or a model whose inner dims are multiples of 32 on each rank',
+    })
+    return undefined
+  }
+  if (phase.routed === 'down') {
+    const geometry = tiledGeometry({ format, k: phase.k, tiles })
+    const group = schedule.phase(phase.name).group ?? 1
+    const own = Math.ceil(tiles / schedule.sms) * geometry.cellBytes * group
+    if (own > schedule.ring.pageBytes) {
+      session.report(
+        'TILE3022',
+        `${group} experts' tiles of one SM take ${own} bytes, a ring page holds ${schedule.ring.pageBytes}`,
+        {
+          ...where,
+          help: `let the phase take smaller groups (group ${Math.max(1, Math.floor((schedule.ring.pageBytes / own) * group))} experts), or give the ring larger pages`,
+        },
+      )
+      return undefined
+    }
+    return { geometry, format }
+  }
+  const warps = roleOf(schedule, 'compute').warps
+  const splitK = schedule.phase(phase.name).splitK ?? warps
+  const geometry = pagedGeometry({ format, k: phase.k, tiles, warps, splitK, ringPageBytes: schedule.ring.pageBytes })
+  if (!geometry) {
+    session.report(
+      'TILE3023',
+      `not even one unit of each k part fits a ring page of ${schedule.ring.pageBytes} bytes`,
+      {
+        ...where,
+        help: 'give the ring larger pages, or split k over fewer warps',
+      },
+    )
+    return undefined
+  }
+  return { geometry, format }
+}
+
+function segmentCaches(
+  segment: Segment,
+  program: PhaseProgram,
+  ctx: number,
+): { name: string; offset: number; bytes: number }[] {
+  let end = 0
+  const used = new Set(segment.phases.flatMap((p) => p.writes))
+  return program.buffers
+    .filter((b) => isCache(b.form) && used.has(b.name))
+    .map((b) => {
+      const bytes = formBytes(b.form, { ctx, ranks: program.ranks })
+      end += bytes
+      return { name: b.name, offset: end - bytes, bytes }
+    })
+}
+
+function placeBuffers(program: PhaseProgram, ctx: number, first: number): { buffers: PlacedBuffer[]; end: number } {
+  let end = first
+  const cached = new Map(program.segments.flatMap((s) => segmentCaches(s, program, ctx)).map((c) => [c.name, c]))
+  const buffers = program.buffers.map((b): PlacedBuffer => {
+    const bytes = formBytes(b.form, { ctx, ranks: program.ranks })
+    const cache = cached.get(b.name)
+    if (cache) return { ...b, bytes, offset: cache.offset }
+    const offset = end
+    end += bytes
+    return { ...b, bytes, offset }
+  })
+  return { buffers, end }
+}
+
+/** Counters in order of first use, then the route table's local, then the exchange epoch. */
+function countTallies(program: PhaseProgram, segments: readonly SegmentPlan[]): Tally[] {
+  const counts = new Map<string, number>()
+  let routes = 0
+  let exchanges = 0
+  for (const entry of program.sequence) {
+    for (const phase of segments[entry.segment]!.phases) {
+      counts.set(phase.counter, (counts.get(phase.counter) ?? 0) + 1)
+    }
+    routes += routesIn(program.segments[entry.segment]!)
+    exchanges += exchangesIn(program.segments[entry.segment]!)
+  }
+  return [
+    ...[...counts].map(([name, perRound]): Tally => ({ name, scope: 'counter', perRound })),
+    { name: 'route', scope: 'local', perRound: routes },
+    { name: 'exchange', scope: 'exchange', perRound: exchanges },
+  ]
+}
+
+const routesIn = (s: Segment): number => s.phases.filter((p) => p.kind === 'route').length
+const exchangesIn = (s: Segment): number =>
+  s.phases.filter((p) => p.kind === 'product' && p.sections.some((x) => x.elements.some((e) => e.kind === 'exchange')))
+    .length
+
+function placeEntries(
+  program: PhaseProgram,
+  segments: readonly SegmentPlan[],
+  tallies: readonly Tally[],
+): { entries: Entry[]; imageBytes: number; kvBytes: number } {
+  const runs = new Map(tallies.map((t) => [t.name, 0]))
+  const add = (name: string, n: number): void => void runs.set(name, runs.get(name)! + n)
+  let imageBytes = 0
+  let kvBytes = 0
+  const entries = program.sequence.map(({ segment, layer }): Entry => {
+    const s = segments[segment]!
+    const entry: Entry = {
+      segment,
+      ...(layer !== undefined && { layer }),
+      imageOffset: imageBytes,
+      kvOffset: kvBytes,
+      runs: tallies.map((t) => runs.get(t.name)!),
+    }
+    imageBytes += s.imageBytes
+    kvBytes += s.kvBytes
+    for (const phase of s.phases) add(phase.counter, 1)
+    add('route', routesIn(program.segments[segment]!))
+    add('exchange', exchangesIn(program.segments[segment]!))
+    return entry
+  })
+  return { entries, imageBytes, kvBytes }
+}

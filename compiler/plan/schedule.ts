@@ -1,0 +1,23 @@
+/**
+ * What the plan takes from a schedule, defaults filled in. The author's text is dsl/schedule.ts; this is the part of it
+ * that decides the plan.
+ */
+import type { Role } from './ir.ts'
+
+export interface PhaseSchedule {
+  /** Most parts that k is cut into; undefined: as many as compute warps. */
+  readonly splitK?: number
+  /** Experts that one ring page of a routed `down` holds. */
+  readonly group?: number
+}
+
+export interface PlanSchedule {
+  readonly roles: readonly Role[]
+  readonly ring: { readonly depth: number; readonly pageBytes: number }
+  readonly joinDepth: number
+  readonly sms: number
+  readonly exchangeAs: 'f32' | 'bf16'
+  readonly phase: (name: string) => PhaseSchedule
+}
+
+export const roleOf = (schedule: PlanSchedule, name: Role['name']): Role => schedule.roles.find((r) => r.name === name)!

@@ -1,0 +1,46 @@
+/**
+ * shared-memory: the map of an SM's shared memory, area by area, as codegen/device/common/shared.h lays it out.
+ *
+ * Invariant: total is what the kernel is launched with; test/plan holds it against the header's own sum.
+ */
+import { ROWS } from '../tile/forms.ts'
+import type { Plan } from './ir.ts'
+
+export interface SharedArea {
+  readonly name: string
+  readonly bytes: number
+}
+
+const align = (n: number, to: number): number => Math.ceil(n / to) * to
+/** One tile on its way into or out of packets, for each warp. */
+const EXCHANGE_BYTES = 528
+const ROLES = 4
+
+export function sharedMemory(
+  plan: Pick<Plan, 'roles' | 'ring' | 'join' | 'slots' | 'scratchBytes' | 'route' | 'tallies'>,
+): { readonly areas: readonly SharedArea[]; readonly total: number } {
+  const warps = plan.roles.reduce((n, r) => n + r.warps, 0)
+  const compute = plan.roles.find((r) => r.name === 'compute')!.warps
+  const { maxActive, topK, experts } = plan.route
+  const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
+  const locals = plan.tallies.filter((t) => t.scope === 'local').length
+  const table = align(4 + 2 * maxActive + ROWS * maxActive, 4) + ROWS * topK * 4
+  const pieces: [string, number, number][] = [
+    ['barriers', barriers * 8 + locals * 4, 16],
+    ['route table', table, 16],
+    ['route choice', experts * ROWS, 16],
+    ['norm sums', 2 * compute * ROWS * 4, 16],
+    ['packet staging', warps * EXCHANGE_BYTES, 128],
+    ['scratch', plan.scratchBytes, 128],
+    ['slots', plan.slots.bytes, 128],
+    ['join', plan.join.depth * plan.join.parts * 512, 128],
+    ['ring', plan.ring.depth * align(plan.ring.pageBytes, 128), 128],
+  ]
+  let end = 0
+  const areas = pieces.map(([name, bytes, alignment]) => {
+    const from = end
+    end = align(end + bytes, alignment)
+    return { name, bytes: end - from }
+  })
+  return { areas, total: end }
+}

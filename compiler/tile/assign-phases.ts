@@ -1,0 +1,102 @@
+/**
+ * assign-phases: decides which nodes run together as one phase.
+ *
+ * Vocabulary: an *anchor* starts a phase; a *follower* joins the latest phase among its inputs when that phase takes
+ * followers; a *prologue* (norm) belongs to no phase, its consumers apply it while they stage their input. Two products
+ * of the same input whose results meet in one map are *paired* into one phase.
+ * Invariants: drafts are in program order; every node that is not a prologue is in exactly one draft.
+ */
+import { sameDim } from '../../dsl/dim.ts'
+import type { GraphNode, OpKind } from '../../dsl/graph.ts'
+import type { Piece } from './split-segments.ts'
+
+export interface Draft {
+  readonly kind: 'embed' | 'product' | 'attend' | 'route' | 'pointwise' | 'sample'
+  /** The nodes that start the phase: one, or two when paired. */
+  readonly anchors: readonly GraphNode[]
+  /** Nodes fused behind the anchors, in order. */
+  readonly followers: GraphNode[]
+}
+
+interface OpFusion {
+  readonly starts?: Draft['kind']
+  readonly prologue?: true
+}
+
+const fusion: Record<OpKind, OpFusion> = {
+  embed: { starts: 'embed' },
+  linear: { starts: 'product' },
+  expertLinear: { starts: 'product' },
+  attention: { starts: 'attend' },
+  route: { starts: 'route' },
+  logits: { starts: 'sample' },
+  norm: { prologue: true },
+  map: {},
+  slice: {},
+  rope: {},
+  combine: {},
+  allReduce: {},
+  tap: {},
+}
+
+const takesFollowers: Record<Draft['kind'], boolean> = {
+  embed: true,
+  product: true,
+  pointwise: true,
+  attend: false,
+  route: false,
+  sample: false,
+}
+
+export const isPrologue = (node: GraphNode): boolean => fusion[node.op].prologue === true
+
+/** `consumers`: ids of the nodes that read each value, over the whole graph. */
+export function assignPhases(piece: Piece, consumers: ReadonlyMap<number, readonly number[]>): Draft[] {
+  const drafts: Draft[] = []
+  const draftOf = new Map<number, Draft>()
+  const byId = new Map(piece.nodes.map((n) => [n.id, n]))
+
+  const add = (draft: Draft): void => {
+    drafts.push(draft)
+    for (const n of [...draft.anchors, ...draft.followers]) draftOf.set(n.id, draft)
+  }
+  for (const node of piece.nodes) {
+    const rule = fusion[node.op]
+    if (rule.prologue) continue
+    if (rule.starts) {
+      add({ kind: rule.starts, anchors: [node], followers: [] })
+      continue
+    }
+    const pair = pairedProducts(node, byId, draftOf, consumers)
+    if (pair) {
+      for (const p of pair) drafts.splice(drafts.indexOf(draftOf.get(p.id)!), 1)
+      add({ kind: 'product', anchors: pair, followers: [node] })
+      continue
+    }
+    const latest = Math.max(-1, ...node.inputs.map((i) => (draftOf.has(i) ? drafts.indexOf(draftOf.get(i)!) : -1)))
+    const host = drafts[latest]
+    if (host && takesFollowers[host.kind]) {
+      host.followers.push(node)
+      draftOf.set(node.id, host)
+    } else {
+      add({ kind: 'pointwise', anchors: [], followers: [node] })
+    }
+  }
+  return drafts
+}
+
+/** The two products that a map of both alone can absorb, in the order of the map's inputs. */
+function pairedProducts(
+  node: GraphNode,
+  byId: ReadonlyMap<number, GraphNode>,
+  draftOf: ReadonlyMap<number, Draft>,
+  consumers: ReadonlyMap<number, readonly number[]>,
+): readonly GraphNode[] | undefined {
+  if (node.op !== 'map' || node.inputs.length !== 2) return undefined
+  const [a, b] = node.inputs.map((i) => byId.get(i))
+  if (!a || !b || a === b || a.op !== b.op || draftOf.get(a.id)?.kind !== 'product') return undefined
+  const alone = [a, b].every((n) => consumers.get(n.id)?.length === 1 && draftOf.get(n.id)!.followers.length === 0)
+  const sameInputs = a.inputs.length === b.inputs.length && a.inputs.every((v, i) => v === b.inputs[i])
+  const sameDims = a.dims.length === b.dims.length && a.dims.every((d, i) => sameDim(d, b.dims[i]!))
+  return alone && sameInputs && sameDims ? [a, b] : undefined
+}

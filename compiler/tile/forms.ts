@@ -1,0 +1,56 @@
+/**
+ * Forms: how the values that pass between phases lie in memory. Each kind carries its size; where its elements lie is
+ * docs/engine.md 2, and codegen/emit/address.ts prints it.
+ *
+ * Vocabulary: rows = 8 token rows of a block; a span is 64 consecutive key positions; slots = spans that a cache holds.
+ * Invariant: sizes are multiples of 128 bytes, so that every buffer is aligned for bulk copies.
+ */
+import type { Form } from './ir.ts'
+
+export const ROWS = 8
+export const SPAN = 64
+export const TILE_ROWS = 16
+export const UNIT_K = 32
+
+export interface FormContext {
+  readonly ctx: number
+  readonly ranks: number
+}
+
+/** Spans that a cache keeps: all of the context, or a ring that covers the window and the rows of a block. */
+export function cacheSlots(window: number | undefined, ctx: number): number {
+  const all = Math.ceil(ctx / SPAN)
+  return window === undefined ? all : Math.min(all, Math.ceil((window + ROWS) / SPAN) + 1)
+}
+
+/** Bytes of the K (or V) part of one span of one KV head. */
+export const keySpanBytes = (dim: number): number => SPAN * Math.ceil(dim / UNIT_K) * UNIT_K * 2
+export const valueSpanBytes = (dim: number): number => SPAN * Math.ceil(dim / 8) * 8 * 2
+
+type SizeRules = { [K in Form['kind']]: (form: Extract<Form, { kind: K }>, ctx: FormContext) => number }
+
+const sizes: SizeRules = {
+  plain: (f) => ROWS * f.n * 4,
+  columns: (f) => Math.ceil(f.n / UNIT_K) * 512,
+  expertColumns: (f) => f.maxActive * Math.ceil(f.n / UNIT_K) * 512,
+  queries: (f) => f.kv * Math.ceil((ROWS * f.group) / 16) * 16 * f.dim * 2,
+  keys: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * keySpanBytes(f.dim),
+  values: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * valueSpanBytes(f.dim),
+  partials: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * f.mTiles * 16 * (f.dim + 2) * 4,
+  logits: (f) => ROWS * f.n * 4,
+}
+
+/** Bytes of a buffer; for caches, of one layer. */
+export function formBytes(form: Form, ctx: FormContext): number {
+  const rule = sizes[form.kind] as (form: Form, ctx: FormContext) => number
+  return Math.ceil(rule(form, ctx) / 128) * 128
+}
+
+export const isCache = (form: Form): boolean => form.kind === 'keys' || form.kind === 'values'
+
+export function printForm(form: Form): string {
+  const { kind, ...fields } = form
+  return `${kind}(${Object.entries(fields)
+    .map(([k, v]) => `${k} ${v}`)
+    .join(', ')})`
+}

@@ -1,0 +1,183 @@
+/**
+ * The tile level: the graph of one rank as a list of *phases*, each a domain of tiles with everything that is fused into it.
+ *
+ * Vocabulary
+ *   segment   what runs once a round (begin, end) or once a layer; layers of equal structure share one segment (a *kind*)
+ *   product   a phase that multiplies weight tiles of 16 rows by the staged block of rows (linear, paired, routed)
+ *   section   a range of a product's tiles whose results take the same way (q, k and v of a fused projection)
+ *   element   what happens to one result (row n of the output, token row c) between the sum and the stores
+ *   buffer    a value that passes from one phase to another, in the form that its consumers want (docs/engine.md 2)
+ *   carried   a value that passes from one segment to the next, e.g. the residual stream; it has one buffer for all
+ * Invariants: phases are in program order; a buffer has one producing phase within a segment; param names are relative
+ * to the layer (`{layer}` stands for its scope), so a segment does not know which layer it runs as.
+ */
+import type { ExprNode } from '../../dsl/expr.ts'
+import type { WeightFormat } from '../../dsl/format.ts'
+import type { Span } from '../../dsl/span.ts'
+import type { ShardedParam } from '../shard/shard-graph.ts'
+
+export type Form =
+  /** f32 [row][n] */
+  | { readonly kind: 'plain'; readonly n: number }
+  /** bf16 fragments of k = n, for a product */
+  | { readonly kind: 'columns'; readonly n: number }
+  /** columns, one set for each active expert */
+  | { readonly kind: 'expertColumns'; readonly n: number; readonly maxActive: number }
+  /** bf16 [kv][row * group + head][dim] */
+  | { readonly kind: 'queries'; readonly kv: number; readonly group: number; readonly dim: number }
+  /** K cache: keys as columns; per layer */
+  | { readonly kind: 'keys'; readonly kv: number; readonly dim: number; readonly window?: number }
+  /** V cache: value dims as columns; per layer */
+  | { readonly kind: 'values'; readonly kv: number; readonly dim: number; readonly window?: number }
+  /** unmerged attention: o, m, l for each (kv head, span, m tile) */
+  | {
+      readonly kind: 'partials'
+      readonly kv: number
+      readonly mTiles: number
+      readonly dim: number
+      readonly window?: number
+    }
+  /** f32 [row][vocabulary over all ranks], gathered on rank 0 */
+  | { readonly kind: 'logits'; readonly n: number; readonly local: number }
+
+export interface Buffer {
+  readonly name: string
+  readonly form: Form
+  readonly carried: boolean
+}
+
+/** What happens to one element. Values are numbered; `acc` is the product's sum. */
+export type ElementStep =
+  | { readonly kind: 'acc'; readonly value: number }
+  /** The element of a plain buffer at the same place. */
+  | { readonly kind: 'load'; readonly value: number; readonly buffer: string }
+  | { readonly kind: 'map'; readonly value: number; readonly expr: ExprNode; readonly inputs: readonly number[] }
+  /** First product of a pair by second: both halves of the tile become one row. */
+  | { readonly kind: 'pair'; readonly value: number; readonly expr: ExprNode }
+  | {
+      readonly kind: 'rope'
+      readonly value: number
+      readonly input: number
+      readonly theta: number
+      readonly rotary: number
+    }
+  /** Sum over ranks; what follows runs in the communicate role. */
+  | { readonly kind: 'exchange'; readonly value: number; readonly input: number }
+  | { readonly kind: 'store'; readonly input: number; readonly buffer: string }
+
+export interface Section {
+  /** First tile within the period, and number of tiles. */
+  readonly first: number
+  readonly tiles: number
+  /** Rows of one head within the section: what `rotary` pairs inside; the section's rows when there are no heads. */
+  readonly head: number
+  /** Leading elements of each head that rotate (0: none); decides which rows a tile pairs. */
+  readonly rotary: number
+  readonly elements: readonly ElementStep[]
+}
+
+export interface Norm {
+  readonly param: string
+  readonly stat: ExprNode
+  readonly apply: ExprNode
+}
+
+interface PhaseBase {
+  readonly name: string
+  readonly span?: Span
+  /** Buffers read and written, the caches included. */
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+}
+
+export interface EmbedPhase extends PhaseBase {
+  readonly kind: 'embed'
+  readonly param: string
+  readonly n: number
+  readonly elements: readonly ElementStep[]
+}
+
+export interface ProductPhase extends PhaseBase {
+  readonly kind: 'product'
+  /** One param, or two whose rows a tile interleaves (rows 0-7 of the first, rows 8-15 of the second). */
+  readonly params: readonly string[]
+  readonly format: WeightFormat
+  /** Output rows on this rank (of each param), contraction length on this rank. */
+  readonly rows: number
+  readonly k: number
+  readonly source: string
+  readonly norm?: Norm
+  /** `up`: tiles of active experts, results by active expert. `down`: sums each row's experts in slot order. */
+  readonly routed?: 'up' | 'down'
+  readonly experts?: number
+  /** Tiles after which the sections repeat (one KV head of a fused projection), all tiles otherwise. */
+  readonly period: number
+  readonly sections: readonly Section[]
+}
+
+export interface AttendPhase extends PhaseBase {
+  readonly kind: 'attend'
+  readonly kv: number
+  readonly group: number
+  readonly keyDim: number
+  readonly valueDim: number
+  readonly scale: number
+  readonly window?: number
+  readonly queries: string
+  readonly keys: string
+  readonly values: string
+  readonly partials: string
+}
+
+export interface MergePhase extends PhaseBase {
+  readonly kind: 'merge'
+  readonly attend: AttendPhase
+  readonly sink?: string
+  readonly output: string
+}
+
+export interface RoutePhase extends PhaseBase {
+  readonly kind: 'route'
+  readonly logits: string
+  readonly experts: number
+  readonly topK: number
+  readonly bias?: string
+  readonly score: ExprNode
+  readonly choose: ExprNode
+  readonly normalise: boolean
+  readonly epsilon: number
+  readonly factor: number
+}
+
+/** Pointwise work that no product takes along. */
+export interface PointwisePhase extends PhaseBase {
+  readonly kind: 'pointwise'
+  readonly n: number
+  readonly elements: readonly ElementStep[]
+}
+
+export interface SamplePhase extends PhaseBase {
+  readonly kind: 'sample'
+  readonly logits: string
+  readonly vocabulary: number
+}
+
+export type Phase = EmbedPhase | ProductPhase | AttendPhase | MergePhase | RoutePhase | PointwisePhase | SamplePhase
+export type PhaseKind = Phase['kind']
+
+export interface Segment {
+  readonly name: string
+  /** Scope of each layer that runs as this kind, in order; empty for begin and end. */
+  readonly layers: readonly string[]
+  readonly phases: readonly Phase[]
+}
+
+export interface PhaseProgram {
+  readonly name: string
+  readonly ranks: number
+  readonly segments: readonly Segment[]
+  /** Order of a round: segment and, for layers, the scope it runs as. */
+  readonly sequence: readonly { readonly segment: number; readonly layer?: string }[]
+  readonly buffers: readonly Buffer[]
+  readonly params: readonly ShardedParam[]
+}
