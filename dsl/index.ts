@@ -30,6 +30,7 @@ export {
 } from './format.ts'
 export type { Param } from './graph.ts'
 export { experts, type GatedOptions, siluGate, swiglu } from './library/feed-forward.ts'
+export { attendTile, expertDownTile, expertUpTile, linearTile, pairedTile } from './library/tiles.ts'
 export {
   type AttentionOptions,
   add,
@@ -51,6 +52,18 @@ export {
 } from './ops.ts'
 export type { Dims } from './shapes.ts'
 export { type Route, Tensor, type Weight, weight } from './tensor.ts'
+export {
+  activation,
+  cache,
+  expertMatrix,
+  matrix,
+  pairedExpertMatrix,
+  pairedMatrix,
+  result,
+  routing,
+  type TileOp,
+  tileOp,
+} from './tile.ts'
 export {
   type Binding,
   type ScaleGrid,
