@@ -2,7 +2,7 @@
  * Products with weights: linear, expertLinear and the weighted sum over a row's experts.
  *
  * Vocabulary: a weight is a matrix `out x in` after its dims are flattened; `in` is what it shares with x.
- * Invariant: every sum is taken in float64. Four running sums hide the adder's latency; their order is fixed.
+ * Invariant: every sum is taken in float64, in the order of the contraction, whatever else is computed beside it.
  */
 import { sizeOf } from '../../dsl/dim.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
@@ -16,11 +16,7 @@ export const linear: Evaluate<'linear'> = (node, frame) => {
   const w = frame.params.dense(node.param)
   expectSize(node.param, w, outputs * inputs)
   const y = new Float64Array(frame.rows.length * outputs)
-  for (let o = 0; o < outputs; o++) {
-    for (let r = 0; r < frame.rows.length; r++) {
-      y[r * outputs + o] = dot(w, o * inputs, x, r * inputs, inputs)
-    }
-  }
+  for (let r = 0; r < frame.rows.length; r++) multiply(w, x, r * inputs, inputs, y, r * outputs, outputs)
   return y
 }
 
@@ -39,7 +35,7 @@ export const expertLinear: Evaluate<'expertLinear'> = (node, frame) => {
     const w = frame.params.slice(node.param, experts[i]!)
     expectSize(node.param, w, outputs * inputs)
     const at = (perSlot ? i : Math.floor(i / slots)) * inputs
-    for (let o = 0; o < outputs; o++) y[i * outputs + o] = dot(w, o * inputs, x, at, inputs)
+    multiply(w, x, at, inputs, y, i * outputs, outputs)
   }
   return y
 }
@@ -59,17 +55,45 @@ export const combine: Evaluate<'combine'> = (node, frame) => {
   return y
 }
 
-export function dot(a: Values, aAt: number, b: Values, bAt: number, count: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
-  let i = 0
-  for (; i + 3 < count; i += 4) {
-    s0 += a[aAt + i]! * b[bAt + i]!
-    s1 += a[aAt + i + 1]! * b[bAt + i + 1]!
-    s2 += a[aAt + i + 2]! * b[bAt + i + 2]!
-    s3 += a[aAt + i + 3]! * b[bAt + i + 3]!
+/**
+ * y[yAt ..] = w * x[xAt ..] for a matrix `outputs x inputs`. Four outputs at a time: one load of x serves four sums, and
+ * four sums hide the adder's latency; this is what makes the reference fast enough to decode with.
+ */
+function multiply(
+  w: Values,
+  x: Float64Array,
+  xAt: number,
+  inputs: number,
+  y: Float64Array,
+  yAt: number,
+  outputs: number,
+): void {
+  let o = 0
+  for (; o + 3 < outputs; o += 4) {
+    const a = o * inputs
+    const b = a + inputs
+    const c = b + inputs
+    const d = c + inputs
+    let [s0, s1, s2, s3] = [0, 0, 0, 0]
+    for (let i = 0; i < inputs; i++) {
+      const v = x[xAt + i]!
+      s0 += w[a + i]! * v
+      s1 += w[b + i]! * v
+      s2 += w[c + i]! * v
+      s3 += w[d + i]! * v
+    }
+    y[yAt + o] = s0
+    y[yAt + o + 1] = s1
+    y[yAt + o + 2] = s2
+    y[yAt + o + 3] = s3
   }
-  for (; i < count; i++) s0 += a[aAt + i]! * b[bAt + i]!
-  return s0 + s1 + (s2 + s3)
+  for (; o < outputs; o++) y[yAt + o] = dot(w, o * inputs, x, xAt, inputs)
+}
+
+export function dot(a: Values, aAt: number, b: Values, bAt: number, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += a[aAt + i]! * b[bAt + i]!
+  return sum
 }
 
 export function expectSize(param: string, values: Values, size: number): void {

@@ -1,6 +1,6 @@
 /**
- * The reference: evaluates a graph in plain float64, row by row, without tiles, without rounding and without any of the
- * compiler's passes: a third reading of the model, independent of both back ends.
+ * The reference: evaluates a graph in plain float64, row by row, without tiles and without any of the compiler's
+ * passes: a third reading of the model, independent of both back ends.
  *
  * Vocabulary: a *step* processes a block of 1 or more rows at true positions and leaves their keys and values in the
  * caches; positions that are already cached may be processed again, which replaces them.

@@ -100,6 +100,17 @@ describe('reference ops', () => {
     expect(evaluate({ ...route, normalise: true, factor: 3 }, given).value).toEqual([1.5, 1.5])
   })
 
+  it('route compares choices as float32, where a large bias makes ties', () => {
+    const { choices } = evaluate(
+      { ...route, normalise: true },
+      {
+        inputs: [{ dims: [E], values: [0, 1e-6, 2e-6, -9] }],
+        params: { bias: { dims: [E], values: [71, 71, 71, 71] } },
+      },
+    )
+    expect(choices).toEqual([0, 1])
+  })
+
   it('route orders slots by falling choice', () => {
     const { choices } = evaluate(
       { ...route, normalise: true },
