@@ -16,8 +16,8 @@ TILE_FN void Warp::join_put(int part, const Acc& acc) {
   store_tile(*this, join_slot(join_position) + part * 128, acc);
 }
 
-TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
-  join_wait(site);
+/** Sums `parts` parts from `first` on, in order. The hand-over has been waited for. */
+TILE_FN Acc Warp::join_sum(int first, int parts) {
 #ifndef __CUDACC__
   if constexpr (host::checking)
     for (int part = first; part < first + parts; ++part)
@@ -27,6 +27,10 @@ TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
   Acc acc = load_tile(*this, from);
   for (int part = 1; part < parts; ++part) add(acc, load_tile(*this, from + part * 128));
   return acc;
+}
+TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
+  join_wait(site);
+  return join_sum(first, parts);
 }
 TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0, parts); }
 

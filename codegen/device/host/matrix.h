@@ -163,11 +163,11 @@ inline void multiply_unit(Acc& acc, const char* codes, const char* scales, const
 }
 }  // namespace host
 
-/** acc += W (16 rows x 32 U) * X. codes and scales: a cell of U units. */
-template <class Format, int U>
-inline void multiply(Warp&, Acc& acc, const char* codes, const char* scales, const Staged<U>& x) {
+/** acc += W (16 rows x 32 U) * X. codes and scales: a cell of U units; they meet units first..first+U-1 of x. */
+template <class Format, int U, int N>
+inline void multiply(Warp&, Acc& acc, const char* codes, const char* scales, const Staged<N>& x, int first = 0) {
   for (int unit = 0; unit < U; ++unit)
-    host::multiply_unit<Format>(acc, codes + unit * Format::unit_bytes, scales + unit * Format::scale_bytes, x.value[unit]);
+    host::multiply_unit<Format>(acc, codes + unit * Format::unit_bytes, scales + unit * Format::scale_bytes, x.value[first + unit]);
 }
 
 }  // namespace tile

@@ -253,6 +253,7 @@ struct Warp {
     const u32 position = join_position++;
     sync(site, [=](int) { arrive(site, Shared::join_full + int(position % Plan::join_depth)); });
   }
+  Acc join_sum(int first, int parts);
   Acc join_take(int site, int parts);
   Acc join_take_row(int site, int first, int parts);
   void join_wait(int site) {
