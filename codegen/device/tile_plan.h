@@ -25,6 +25,7 @@ TILE_ROLE void role_communicate(tile::Warp&);
 #include "common/handover.h"
 #include "common/packets.h"
 #include "common/route.h"
+#include "common/spans.h"
 #include "common/merge.h"
 #ifdef __CUDACC__
 #include "cuda/kernel.h"

@@ -64,6 +64,13 @@ TILE_BOTH float e2m1_to_f32(u8 code) {
 TILE_BOTH float e8m0_to_f32(u8 byte) { return bits_to_f32(u32(byte) << 23); }
 
 TILE_FN float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+TILE_FN float inverse_sqrt(float x) {
+#ifdef __CUDACC__
+  return rsqrtf(x);
+#else
+  return 1.0f / sqrtf(x);
+#endif
+}
 TILE_FN float silu(float x) { return x * sigmoid(x); }
 
 TILE_FN int popcount(u32 bits) {

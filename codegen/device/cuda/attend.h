@@ -1,0 +1,106 @@
+// Attention of one m tile (16 query rows) over one span of 64 keys. S = Q K^T with the keys as B columns from the ring page, mask,
+// peak and exponentials in registers, then P V with the value dims as columns: P's accumulator layout is V's A layout, so nothing
+// is exchanged. Scores and sums in float, probabilities rounded to bf16 before they meet the values. Values of masked keys are
+// multiplied by 0, so the V cache must never hold infinities or NaN: it starts zeroed.
+#pragma once
+#include "matrix.h"
+
+namespace tile {
+
+struct RowPositions {
+  const int* position;
+  int rows;
+};
+
+template <int Group, int Qd, int Vd>
+TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
+                         float* o, float* m, float* l) {
+  constexpr int units = ceil_div(Qd, 32);
+  const int lane = w.lane(), g = lane / 4, t = lane % 4;
+  float score[8][4];
+  TILE_UNROLL
+  for (int n = 0; n < 8; ++n)
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) score[n][i] = 0;
+
+  const u32* q_low = reinterpret_cast<const u32*>(q + size_t(m_tile * 16 + g) * Qd) + t;
+  const u32* q_high = q_low + 8 * Qd / 2;
+  TILE_UNROLL
+  for (int unit = 0; unit < units; ++unit) {
+    u32 low[4], high[4];  // pairs at k = 32 unit + 8 i + 2t
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const bool inside = unit * 32 + i * 8 + 2 * t < Qd;
+      low[i] = inside ? __ldcg(q_low + unit * 16 + i * 4) : 0u;
+      high[i] = inside ? __ldcg(q_high + unit * 16 + i * 4) : 0u;
+    }
+    TILE_UNROLL
+    for (int n = 0; n < 8; ++n) {
+      const uint4 k = *reinterpret_cast<const uint4*>(k_span + ((n * units + unit) * 32 + lane) * 16);
+      ptx::mma(score[n], low[0], high[0], low[1], high[1], k.x, k.y);
+      ptx::mma(score[n], low[2], high[2], low[3], high[3], k.z, k.w);
+    }
+  }
+
+  // last visible key of the span for rows g and g + 8; -1 when there is none
+  int last[2];
+  TILE_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    const int row = (m_tile * 16 + half * 8 + g) / Group;
+    last[half] = row < rows.rows ? rows.position[row] - first_key : -1;
+  }
+  float peak[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
+  TILE_UNROLL
+  for (int n = 0; n < 8; ++n)
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const int half = i / 2, key = n * 8 + 2 * t + i % 2;
+      const bool visible = key <= last[half] && (window <= 0 || key > last[half] - window);
+      score[n][i] = visible ? score[n][i] * scale : -INFINITY;
+      peak[half] = fmaxf(peak[half], score[n][i]);
+    }
+  TILE_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    peak[half] = fmaxf(peak[half], __shfl_xor_sync(~0u, peak[half], 1));
+    peak[half] = fmaxf(peak[half], __shfl_xor_sync(~0u, peak[half], 2));
+  }
+  TILE_UNROLL
+  for (int n = 0; n < 8; ++n)
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const int half = i / 2;
+      score[n][i] = score[n][i] == -INFINITY ? 0.0f : expf(score[n][i] - peak[half]);
+      total[half] += score[n][i];
+    }
+  TILE_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    total[half] += __shfl_xor_sync(~0u, total[half], 1);
+    total[half] += __shfl_xor_sync(~0u, total[half], 2);
+  }
+  u32 p[4][4];  // A fragments of P: k16 block of 16 keys
+  TILE_UNROLL
+  for (int block = 0; block < 4; ++block) {
+    p[block][0] = pack_bf16(score[2 * block][0], score[2 * block][1]);
+    p[block][1] = pack_bf16(score[2 * block][2], score[2 * block][3]);
+    p[block][2] = pack_bf16(score[2 * block + 1][0], score[2 * block + 1][1]);
+    p[block][3] = pack_bf16(score[2 * block + 1][2], score[2 * block + 1][3]);
+  }
+  TILE_UNROLL
+  for (int n = 0; n < Vd / 8; ++n) {
+    float out[4] = {0, 0, 0, 0};
+    TILE_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const uint4 v = *reinterpret_cast<const uint4*>(v_span + ((half * (Vd / 8) + n) * 32 + lane) * 16);
+      ptx::mma(out, p[2 * half][0], p[2 * half][1], p[2 * half][2], p[2 * half][3], v.x, v.y);
+      ptx::mma(out, p[2 * half + 1][0], p[2 * half + 1][1], p[2 * half + 1][2], p[2 * half + 1][3], v.z, v.w);
+    }
+    *reinterpret_cast<float2*>(o + g * Vd + n * 8 + 2 * t) = make_float2(out[0], out[1]);
+    *reinterpret_cast<float2*>(o + (g + 8) * Vd + n * 8 + 2 * t) = make_float2(out[2], out[3]);
+  }
+  if (t == 0) {
+    m[g] = peak[0], m[g + 8] = peak[1];
+    l[g] = total[0], l[g + 8] = total[1];
+  }
+}
+
+}  // namespace tile

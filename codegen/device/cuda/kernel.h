@@ -1,0 +1,40 @@
+// The kernel entry: one CTA per SM, launched once. Sets up the barriers, then every warp runs its role to the end.
+#pragma once
+#include <cuda_runtime.h>
+
+#include "attend.h"
+
+namespace tile {
+
+__global__ void __launch_bounds__(Shared::warps * 32, 1) engine_kernel(const __grid_constant__ EngineArgs args) {
+  const int warp = int(threadIdx.x / 32);
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i));
+    ptx::barrier_fence_init();
+  }
+  for (int i = int(threadIdx.x); i < Plan::local_counters; i += int(blockDim.x)) reinterpret_cast<u32*>(tile_memory + Shared::local_counters_at)[i] = 0;
+  for (int i = int(threadIdx.x); i < Plan::experts * 8; i += int(blockDim.x)) tile_memory[Shared::choice_at + size_t(i)] = char(-1);
+  __syncthreads();  // the only one: see warp.h
+
+  Warp w;
+  w.rank = args.rank, w.sm = int(blockIdx.x), w.sms = int(gridDim.x), w.args = &args;
+  int first = 0;
+  w.role = load_role;
+  for (int role = 0; role < role_count - 1 && warp >= first + Shared::role_warps(role); ++role) first += Shared::role_warps(role), w.role = role + 1;
+  w.index = warp - first, w.count = Shared::role_warps(w.role);
+  switch (w.role) {
+    case load_role: role_load(w); break;
+    case compute_role: role_compute(w); break;
+    case epilogue_role: role_epilogue(w); break;
+    default: role_communicate(w); break;
+  }
+}
+
+/** Launches a rank's engine on the current device. Cooperative, so that it either has an SM for every CTA or fails to start. */
+inline cudaError_t launch_engine(const EngineArgs& args, cudaStream_t stream) {
+  if (cudaError_t error = cudaFuncSetAttribute(engine_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(Shared::bytes)); error != cudaSuccess) return error;
+  void* parameters[] = {const_cast<EngineArgs*>(&args)};
+  return cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(engine_kernel), dim3(unsigned(args.sms)), dim3(Shared::warps * 32), parameters, Shared::bytes, stream);
+}
+
+}  // namespace tile

@@ -1,0 +1,199 @@
+// Tiles and their arithmetic on sm_90a: mma.sync m16n8k16, weights as A from the ring page, activations as B in registers.
+//
+// Staged activations carry a factor of 2^64 (exact in bf16). So the raw bits of a small format can be used as bf16 exponents,
+// where they mean the weight times 2^-126 (e2m1) or 2^-120 (e4m3), without a product ever nearing the end of the float range;
+// `Format`'s `undo` takes both factors back in one multiply-add a call.
+#pragma once
+#include "warp.h"
+
+namespace tile {
+
+TILE_FN Acc zeros() { return Acc{{0, 0, 0, 0}}; }
+
+template <class F>
+TILE_FN void each(Warp& w, Acc& acc, F f) {
+  const int g = w.lane() / 4, t = w.lane() % 4;
+  f(acc.value[0], g, 2 * t);
+  f(acc.value[1], g, 2 * t + 1);
+  f(acc.value[2], g + 8, 2 * t);
+  f(acc.value[3], g + 8, 2 * t + 1);
+}
+template <class F>
+TILE_FN void each_pair(Warp& w, Acc& acc, F f) {
+  const int g = w.lane() / 4, t = w.lane() % 4;
+  f(acc.value[0], acc.value[2], g, 2 * t);
+  f(acc.value[1], acc.value[3], g, 2 * t + 1);
+}
+TILE_FN void store_tile(Warp& w, float* to, const Acc& acc) {
+  reinterpret_cast<float4*>(to)[w.lane()] = make_float4(acc.value[0], acc.value[1], acc.value[2], acc.value[3]);
+}
+TILE_FN Acc load_tile(Warp& w, const float* from) {
+  const float4 v = reinterpret_cast<const float4*>(from)[w.lane()];
+  return Acc{{v.x, v.y, v.z, v.w}};
+}
+TILE_FN void add(Acc& to, const Acc& other) {
+  TILE_UNROLL
+  for (int i = 0; i < 4; ++i) to.value[i] += other.value[i];
+}
+
+constexpr int staged_exponent = 64;
+constexpr u32 staged_factor = 0x5F805F80u;  // 2^64 as a bf16 pair
+
+/** Pairs (j 0,1), (2,3), (4,5), (6,7) of this lane's column, a unit a row, times 2^64. */
+template <int Units>
+struct Staged {
+  u32 pair[Units][4];
+};
+
+template <int U>
+TILE_FN void stage(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
+  const uint4* from = reinterpret_cast<const uint4*>(columns) + first_unit * 32 + w.lane();
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit) {
+    const uint4 v = __ldcg(from + unit * 32);
+    x.pair[unit][0] = v.x, x.pair[unit][1] = v.y, x.pair[unit][2] = v.z, x.pair[unit][3] = v.w;
+  }
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit)
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) x.pair[unit][i] = ptx::multiply_bf16x2(x.pair[unit][i], staged_factor);
+}
+
+TILE_FN float low_of(u32 pair) { return bits_to_f32(pair << 16); }
+TILE_FN float high_of(u32 pair) { return bits_to_f32(pair & 0xFFFF0000u); }
+
+template <int U, class Stat>
+TILE_FN void staged_sums(Warp& w, const Staged<U>& x, Stat stat, float* sums) {
+  constexpr float undo = 1.0f / 18446744073709551616.0f;
+  float total = 0;
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit)
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      total += stat(low_of(x.pair[unit][i]) * undo);
+      total += stat(high_of(x.pair[unit][i]) * undo);
+    }
+  total += __shfl_xor_sync(~0u, total, 1);
+  total += __shfl_xor_sync(~0u, total, 2);
+  if (w.lane() % 4 == 0) sums[w.lane() / 4] = total;
+}
+template <int U, class Mean, class Apply>
+TILE_FN void staged_map(Warp& w, Staged<U>& x, int first_unit, Mean mean_of, const bf16* weight, Apply apply) {
+  constexpr float undo = 1.0f / 18446744073709551616.0f;
+  const float mean = mean_of(w.lane() / 4);
+  const u32* factors = reinterpret_cast<const u32*>(weight) + first_unit * 16 + w.lane() % 4;
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit)
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      // pair i covers k = 16 (i / 2) + 8 (i % 2) + 2t and its neighbour
+      const u32 factor = weight ? __ldg(factors + unit * 16 + i * 4) : 0x3F803F80u;
+      const u32 value = x.pair[unit][i];
+      const u32 mapped = pack_bf16(apply(low_of(value) * undo, mean, low_of(factor)), apply(high_of(value) * undo, mean, high_of(factor)));
+      x.pair[unit][i] = ptx::multiply_bf16x2(mapped, staged_factor);
+    }
+}
+
+// unit(sum, codes, scales, x): sum += scale * W x for one unit, in the factor that `undo_exponent` takes back.
+
+template <class Format>
+struct Multiply;
+
+template <>
+struct Multiply<E2M1> {
+  static constexpr int undo_exponent = 126 - staged_exponent;
+  TILE_FN static void decode(u32 q, u32 (&pair)[4]) {
+    pair[0] = q & 0x81C081C0u;
+    pair[1] = (q << 3) & 0x81C081C0u;
+    pair[2] = (q << 6) & 0x81C081C0u;
+    pair[3] = ((q << 1) & 0x80008000u) | ((q >> 3) & 0x01800180u) | ((q >> 7) & 0x00400040u);
+  }
+  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char* scales, const u32 (&x)[4]) {
+    const uint2 q = *reinterpret_cast<const uint2*>(codes + lane * 8);
+    const u32 scale = *reinterpret_cast<const u16*>(scales + lane / 4 * 2);
+    u32 low[4], high[4];
+    decode(q.x, low);
+    decode(q.y, high);
+    float c[4] = {0, 0, 0, 0};
+    ptx::mma(c, low[0], high[0], low[1], high[1], x[0], x[1]);
+    ptx::mma(c, low[2], high[2], low[3], high[3], x[2], x[3]);
+    const float scale_low = bits_to_f32((scale & 0xFFu) << 23), scale_high = bits_to_f32((scale >> 8) << 23);
+    sum[0] += c[0] * scale_low, sum[1] += c[1] * scale_low, sum[2] += c[2] * scale_high, sum[3] += c[3] * scale_high;
+  }
+};
+
+template <>
+struct Multiply<E4M3> {
+  static constexpr int undo_exponent = 120 - staged_exponent;
+  TILE_FN static void decode(u32 q, u32& first, u32& second) {
+    first = (q & 0x80008000u) | ((q >> 4) & 0x07F007F0u);
+    second = ((q << 8) & 0x80008000u) | ((q << 4) & 0x07F007F0u);
+  }
+  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char* scales, const u32 (&x)[4]) {
+    const uint4 q = *reinterpret_cast<const uint4*>(codes + lane * 16);
+    const float2 scale = *reinterpret_cast<const float2*>(scales);
+    u32 low[4], high[4];
+    decode(q.x, low[0], low[1]);
+    decode(q.y, low[2], low[3]);
+    decode(q.z, high[0], high[1]);
+    decode(q.w, high[2], high[3]);
+    float c[4] = {0, 0, 0, 0};
+    ptx::mma(c, low[0], high[0], low[1], high[1], x[0], x[1]);
+    ptx::mma(c, low[2], high[2], low[3], high[3], x[2], x[3]);
+    sum[0] += c[0] * scale.x, sum[1] += c[1] * scale.x, sum[2] += c[2] * scale.y, sum[3] += c[3] * scale.y;
+  }
+};
+
+template <>
+struct Multiply<BF16> {
+  static constexpr int undo_exponent = -staged_exponent;
+  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char*, const u32 (&x)[4]) {
+    const uint4 low = *reinterpret_cast<const uint4*>(codes + lane * 16);
+    const uint4 high = *reinterpret_cast<const uint4*>(codes + 512 + lane * 16);
+    ptx::mma(sum, low.x, high.x, low.y, high.y, x[0], x[1]);
+    ptx::mma(sum, low.z, high.z, low.w, high.w, x[2], x[3]);
+  }
+};
+
+/** A float is exactly the sum of three bf16 terms, each the truncation of what the ones before left. */
+template <>
+struct Multiply<F32> {
+  static constexpr int undo_exponent = -staged_exponent;
+  TILE_FN static void split(float a, float b, u32 (&term)[3]) {
+    TILE_UNROLL
+    for (int i = 0; i < 3; ++i) {
+      const u32 top_a = f32_to_bits(a) & 0xFFFF0000u, top_b = f32_to_bits(b) & 0xFFFF0000u;
+      term[i] = (top_a >> 16) | top_b;
+      a -= bits_to_f32(top_a), b -= bits_to_f32(top_b);
+    }
+  }
+  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char*, const u32 (&x)[4]) {
+    TILE_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const float4 low = *reinterpret_cast<const float4*>(codes + (half * 64 + lane) * 16);
+      const float4 high = *reinterpret_cast<const float4*>(codes + (half * 64 + 32 + lane) * 16);
+      u32 a0[3], a1[3], a2[3], a3[3];
+      split(low.x, low.y, a0);
+      split(high.x, high.y, a1);
+      split(low.z, low.w, a2);
+      split(high.z, high.w, a3);
+      TILE_UNROLL
+      for (int i = 0; i < 3; ++i) ptx::mma(sum, a0[i], a1[i], a2[i], a3[i], x[half * 2], x[half * 2 + 1]);
+    }
+  }
+};
+
+/** acc += W (16 rows x 32 U) * X. codes and scales: a cell of U units in shared memory; they meet units first..first+U-1 of x,
+    where `first` must be a constant once loops are unrolled. */
+template <class Format, int U, int N>
+TILE_FN void multiply(Warp& w, Acc& acc, const char* codes, const char* scales, const Staged<N>& x, int first = 0) {
+  float sum[4] = {0, 0, 0, 0};
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit)
+    Multiply<Format>::unit(w.lane(), sum, codes + unit * Format::unit_bytes, scales + unit * Format::scale_bytes, x.pair[first + unit]);
+  const float undo = power_of_two(Multiply<Format>::undo_exponent);
+  TILE_UNROLL
+  for (int i = 0; i < 4; ++i) acc.value[i] += sum[i] * undo;
+}
+
+}  // namespace tile

@@ -1,0 +1,293 @@
+// A warp of the CUDA back end. The same members as host/warp.h, with the meaning given in API.md.
+//
+// Every wait polls with a deadline and watches the rank's abort word; a warp that gives up leaves the kernel. So nothing after
+// set-up may use bar.sync: a warp that has left would never arrive. Flags are polled relaxed by one lane, with one fence after
+// success (an acquiring load would drop the whole L1 at every poll); mbarriers are polled by all lanes.
+#pragma once
+#include "../common/shared.h"
+#include "ptx.h"
+
+namespace tile {
+
+extern __shared__ __align__(1024) char tile_memory[];
+
+template <class T>
+struct PerLane {
+  T own;
+  TILE_FN T& operator[](int) { return own; }
+  TILE_FN const T& operator[](int) const { return own; }
+};
+
+struct alignas(16) Packet {
+  u32 word[4];
+};
+TILE_FN Packet load_packet(const Packet* at) {
+  u64 low, high;
+  ptx::load_128_system(at, low, high);
+  return Packet{{u32(low), u32(low >> 32), u32(high), u32(high >> 32)}};
+}
+
+/** 16 rows x 8 columns: value 0 (g, 2t), 1 (g, 2t + 1), 2 (g + 8, 2t), 3 (g + 8, 2t + 1). */
+struct Acc {
+  float value[4];
+};
+
+struct Warp {
+  int rank, sm, sms, index, count, role;
+  u32 round = 0;
+  const EngineArgs* args;
+  u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0;
+
+  // ---- lanes ----
+  TILE_FN static int lane() { return int(threadIdx.x & 31u); }
+  template <class F>
+  TILE_FN void lanes(F f) {
+    f(lane());
+  }
+  template <class F>
+  TILE_FN void once(F f) {
+    if (lane() == 0) f();
+  }
+  TILE_FN void sync_lanes() { __syncwarp(); }
+  TILE_FN float sum(PerLane<float> value) {
+    TILE_UNROLL
+    for (int step = 16; step > 0; step /= 2) value.own += __shfl_xor_sync(~0u, value.own, step);
+    return value.own;
+  }
+  TILE_FN int sum(PerLane<int> value) { return __reduce_add_sync(~0u, value.own); }
+  TILE_FN float max(PerLane<float> value) {
+    TILE_UNROLL
+    for (int step = 16; step > 0; step /= 2) value.own = fmaxf(value.own, __shfl_xor_sync(~0u, value.own, step));
+    return value.own;
+  }
+  TILE_FN u32 ballot(const PerLane<bool>& value) { return __ballot_sync(~0u, value.own); }
+  template <class T>
+  TILE_FN T broadcast(const PerLane<T>& value, int from) {
+    return __shfl_sync(~0u, value.own, from);
+  }
+  struct Best {
+    float value;
+    int index;
+  };
+  TILE_FN Best best(const PerLane<float>& value, const PerLane<int>& index) {
+    Best best{value.own, index.own};
+    TILE_UNROLL
+    for (int step = 16; step > 0; step /= 2) {
+      const float other = __shfl_xor_sync(~0u, best.value, step);
+      const int other_index = __shfl_xor_sync(~0u, best.index, step);
+      if (other > best.value || (other == best.value && other_index < best.index)) best = {other, other_index};
+    }
+    return best;
+  }
+
+  // ---- memory ----
+  template <class T>
+  TILE_FN T* ws(size_t offset) {
+    return reinterpret_cast<T*>(args->workspace + offset);
+  }
+  template <class T>
+  TILE_FN T* peer(int to, size_t offset) {
+    return reinterpret_cast<T*>(args->peer_workspace[to] + offset);
+  }
+  TILE_FN const char* image(size_t offset) { return args->image + offset; }
+  TILE_FN char* kv(size_t offset) { return args->kv + offset; }
+  template <class T>
+  TILE_FN T* shared(size_t offset) {
+    return reinterpret_cast<T*>(tile_memory + offset);
+  }
+  template <class T>
+  TILE_FN T* scratch(size_t offset = 0) {
+    return shared<T>(Shared::scratch_at + offset);
+  }
+  TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32) * Shared::exchange_bytes); }
+  TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
+
+  // ---- giving up ----
+  /** One lane: has somebody given up, or must this warp? Fills the fault record when it is the first. */
+  __device__ __noinline__ bool overdue(u64& since, int site, What what, int object, u32 expected, u32 got, bool idle) {
+    if (ptx::load_relaxed_system(ws<u32>(Plan::abort_at)) != 0) return true;
+    const u64 now = ptx::nanoseconds();
+    if (since == 0) since = now;
+    if (idle || now - since < args->deadline_ns) return false;
+    FaultRecord* record = args->fault;
+    if (atomicCAS(ws<u32>(Plan::abort_at), 0u, 1u) == 0u && atomicCAS_system(&record->state, 0u, 1u) == 0u) {
+      record->what = int(what), record->rank = rank, record->sm = sm, record->role = role, record->warp = index;
+      record->site = site, record->object = object, record->expected = expected, record->got = got, record->round = round;
+      __threadfence_system();
+      ptx::store_relaxed_system(&record->state, 2u);
+    }
+    for (int to = 0; to < args->ranks; ++to) ptx::store_relaxed_system(peer<u32>(to, Plan::abort_at), 1u);
+    return true;
+  }
+  /** Lane 0 polls value() until int(value - expected) >= 0; all lanes leave the kernel together when it gives up. */
+  template <class F>
+  TILE_FN void spin(int site, What what, int object, u32 expected, bool idle, F value) {
+    bool gone = false;
+    if (lane() == 0) {
+      u64 since = 0;
+      for (u32 polls = 1;; ++polls) {
+        const u32 got = value();
+        if (int(got - expected) >= 0) break;
+        if (polls % 1024 == 0 && overdue(since, site, what, object, expected, got, idle)) {
+          gone = true;
+          break;
+        }
+      }
+    }
+    if (__any_sync(~0u, gone)) ptx::leave_kernel();
+    __syncwarp();
+  }
+  TILE_FN void wait_barrier(int site, int which, u32 phases, What what) {
+    const u32 parity = (phases - 1) & 1u;
+    if (!__all_sync(~0u, ptx::barrier_try_wait(barrier(which), parity))) {
+      u64 since = 0;
+      for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(barrier(which), parity)); ++polls)
+        if (polls % 64 == 0) {
+          const bool gone = lane() == 0 && overdue(since, site, what, which, phases, phases - 1, false);
+          if (__any_sync(~0u, gone)) ptx::leave_kernel();
+        }
+    }
+    __syncwarp();
+  }
+  TILE_FN void arrive(int which) {
+    __syncwarp();
+    if (lane() == 0) ptx::barrier_arrive(barrier(which));
+  }
+  template <class Op>
+  TILE_FN void sync(int, Op op) {
+    op(0);
+  }
+
+  // ---- counters ----
+  TILE_FN u32* counter(int which) { return ws<u32>(Plan::counters_at + size_t(which) * counter_stride); }
+  TILE_FN void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
+  TILE_FN void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
+  TILE_FN void wait_counter(int site, int which, u32 runs, bool idle) {
+    const u32* word = counter(which);
+    spin(site, What::counter, which, runs * Plan::arrivals(which), idle, [=] { return ptx::load_relaxed(word); });
+    ptx::fence_gpu();
+    if (role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
+  }
+  TILE_FN void signal(int, int which) {
+    ptx::fence_proxy_async();  // a load warp may bulk-copy what this warp has stored
+    __syncwarp();
+    if (lane() == 0) ptx::add_release(counter(which));
+  }
+  TILE_FN u32* local_counter(int which) { return shared<u32>(Shared::local_counters_at) + which; }
+  TILE_FN void wait_local(int site, int which, u32 runs) {
+    const u32* word = local_counter(which);
+    spin(site, What::local_counter, which, runs * Plan::local_arrivals(which), false, [=] { return ptx::load_acquire_shared(word); });
+  }
+  TILE_FN void signal_local(int, int which) {
+    __syncwarp();
+    if (lane() == 0) ptx::add_release_shared(local_counter(which));
+  }
+  TILE_FN void role_barrier(int site) {
+    const u32 generation = ++role_position;
+    arrive(Shared::role + role);
+    wait_barrier(site, Shared::role + role, generation, What::role_barrier);
+  }
+  template <class F>
+  TILE_FN void poll(int site, What what, int object, bool idle, F ready) {
+    u64 since = 0;
+    for (u32 polls = 1;; ++polls) {
+      const u32 votes = __ballot_sync(~0u, ready(lane()));
+      if (votes == ~0u) break;
+      if (polls % 512 == 0) {
+        const bool gone = lane() == 0 && overdue(since, site, what, object, 32, u32(__popc(votes)), idle);
+        if (__any_sync(~0u, gone)) ptx::leave_kernel();
+      }
+    }
+    __syncwarp();
+  }
+
+  // ---- ring ----
+  TILE_FN char* ring_page(u32 position) { return tile_memory + Shared::ring_at + position % Plan::ring_depth * Shared::page_stride; }
+  TILE_FN int ring_slot() const { return int(ring_position % Plan::ring_depth); }
+  TILE_FN void ring_acquire(int site) {
+    if (const u32 phases = ring_position / Plan::ring_depth; phases > 0) wait_barrier(site, Shared::ring_empty + ring_slot(), phases, What::ring_free);
+  }
+  TILE_FN void ring_copy(int, u32 at, const char* from, u32 bytes) {
+    if (lane() != 0) return;
+    void* full = barrier(Shared::ring_full + ring_slot());
+    // Weights pass through once; what the KV cache and the workspace hold will be read again.
+    if (from >= args->image && from < args->image + args->image_bytes)
+      ptx::bulk_copy(ring_page(ring_position) + at, from, bytes, full, ptx::evict_first);
+    else
+      ptx::bulk_copy(ring_page(ring_position) + at, from, bytes, full);
+  }
+  TILE_FN void ring_commit(int, u32 bytes) {
+    if (lane() == 0) ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
+    ++ring_position;
+  }
+  TILE_FN const char* ring_await(int site) {
+    wait_barrier(site, Shared::ring_full + ring_slot(), ring_position / Plan::ring_depth + 1, What::ring_filled);
+    return ring_page(ring_position);
+  }
+  TILE_FN void ring_release(int) {
+    arrive(Shared::ring_empty + ring_slot());
+    ++ring_position;
+  }
+
+  // ---- join ----
+  TILE_FN float* join_slot(u32 position) { return shared<float>(Shared::join_at + position % Plan::join_depth * Shared::join_slot_bytes); }
+  TILE_FN void join_acquire(int site) {
+    if (const u32 phases = join_position / Plan::join_depth; phases > 0)
+      wait_barrier(site, Shared::join_empty + int(join_position % Plan::join_depth), phases, What::join_free);
+  }
+  TILE_FN void join_put(int part, const Acc& acc);
+  TILE_FN void join_commit(int) {
+    arrive(Shared::join_full + int(join_position % Plan::join_depth));
+    ++join_position;
+  }
+  TILE_FN Acc join_sum(int first, int parts);
+  TILE_FN Acc join_take(int site, int parts);
+  TILE_FN Acc join_take_row(int site, int first, int parts);
+  TILE_FN void join_wait(int site) {
+    wait_barrier(site, Shared::join_full + int(join_position % Plan::join_depth), join_position / Plan::join_depth + 1, What::join_filled);
+  }
+  TILE_FN void join_release(int) {
+    arrive(Shared::join_empty + int(join_position % Plan::join_depth));
+    ++join_position;
+  }
+  TILE_FN void join_skip() { ++join_position; }
+
+  // ---- slots ----
+  TILE_FN void slots_acquire(int site) {
+    if (slots_position > 0) wait_barrier(site, Shared::slots_empty, slots_position, What::slots_free);
+  }
+  TILE_FN void slots_put(const Acc& acc, int tile, int active_index);
+  TILE_FN void slots_commit(int) {
+    arrive(Shared::slots_full);
+    ++slots_position;
+  }
+  TILE_FN void slots_await(int site) { wait_barrier(site, Shared::slots_full, slots_position + 1, What::slots_filled); }
+  TILE_FN Acc slots_sum(int tile);
+  TILE_FN void slots_release(int) {
+    arrive(Shared::slots_empty);
+    ++slots_position;
+  }
+  TILE_FN RouteTable& table() { return *shared<RouteTable>(Shared::table_at); }
+  TILE_FN RouteTable& table_for_writing() { return table(); }
+  TILE_FN RouteTable& table_for_writing_shared() { return table(); }
+
+  // ---- packets ----
+  TILE_FN void store_packet(Packet* to, const Packet& packet) {
+    ptx::store_128_system(to, u64(packet.word[0]) | u64(packet.word[1]) << 32, u64(packet.word[2]) | u64(packet.word[3]) << 32);
+  }
+  TILE_FN void received(const Packet*) {}
+  TILE_FN void send(int site, const Acc& acc, int tile, u32 epoch);
+  TILE_FN Acc receive_sum(int site, int tile, u32 epoch);
+  TILE_FN void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
+  TILE_FN Acc receive_from(int site, size_t inbox_at, int source, int tile, u32 epoch);
+
+  // ---- declared accesses: the host back end checks them ----
+  TILE_FN void reads(int, int) {}
+  TILE_FN void writes(int, int) {}
+  TILE_FN void reads_of(int, int, int) {}
+  TILE_FN void writes_of(int, int, int) {}
+};
+
+TILE_FN Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
+
+}  // namespace tile
