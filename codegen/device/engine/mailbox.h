@@ -1,0 +1,86 @@
+// The memory that the host program and the resident kernels share, and what a round is told.
+//
+// Vocabulary: a *request* is one prompt to continue; the *mailbox* is one block of host memory that rank 0 polls (one
+// warp, nobody else) and that every rank beats into; a *result* is one generated token, or the end of a request.
+// A *round* is one pass over up to eight rows; rank 0 decides it and publishes a RoundControl to every rank.
+//
+// Invariants: whoever fills a record writes its `serial` last (release) and whoever reads it looks there first
+// (acquire). Serials only grow and are never 0. The result ring has at least `ctx` entries, and the host takes every
+// result of a request before it posts the next one, so the device never waits for the host in the middle of a request.
+#pragma once
+#include "../common/args.h"
+
+namespace tile {
+
+constexpr int max_rows = 8;
+constexpr int max_stops = 16;
+
+enum RoundOp : u32 { round_run = 1, round_quit = 2 };
+
+// What every role of every SM of every rank knows of a round. Between requests no round is published at all: being idle
+// is rank 0 waiting for its mailbox and everybody else waiting for the next round.
+struct RoundControl {
+  u32 round;         // 1, 2, ...
+  u32 op;            // RoundOp
+  int rows;           // 1..8
+  int sample_from;    // the logits of rows sample_from..rows-1 are sampled; == rows: of none (a prompt block that is not the last)
+  int position[max_rows];
+  int token[max_rows];
+  int sequence[max_rows];
+};
+constexpr int control_words = sizeof(RoundControl) / 4;
+constexpr int control_packets = (control_words + 2) / 3;  // 12 bytes of payload each
+
+// How a row's next token is chosen. The host program fills in the derived fields, so that the device needs neither log
+// nor division of what the user wrote.
+struct Sampling {
+  float inverse_temperature;  // 0: greedy
+  float min_p_log;            // ln(min_p); -inf: off
+  u32 top_p;             // round(top_p * 2^32), 0: off
+  int top_k;              // 0: off
+  u32 seed[2];
+};
+
+struct Request {
+  u32 serial;  // of the request; written last
+  int prompt_length;
+  int max_new_tokens;
+  int stops;
+  int stop[max_stops];  // ids that end the request: first `eos_stops` of them count as eos, the rest as stop ids
+  int eos_stops;
+  Sampling sampling;
+};
+
+enum Finish : u32 { running = 0, finish_eos = 1, finish_stop = 2, finish_length = 3, finish_cancel = 4, finish_context = 5 };
+
+struct Result {
+  u32 serial;   // index of this result since the launch, plus 1; written last
+  u32 request;  // the request's serial
+  int token;     // -1: none (a cancelled request ends without one)
+  int position;  // where the token will stand in its sequence
+  u32 round;
+  u32 finish;    // Finish
+  u32 round_ns;  // time from the publication of the round to this result
+  u32 rows;      // rows of that round
+};
+
+struct Mailbox {
+  Request request;
+  u32 cancel;   // serial of the request to cancel
+  u32 quit;     // 1: return from the kernels at the next round boundary
+  u32 idle;     // 1 while rank 0 waits for a request
+  u32 results;  // entries of the ring
+  u32 prompts;  // entries of the prompt buffer
+  u32 heartbeat[max_ranks];
+  u32 padding[3];
+  // then: Result ring[results]; int prompt[prompts];
+};
+
+TILE_BOTH constexpr u64 mailbox_bytes(u32 results, u32 prompts) {
+  return sizeof(Mailbox) + u64(results) * sizeof(Result) + u64(prompts) * 4;
+}
+
+TILE_BOTH Result* mailbox_results(Mailbox* m) { return reinterpret_cast<Result*>(m + 1); }
+TILE_BOTH int* mailbox_prompt(Mailbox* m) { return reinterpret_cast<int*>(mailbox_results(m) + m->results); }
+
+}  // namespace tile

@@ -1,0 +1,218 @@
+// The engine's host program, the last include of a generated engine: one process that owns all ranks of a node. It takes a
+// load plan over its socket, loads, launches, and from then on only carries requests in and results out.
+//
+// Vocabulary: the *node* is the back end's half (node_host.h, node_cuda.cu.h), the *wire* is the socket. An error frame says why the
+// process is about to end with a status that is not zero; only a refused request leaves it running.
+// Invariants: the process never outlives the other end of its socket; nothing runs on a half-loaded image; no memory is
+// allocated for the device while the kernels are resident.
+#pragma once
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "control.h"
+#ifdef __CUDACC__
+#include "node_cuda.cu.h"
+#else
+#include "node_host.h"
+#endif
+
+namespace tile {
+
+inline volatile sig_atomic_t terminated = 0;
+
+enum class Service { nothing, worked, stop };
+
+class Engine {
+ public:
+  explicit Engine(const Options& options) : options_(options) {}
+
+  int main() {
+    if (Failure failure = wire_.connect(options_.socket)) {
+      std::fprintf(stderr, "%s\n", failure.text.c_str());
+      return 2;
+    }
+    if (Failure failure = load()) {
+      wire_.send(failure);
+      return 1;
+    }
+    if (Failure failure = node_.launch()) {
+      wire_.send(failure);
+      return 1;
+    }
+    wire_.send(FrameType::ready, node_.describe());
+    const std::string fault = node_.run([this](bool may_block) { return service(may_block); });
+    take_results();
+    if (!fault.empty()) {
+      wire_.send(FrameType::fault, fault);
+      return 3;
+    }
+    wire_.send(FrameType::bye, nullptr, 0);
+    return 0;
+  }
+
+ private:
+  // ---- loading ----
+  Failure load() {
+    FrameType type{};
+    while (!wire_.next(type, plan_bytes_))
+      if (!wire_.receive(1000000000) || terminated) return Failure{"stopped", "the runtime went away before the load plan came"};
+    if (type != FrameType::load) return Failure{"plan", "expected a load plan first, got frame type " + std::to_string(u32(type))};
+    LoadPlan plan{};
+    if (const std::string wrong = load_plan_of(plan_bytes_.data(), plan_bytes_.size(), plan); !wrong.empty()) return Failure{"plan", "the load plan " + wrong};
+    if (plan.header->ranks != u32(Plan::ranks))
+      return Failure{"plan", "the load plan is for " + std::to_string(plan.header->ranks) + " ranks, the engine was built for " + std::to_string(Plan::ranks)};
+    Files files;
+    if (Failure failure = files.open(plan)) return failure;
+    const u32 results = u32(Plan::ctx) + 16, prompts = u32(Plan::ctx);
+    if (Failure failure = node_.open(options_, plan.header->image_bytes, plan.header->kv_bytes, mailbox_bytes(results, prompts))) return failure;
+    node_.mailbox()->results = results;
+    node_.mailbox()->prompts = prompts;
+    Failure failure = load_ranks(plan, files);
+    std::vector<char>().swap(plan_bytes_);
+    return failure;
+  }
+  Failure load_ranks(const LoadPlan& plan, const Files& files) {
+    u64 total = 0;
+    for (u32 i = 0; i < plan.header->items; i++) total += u64(plan.tables[plan.items[i].table].count) * staged_shape(plan.items[i]).stride;
+    std::atomic<u64> done{0};
+    std::atomic<bool> stop{false};
+    std::vector<Failure> failures(Plan::ranks);
+    const auto load_one = [&](int rank) {
+      failures[size_t(rank)] = load_rank(plan, files, u32(rank), node_, [&](u64 bytes) {
+        done += bytes;
+        return !stop;
+      });
+      if (failures[size_t(rank)]) stop = true;
+    };
+    std::atomic<int> running{Plan::ranks};
+    std::vector<std::thread> threads;
+    for (int first = 0; first < (Node::parallel_load ? Plan::ranks : 1); first++)
+      threads.emplace_back([&, first] {
+        for (int rank = first; rank < (Node::parallel_load ? first + 1 : Plan::ranks); rank++) load_one(rank), --running;
+      });
+    while (running > 0) {
+      const u64 report[2] = {done, total};
+      if (!wire_.send(FrameType::progress, report, sizeof report) || !wire_.receive(running > 0 ? 20000000 : 0) || terminated) stop = true;
+    }
+    for (std::thread& thread : threads) thread.join();
+    const u64 report[2] = {done, total};
+    wire_.send(FrameType::progress, report, sizeof report);
+    for (const Failure& failure : failures)
+      if (failure && failure.code != "stopped") return failure;
+    for (const Failure& failure : failures)
+      if (failure) return failure;
+    return {};
+  }
+
+  // ---- running ----
+  Service service(bool may_block) {
+    Mailbox* m = node_.mailbox();
+    const bool took = take_results();
+    if (!wire_.receive(may_block ? (busy_ ? 200000 : 50000000) : 0) || terminated) return quit();
+    bool worked = false;
+    FrameType type{};
+    while (wire_.next(type, frame_)) {
+      worked = true;
+      if (type == FrameType::request) {
+        if (Failure failure = post()) wire_.send(failure);
+      } else if (type == FrameType::cancel && frame_.size() == 4) {
+        u32 serial = 0;
+        std::memcpy(&serial, frame_.data(), 4);
+        store(m->cancel, serial);
+      } else if (type == FrameType::quit) {
+        store(m->quit, 1u);
+      }
+    }
+    beat();
+    return worked || took ? Service::worked : Service::nothing;
+  }
+
+  /** Posts the request in frame_; the device sees its serial last. */
+  Failure post() {
+    Mailbox* m = node_.mailbox();
+    Request request{};
+    if (frame_.size() < sizeof request) return Failure{"request", "a request frame of " + std::to_string(frame_.size()) + " bytes is too short"};
+    std::memcpy(&request, frame_.data(), sizeof request);
+    const u64 tokens = (frame_.size() - sizeof request) / 4;
+    if (busy_) return Failure{"request", "the engine is busy with request " + std::to_string(busy_)};
+    if (request.serial == 0 || request.serial == m->request.serial) return Failure{"request", "a request needs a new serial"};
+    if (request.prompt_length < 1 || u64(request.prompt_length) != tokens || tokens > m->prompts)
+      return Failure{"request", "a prompt has 1 to " + std::to_string(m->prompts) + " tokens, this one has " + std::to_string(tokens)};
+    if (request.max_new_tokens < 1 || request.stops < 0 || request.stops > max_stops) return Failure{"request", "max_new_tokens or the number of stop ids is out of range"};
+    const int* prompt = reinterpret_cast<const int*>(frame_.data() + sizeof request);
+    for (u64 i = 0; i < tokens; i++)
+      if (prompt[i] < 0 || prompt[i] >= Plan::vocabulary)
+        return Failure{"request", "token " + std::to_string(i) + " of the prompt is " + std::to_string(prompt[i]) + ", not an id below " + std::to_string(Plan::vocabulary)};
+    std::memcpy(mailbox_prompt(m), prompt, tokens * 4);
+    busy_ = request.serial;
+    const u32 serial = request.serial;
+    request.serial = m->request.serial;
+    m->request = request;
+    store(m->request.serial, serial);
+    return {};
+  }
+
+  bool take_results() {
+    Mailbox* m = node_.mailbox();
+    std::vector<Result>& batch = batch_;
+    batch.clear();
+    for (;;) {
+      const Result& r = mailbox_results(m)[taken_ % m->results];
+      if (__atomic_load_n(&r.serial, __ATOMIC_ACQUIRE) != taken_ + 1) break;
+      batch.push_back(r);
+      taken_++;
+      if (r.finish != running) busy_ = 0;
+    }
+    if (!batch.empty()) wire_.send(FrameType::token, batch.data(), batch.size() * sizeof(Result));
+    return !batch.empty();
+  }
+
+  void beat() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const u64 ms = u64(now.tv_sec) * 1000 + u64(now.tv_nsec) / 1000000;
+    if (ms - last_beat_ < 250) return;
+    last_beat_ = ms;
+    u32 beats[max_ranks + 1];
+    for (int rank = 0; rank < Plan::ranks; rank++) beats[rank] = __atomic_load_n(&node_.mailbox()->heartbeat[rank], __ATOMIC_RELAXED);
+    beats[Plan::ranks] = __atomic_load_n(&node_.mailbox()->idle, __ATOMIC_RELAXED);
+    wire_.send(FrameType::heartbeat, beats, size_t(Plan::ranks + 1) * 4);
+  }
+
+  /** The other side is gone, or somebody asked us to go: one chance to end at a round's boundary, then stop. */
+  Service quit() {
+    store(node_.mailbox()->quit, 1u);
+    return Service::stop;
+  }
+  static void store(u32& word, u32 value) { __atomic_store_n(&word, value, __ATOMIC_RELEASE); }
+
+  Options options_;
+  Wire wire_;
+  Node node_;
+  std::vector<char> plan_bytes_, frame_;
+  std::vector<Result> batch_;
+  u32 taken_ = 0, busy_ = 0;
+  u64 last_beat_ = 0;
+};
+
+}  // namespace tile
+
+int main(int count, char** words) {
+  tile::Options options;
+  if (const tile::Failure failure = tile::parse_options(count, words, options)) {
+    std::fprintf(stderr, "%s\n", failure.text.c_str());
+    return 2;
+  }
+  struct sigaction action {};
+  action.sa_handler = [](int) { tile::terminated = 1; };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const auto engine = std::make_unique<tile::Engine>(options);
+  return engine->main();
+}

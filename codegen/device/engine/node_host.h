@@ -1,0 +1,124 @@
+// The node of the host back end: every rank is three slabs of this process's memory, and the "kernel" is the fiber
+// scheduler, which runs in the calling thread and services the socket when nothing moves.
+#pragma once
+#include <sys/mman.h>
+
+#include "loader.h"
+#include "mailbox.h"
+#include "options.h"
+
+namespace tile {
+
+class Node {
+ public:
+  static constexpr u64 staging_bytes = u64(4) << 20;
+
+  /** One thread loads all ranks. */
+  static constexpr bool parallel_load = false;
+
+  Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node() {
+    for (const Slab& slab : slabs_) munmap(slab.at, slab.bytes);
+  }
+
+  Failure open(const Options& options, u64 image_bytes, u64 kv_bytes, u64 mailbox_size) {
+    options_ = options;
+    char* mailbox = nullptr;
+    if (Failure failure = slab(mailbox_size, "mailbox", mailbox)) return failure;
+    faults_.resize(size_t(Plan::ranks));
+    args_.resize(size_t(Plan::ranks));
+    staging_.resize(staging_bytes);
+    for (int rank = 0; rank < Plan::ranks; rank++) {
+      EngineArgs& a = args_[size_t(rank)];
+      if (Failure failure = slab(image_bytes, "image", a.image)) return failure;
+      if (Failure failure = slab(kv_bytes, "KV cache", a.kv)) return failure;
+      if (Failure failure = slab(Plan::workspace_bytes, "workspace", a.workspace)) return failure;
+      a.image_bytes = image_bytes, a.kv_bytes = kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
+      a.mailbox = mailbox, a.fault = &faults_[size_t(rank)];
+      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = Plan::ranks, a.sms = sms();
+    }
+    for (EngineArgs& a : args_)
+      for (int rank = 0; rank < Plan::ranks; rank++) a.peer_workspace[rank] = args_[size_t(rank)].workspace;
+    return {};
+  }
+
+  Mailbox* mailbox() { return static_cast<Mailbox*>(args_[0].mailbox); }
+  int sms() const { return options_.sms > 0 ? options_.sms : Plan::max_sms; }
+  std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(sms()) + "}"; }
+
+  // ---- loading ----
+  Failure stage(u32, u8*& staging) {
+    staging = staging_.data();
+    return {};
+  }
+  Failure pack(u32 rank, PackJob job, u64 image_at, u32 item, bool synthetic, u32 columns) {
+    std::vector<u8> made;
+    job.staged.rows = staging_.data();
+    if (synthetic) {
+      made.resize(u64(job.tiles) * 16 * job.staged.stride);
+      synthesise(job.tiles * 16, job.format, job.staged.first_column, columns, job.staged.scales_at, job.staged.stride, made.data());
+      job.staged.rows = made.data();
+    }
+    u8* image = reinterpret_cast<u8*>(args_[rank].image) + image_at;
+    for (u64 index = 0; index < job.jobs(); index++)
+      for (int lane = 0; lane < 32; lane++) {
+        const Illegal illegal = pack_lane(job, index, lane, image);
+        if (illegal != Illegal::none && illegal_ == Illegal::none) illegal_ = illegal, illegal_item_ = item;
+      }
+    return {};
+  }
+  Failure place(u32 rank, const LoadItem& item, const StagedShape& shape, u64 image_at, u32 rows, bool synthetic) {
+    u8* to = reinterpret_cast<u8*>(args_[rank].image) + image_at;
+    if (synthetic) synthesise(rows, item.format, item.first_column, item.columns, shape.scales_at, shape.stride, to);
+    else std::memcpy(to, staging_.data(), u64(rows) * shape.stride);
+    return {};
+  }
+  Failure settle(u32, Illegal& illegal, u32& item) {
+    illegal = illegal_, item = illegal_item_;
+    return {};
+  }
+
+  // ---- running ----
+  Failure launch() { return {}; }
+  /** Runs the engine to its end. `service(may_block)` says nothing, worked or stop. Empty, or what went wrong as JSON. */
+  template <class Service>
+  std::string run(Service service) {
+    host::Options options;
+    options.seed = options_.seed;
+    options.idle = [&service](bool may_block) { return host::Idle(int(service(may_block))); };
+    for (const auto& [site, mutation] : options_.mutations) host::mutate(site, host::Mutation(mutation));
+    const host::Outcome outcome = host::run(args_.data(), Plan::ranks, sms(), options);
+    if (outcome.ok()) return "";
+    return fault_json(outcome.fault, outcome.report);
+  }
+
+ private:
+  struct Slab {
+    void* at;
+    u64 bytes;
+  };
+  Failure slab(u64 bytes, const char* what, char*& out) {
+    void* at = mmap(nullptr, bytes ? bytes : 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return Failure{"memory", std::string("no memory for the ") + what + ": " + std::to_string(bytes) + " bytes: " + std::strerror(errno)};
+    slabs_.push_back(Slab{at, bytes ? bytes : 16});
+    out = static_cast<char*>(at);
+    return {};
+  }
+  void synthesise(u32 rows, Format format, u32 first_column, u32 columns, u32 scales_at, u32 stride, u8* out) {
+    const Recipe* recipes = reinterpret_cast<const Recipe*>(staging_.data());
+    for (u32 row = 0; row < rows; row++)
+      for (int lane = 0; lane < 32; lane++) synthesise_row(recipes[row], format, first_column, columns, scales_at, lane, out + u64(row) * stride);
+  }
+
+  Options options_;
+  std::vector<Slab> slabs_;
+  std::vector<EngineArgs> args_;
+  std::vector<FaultRecord> faults_;
+  std::vector<u8> staging_;
+  Illegal illegal_ = Illegal::none;
+  u32 illegal_item_ = 0;
+};
+
+}  // namespace tile

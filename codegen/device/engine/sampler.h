@@ -1,0 +1,209 @@
+// Chooses the next token of a row from its logits: all compute warps of one SM together.
+//
+// Meaning, in this order: temperature; top-k keeps the k first tokens of the sampler's order; top-p keeps the shortest
+// prefix whose mass reaches p times what top-k kept; min-p keeps tokens whose weight is at least min_p of the greatest.
+// Each of these keeps a prefix of the order, so what is kept is a prefix too, of mass M. The draw is a uniform integer
+// in [0, M) and takes the token under it, walking the order: inverse transform, exact to 2^-64.
+// Greedy is the first token of the order: greatest logit, lowest id on ties.
+//
+// Vocabulary: sample_math.h. A *candidate list* is private to each lane (entry j of thread t lies at j * threads + t),
+// so it needs no atomics. *select* finds how far a prefix must reach for its measure (count or mass) to reach a target:
+// a binary search over the bits of the order, one reduction a bit.
+// Invariant: every number that is reduced is an integer and every reduction is a sum or maximum, so the result does not
+// depend on the number of warps and equals the host's.
+#pragma once
+#include "mailbox.h"
+#include "sample_math.h"
+#include "../tile_plan.h"
+
+namespace tile {
+
+// Memory of the sampler in the workspace: the lists of all threads, then the reduction's scratch.
+TILE_BOTH constexpr u64 sampler_bytes(int vocabulary, int compute_warps) {
+  return 8 * (u64(vocabulary) + 32 * u64(compute_warps) + 64);
+}
+
+struct Sampler {
+  Warp& w;
+  const int valid;  // ids below it may be chosen
+  u64* const memory;
+  const int site, id_bits;
+  int parity = 0;
+  const float* logits = nullptr;
+  float largest = 0, inverse_temperature = 0;
+  PerLane<int> listed;
+
+  TILE_FN Sampler(Warp& w, int valid, u64* memory, int site) : w(w), valid(valid), memory(memory), site(site), id_bits(bits_for(valid)) {}
+
+  TILE_FN int threads() const { return 32 * w.count; }
+  TILE_FN volatile u64* scratch() { return memory; }
+  TILE_FN u64* list() { return memory + 64; }
+
+  // Reduces one number of every lane of the role; every lane gets the result. Two scratch halves take turns, so that
+  // one barrier a reduction is enough.
+  template <class Op>
+  TILE_FN u64 reduce(PerLane<u64>& value, Op op) {
+    u64 mine = across(value, op);
+    if (w.count == 1) return mine;
+    volatile u64* half = scratch() + 32 * (parity ^= 1);
+    w.lanes([&](int lane) {
+      if (lane == 0) half[w.index] = mine;
+    });
+    w.role_barrier(site);
+    PerLane<u64> parts;
+    w.lanes([&](int lane) { parts[lane] = half[lane < w.count ? lane : 0]; });
+    w.lanes([&](int lane) {
+      if (lane >= w.count) parts[lane] = 0;
+    });
+    return across(parts, op);
+  }
+
+  template <class Op>
+  TILE_FN u64 across(PerLane<u64>& value, Op op) {
+#ifdef __CUDA_ARCH__
+    u64 x = value[0];
+    for (int m = 16; m; m >>= 1) x = op(x, u64(__shfl_xor_sync(0xFFFFFFFFu, (unsigned long long)x, m)));
+    return x;
+#else
+    u64 x = value[0];
+    for (int lane = 1; lane < 32; lane++) x = op(x, value[lane]);
+    return x;
+#endif
+  }
+
+  struct Add { TILE_FN u64 operator()(u64 a, u64 b) const { return a + b; } };
+  struct Max { TILE_FN u64 operator()(u64 a, u64 b) const { return a > b ? a : b; } };
+
+  TILE_FN float x_of(float logit) const { return scaled(logit, largest, inverse_temperature); }
+  TILE_FN u64 order_weight(u64 order) const { return weight_of(x_of(order_logit(order, id_bits))); }
+
+  // f(order, logit) over all ids of this lane.
+  template <class F>
+  TILE_FN void each_id(int lane, F f) {
+    for (int id = w.index * 32 + lane; id < valid; id += threads()) {
+      const float logit = logits[id];
+      f(order_of(logit, id, id_bits), logit);
+    }
+  }
+
+  template <class Keep>
+  TILE_FN void collect(Keep keep) {
+    w.lanes([&](int lane) {
+      int n = 0;
+      const int thread = w.index * 32 + lane;
+      each_id(lane, [&](u64 order, float logit) {
+        if (keep(order, logit)) list()[u64(n++) * threads() + thread] = order;
+      });
+      listed[lane] = n;
+    });
+  }
+
+  // Sum of measure(order) over listed orders that are at least `from`.
+  template <class Measure>
+  TILE_FN u64 measured(u64 from, Measure measure) {
+    PerLane<u64> sum;
+    w.lanes([&](int lane) {
+      u64 s = 0;
+      const int thread = w.index * 32 + lane;
+      for (int j = 0; j < listed[lane]; j++) {
+        const u64 order = list()[u64(j) * threads() + thread];
+        if (order >= from) s += measure(order);
+      }
+      sum[lane] = s;
+    });
+    return reduce(sum, Add());
+  }
+
+  // The last order of the shortest prefix of the list whose measure reaches `target`; 0 when the whole list does not.
+  template <class Measure>
+  TILE_FN u64 select(u64 target, Measure measure) {
+    PerLane<u64> low, high;
+    w.lanes([&](int lane) {
+      u64 lo = ~u64(0), hi = 0;
+      const int thread = w.index * 32 + lane;
+      for (int j = 0; j < listed[lane]; j++) {
+        const u64 order = list()[u64(j) * threads() + thread];
+        lo = order < lo ? order : lo;
+        hi = order > hi ? order : hi;
+      }
+      low[lane] = ~lo;  // inverted: 0 is what both reductions ignore
+      high[lane] = hi;
+    });
+    const u64 least = ~reduce(low, Max()), greatest = reduce(high, Max());
+    if (least > greatest || measured(least, measure) < target) return 0;
+    u64 found = least;
+    int bit = 63;
+    while (bit >= 0 && !((least ^ greatest) >> bit & 1)) bit--;
+    if (bit < 0) return found;
+    // Invariant: the measure from `found` reaches the target, and the answer shares found's bits above `bit`.
+    found = least >> bit >> 1 << bit << 1;
+    for (; bit >= 0; bit--) {
+      const u64 trial = found | u64(1) << bit;
+      if (measured(trial, measure) >= target) found = trial;
+    }
+    return found;
+  }
+
+  /** The token that will stand at `position`, from the logits of the row before it; the same in every warp of the role. */
+  TILE_FN int sample(const float* row, const Sampling& s, u32 position) {
+    logits = row;
+    PerLane<u64> best;
+    w.lanes([&](int lane) {
+      u64 b = 0;
+      each_id(lane, [&](u64 order, float) { b = order > b ? order : b; });
+      best[lane] = b;
+    });
+    const u64 first = reduce(best, Max());
+    if (s.inverse_temperature == 0.f) return order_id(first, id_bits);
+    largest = order_logit(first, id_bits);
+    inverse_temperature = s.inverse_temperature;
+    const auto count = [](u64) { return u64(1); };
+    const auto mass = [&](u64 order) { return order_weight(order); };
+
+    PerLane<u64> all, likely;
+    w.lanes([&](int lane) {
+      u64 a = 0, l = 0;
+      each_id(lane, [&](u64, float logit) {
+        const float x = x_of(logit);
+        const u64 weight = weight_of(x);
+        a += weight;
+        if (x >= s.min_p_log) l += weight;
+      });
+      all[lane] = a, likely[lane] = l;
+    });
+    u64 kept = reduce(all, Add());
+    const u64 at_least_min_p = reduce(likely, Add());
+    const u64 uniform = uniform_bits(s.seed, position, purpose_token);
+
+    if (s.top_k > 0 && s.top_k < valid) {
+      // The k-th greatest of the lanes' own greatest is a lower bound of the k-th greatest of all.
+      u64 bound = 0;
+      if (s.top_k <= threads()) {
+        w.lanes([&](int lane) {
+          list()[w.index * 32 + lane] = best[lane];
+          listed[lane] = best[lane] ? 1 : 0;
+        });
+        bound = select(u64(s.top_k), count);
+      }
+      collect([&](u64 order, float) { return order >= bound; });
+      const u64 last = select(u64(s.top_k), count);
+      kept = measured(last, mass);
+    } else {
+      // What is left out weighs less than what the search may leave behind, so the search never needs it.
+      const u64 ceiling = s.top_p ? multiply_high(kept, u64(s.top_p) << 32) : multiply_high(uniform, kept);
+      const u64 negligible = (kept - ceiling - (kept > ceiling)) / u64(valid);
+      collect([&](u64, float logit) {
+        const u64 weight = weight_of(x_of(logit));
+        return weight > negligible;
+      });
+    }
+    if (s.top_p) {
+      const u64 target = multiply_high(kept, u64(s.top_p) << 32);
+      kept = measured(select(target ? target : 1, mass), mass);
+    }
+    if (at_least_min_p < kept) kept = at_least_min_p;
+    return order_id(select(multiply_high(uniform, kept) + 1, mass), id_bits);
+  }
+};
+
+}  // namespace tile
