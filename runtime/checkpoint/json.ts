@@ -51,19 +51,37 @@ export const isObject = (value: unknown): value is Readonly<Record<string, unkno
 export const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : String(error)
 
-/** The keys that occur twice in one object of `text`, which is valid JSON. */
+/** The keys that occur twice in one object of `text`, which is valid JSON. By hand: a pattern would overflow on hostile input. */
 function duplicateKeys(text: string): string[] {
   const duplicates: string[] = []
   const open: Set<string>[] = []
-  for (const { 0: token, 1: colon } of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '}') open.pop()
-    else if (colon !== undefined) {
-      const key: string = JSON.parse(token.slice(0, token.length - colon.length))
-      const keys = open.at(-1)!
-      if (keys.has(key)) duplicates.push(key)
-      keys.add(key)
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]
+    if (c === '{') open.push(new Set())
+    else if (c === '}') open.pop()
+    else if (c === '"') {
+      const end = stringEnd(text, i)
+      if (nextVisible(text, end) === ':') {
+        const key: string = JSON.parse(text.slice(i, end))
+        const keys = open.at(-1)!
+        if (keys.has(key)) duplicates.push(key)
+        keys.add(key)
+      }
+      i = end - 1
     }
   }
   return duplicates
+}
+
+/** The index after the closing quote of the string that starts at `start`. */
+function stringEnd(text: string, start: number): number {
+  let i = start + 1
+  while (text[i] !== '"') i += text[i] === '\\' ? 2 : 1
+  return i + 1
+}
+
+function nextVisible(text: string, from: number): string | undefined {
+  let i = from
+  while (text[i] === ' ' || text[i] === '\n' || text[i] === '\r' || text[i] === '\t') i++
+  return text[i]
 }
