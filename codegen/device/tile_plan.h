@@ -27,6 +27,7 @@ TILE_ROLE void role_communicate(tile::Warp&);
 #include "common/route.h"
 #include "common/spans.h"
 #include "common/merge.h"
+#include "common/spans.h"
 #ifdef __CUDACC__
 #include "cuda/kernel.h"
 #else

@@ -34,14 +34,28 @@ TILE_BOTH float to_f32(bf16 value) { return bits_to_f32(u32(value.bits) << 16); 
 TILE_BOTH float to_f32(float value) { return value; }
 /** Round to nearest, ties to even; a NaN stays a NaN. */
 TILE_BOTH bf16 to_bf16(float value) {
+#ifdef __CUDA_ARCH__
+  u16 rounded_bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded_bits) : "f"(value));
+  return bf16{rounded_bits};
+#else
   const u32 bits = f32_to_bits(value);
   const u32 rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
   return bf16{u16((bits & 0x7FFFFFFFu) > 0x7F800000u ? (bits >> 16) | 0x40u : rounded)};
+#endif
 }
 /** The value after a round trip through bf16. */
 TILE_BOTH float round_bf16(float value) { return to_f32(to_bf16(value)); }
 /** Two bf16 in one register: `low` in the low half. */
-TILE_BOTH u32 pack_bf16(float low, float high) { return u32(to_bf16(low).bits) | (u32(to_bf16(high).bits) << 16); }
+TILE_BOTH u32 pack_bf16(float low, float high) {
+#ifdef __CUDA_ARCH__
+  u32 pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+#else
+  return u32(to_bf16(low).bits) | (u32(to_bf16(high).bits) << 16);
+#endif
+}
 
 /** 2^exponent, exponent in -126..127. */
 TILE_BOTH constexpr u32 power_of_two_bits(int exponent) { return u32(exponent + 127) << 23; }
