@@ -142,6 +142,11 @@ const entries = {
     explain:
       'A weight is NaN or infinite (for e4m3: codes 0x7F and 0xFF). A published checkpoint contains none; the tensor is damaged or stored in another format than its name says.',
   },
+  TILE7027: {
+    title: 'malformed generation defaults',
+    explain:
+      'generation_config.json, or the eos_token_id of config.json, is not what it should be: eos_token_id is a token id or a list of them, temperature and top_p are numbers in their usual ranges. Without an end token a model would never stop, so none is assumed.',
+  },
   TILE7030: {
     title: 'tokenizer file missing or unreadable',
     explain: 'The checkpoint has no tokenizer.json, or it cannot be parsed as JSON.',

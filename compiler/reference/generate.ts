@@ -16,13 +16,13 @@ export function generateGreedy(
   reference: Reference,
   prompt: readonly number[],
   count: number,
-  options: { readonly valid?: number; readonly stop?: ReadonlySet<number> } = {},
+  options: { readonly stop?: ReadonlySet<number> } = {},
 ): number[] {
   reference.reset()
   let logits = reference.step(prompt.map((token, position) => ({ token, position }))).logits.at(-1)!
   const out: number[] = []
   while (out.length < count) {
-    const token = argmax(logits, options.valid)
+    const token = argmax(logits, reference.valid)
     out.push(token)
     if (options.stop?.has(token) || out.length === count) break
     logits = reference.step([{ token, position: prompt.length + out.length - 1 }]).logits[0]!

@@ -27,6 +27,8 @@ export interface Step {
 }
 
 export interface Reference {
+  /** Ids from here on are padding of the vocabulary and never sampled. */
+  readonly valid: number
   step(rows: readonly Row[]): Step
   /** Forgets every position. */
   reset(): void
@@ -40,6 +42,7 @@ export function createReference(graph: Graph, params: ParamSource, options: { re
   const caches = new Map<number, KvCache>()
 
   return {
+    valid: last.valid ?? sizeOf(last.dims),
     reset: () => caches.clear(),
     step(rows) {
       checkRows(rows, options.ctx)

@@ -7,6 +7,9 @@ import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnost
 import { errorCode } from './json.ts'
 import type { FileTensor } from './safetensors.ts'
 
+/** A single read of the operating system moves less than 2 GiB. */
+const maxRead = 2 ** 30
+
 export function readTensor(tensor: FileTensor, first = 0, count = tensor.bytes - first): Uint8Array {
   const bytes = new Uint8Array(count)
   const failed = (what: string) =>
@@ -16,7 +19,7 @@ export function readTensor(tensor: FileTensor, first = 0, count = tensor.bytes -
     const fd = openSync(tensor.file, 'r')
     try {
       for (let read = -1; done < count && read !== 0; done += read) {
-        read = readSync(fd, bytes, done, count - done, tensor.offset + first + done)
+        read = readSync(fd, bytes, done, Math.min(count - done, maxRead), tensor.offset + first + done)
       }
     } finally {
       closeSync(fd)

@@ -5,7 +5,6 @@
  * Invariants: only headers and JSON are read here, nothing is executed or unpickled; all findings of a folder are
  * reported together; a checkpoint that is returned is whole: every tensor the index names is there, once, in bounds.
  */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Diagnostic, Session } from '../../compiler/diagnostics/diagnostic.ts'
 import { type Folder, locate, openFolder } from './folder.ts'
@@ -39,21 +38,32 @@ export function openCheckpoint(path: string): Checkpoint {
     config: readObject(folder, 'config.json', true, session),
     generationConfig: readObject(folder, 'generation_config.json', false, session),
     tensors: readTensors(folder, session),
+    tokenizer: locateTokenizer(folder, session),
   }
   session.throwIfFailed()
-  const { config, generationConfig, tensors } = parts!
+  const { config, generationConfig, tensors, tokenizer } = parts!
   return {
     folder: path,
     config: config!,
     ...(generationConfig && { generationConfig }),
     tensors,
-    tokenizer: tokenizerFiles(path),
+    tokenizer,
     warnings: session.diagnostics,
   }
 }
 
-export function tokenizerFiles(folder: string): TokenizerFiles {
-  const present = (name: string) => (existsSync(join(folder, name)) ? join(folder, name) : undefined)
+/** The tokenizer of a folder alone, for tools that need no weights. Throws a DiagnosticError. */
+export function tokenizerFiles(path: string): TokenizerFiles {
+  const session = new Session()
+  const folder = openFolder(path, session)
+  const files = folder && locateTokenizer(folder, session)
+  session.throwIfFailed()
+  return files!
+}
+
+function locateTokenizer(folder: Folder, session: Session): TokenizerFiles {
+  const present = (name: string) =>
+    folder.names.includes(name) ? locate(folder, name, folder.path, session) : undefined
   const tokenizer = present('tokenizer.json')
   const config = present('tokenizer_config.json')
   const template = present('chat_template.jinja')
