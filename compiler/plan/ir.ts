@@ -58,17 +58,22 @@ export interface Access {
 export interface SyncBase {
   readonly site: number
 }
+interface ChannelStep<K extends string> extends SyncBase {
+  readonly kind: K
+  readonly channel: ChannelName
+}
 export type SyncStep =
   /** Until the counter has seen `after` more executions than at the beginning of the entry. */
   | (SyncBase & { readonly kind: 'wait'; readonly counter: string; readonly after: number })
   | (SyncBase & { readonly kind: 'signal'; readonly counter: string })
   | (SyncBase & { readonly kind: 'waitLocal'; readonly local: string; readonly after: number })
   | (SyncBase & { readonly kind: 'signalLocal'; readonly local: string })
-  | (SyncBase & { readonly kind: 'acquire' | 'commit' | 'await' | 'release'; readonly channel: ChannelName })
+  | ChannelStep<'acquire'>
+  | ChannelStep<'commit'>
+  | ChannelStep<'await'>
+  | ChannelStep<'release'>
   /** All warps of the role on this SM. */
   | (SyncBase & { readonly kind: 'barrier' })
-  /** Pushes a tile to every rank / receives it from every rank and sums in rank order. */
-  | (SyncBase & { readonly kind: 'send' | 'receive'; readonly after: number })
 
 /** Where a product's operands lie; shared by the work steps of its roles. */
 export interface ProductPlan {
@@ -97,13 +102,15 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'multiply'; readonly product: ProductPlan }
   | { readonly kind: 'joinPut'; readonly product: ProductPlan }
   | { readonly kind: 'multiplyGroup'; readonly product: ProductPlan }
-  /** Elements up to the exchange (or all), for one page's tiles (`join`) or this SM's own tiles (`slots`). */
+  /** `before`: sends the tile to every rank; `after`: receives it from every rank and sums in rank order. Elements up to the exchange (or all), for one page's tiles (`join`) or this SM's own tiles (`slots`). */
   | {
       readonly kind: 'finish'
       readonly product: ProductPlan
       readonly from: 'join' | 'slots'
       readonly elements: 'before' | 'after' | 'all'
       readonly site: number
+      /** Epoch of the exchange: executions since the beginning of the entry. */
+      readonly after: number
     }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
   | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly biasOffset?: number }
@@ -207,6 +214,12 @@ export interface Plan {
   readonly entries: readonly Entry[]
   /** Reserved areas of the workspace: counters, round control, inboxes. */
   readonly areas: {
+    readonly abort: number
+    readonly controlInbox: number
+    readonly decode: number
+    readonly sampler: number
+    /** Bytes from the beginning that must be zero at launch: everything whose old content would be believed. */
+    readonly zeroed: number
     readonly counters: number
     readonly control: number
     readonly inbox: number

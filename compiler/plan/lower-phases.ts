@@ -153,16 +153,18 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
         from: 'join',
         elements: 'before',
         site: to.site('epilogue', 'send'),
+        after: ctx.exchangesBefore + 1,
         reads: [...routeRead, ...elementAccess(product, 'before').reads],
       }
     : logits
-      ? { kind: 'finish', product, from: 'join', elements: 'all', site: to.site('epilogue', 'send logits') }
+      ? { kind: 'finish', product, from: 'join', elements: 'all', site: to.site('epilogue', 'send logits'), after: 0 }
       : {
           kind: 'finish',
           product,
           from: 'join',
           elements: 'all',
           site: to.site('epilogue', 'finish'),
+          after: 0,
           reads: [...routeRead, ...elementAccess(product, 'all').reads],
           writes: elementAccess(product, 'all').writes,
         }
@@ -186,6 +188,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
             from: 'join',
             elements: 'after',
             site: to.site('communicate', 'receive'),
+            after: ctx.exchangesBefore + 1,
             ...elementAccess(product, 'after'),
           },
         ]),
@@ -252,6 +255,7 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
       from: 'slots',
       elements,
       site,
+      after: product.exchange ? ctx.exchangesBefore + 1 : 0,
       reads: [all('route'), ...access.reads],
       writes: access.writes,
     }
@@ -274,6 +278,7 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
             from: 'slots',
             elements: 'after',
             site: to.site('communicate', 'receive'),
+            after: ctx.exchangesBefore + 1,
             ...elementAccess(product, 'after'),
           },
         ]),

@@ -27,7 +27,6 @@ export interface PlanContext {
 const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** Counters lie this many bytes apart; the device headers say the same. */
 const COUNTER_STRIDE = 128
-const CONTROL_BYTES = 4096
 const PACKET_BYTES = { f32: 43 * 16, bf16: 22 * 16 }
 
 export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
@@ -83,11 +82,20 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const local = logits?.form.kind === 'logits' ? logits.form.local : 0
   const ranks = program.ranks
   const counters = tallies.filter((t) => t.scope === 'counter').length
-  const areas = { counters: 0, control: 0, inbox: 0, logitsInbox: 0 }
-  areas.control = align(counters * COUNTER_STRIDE, 128)
-  areas.inbox = areas.control + CONTROL_BYTES
-  areas.logitsInbox = areas.inbox + 2 * ranks * exchangeTiles * align(PACKET_BYTES[schedule.exchangeAs], 16)
-  const first = areas.logitsInbox + (ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0)
+  const areas = placeAreas({
+    // The round control has two counters of its own.
+    counters: (counters + 2) * COUNTER_STRIDE,
+    abort: 128,
+    control: 2 * 128,
+    controlInbox: 2 * 256,
+    decode: 256,
+    inbox: 2 * ranks * exchangeTiles * PACKET_BYTES[schedule.exchangeAs],
+    logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0,
+    zeroed: 0,
+    sampler: 8 * ((sample?.vocabulary ?? 0) + 32 * roleOf(schedule, 'compute').warps + 64),
+    end: 0,
+  })
+  const first = areas.end
   const { buffers, end } = placeBuffers(program, ctx.ctx, align(first, 128))
 
   const downs = products.filter((p) => p.routed === 'down')
@@ -125,6 +133,17 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   return { ...plan, sharedBytes: sharedMemory(plan).total }
 }
 
+/** Offsets of areas in order, each at a multiple of 128 bytes. */
+function placeAreas<K extends string>(bytes: Record<K, number>): Record<K, number> {
+  let end = 0
+  const offsets = {} as Record<K, number>
+  for (const [name, size] of Object.entries(bytes) as [K, number][]) {
+    offsets[name] = end
+    end = align(end + size, 128)
+  }
+  return offsets
+}
+
 interface Image {
   readonly placements: readonly Placement[]
   readonly products: ReadonlyMap<ProductPhase, ProductPlan>
@@ -155,7 +174,7 @@ function placeImage(segment: Segment, program: PhaseProgram, ctx: PlanContext): 
   }
   for (const phase of segment.phases) {
     if (phase.kind === 'embed') plain(phase.param, 'bf16')
-    if (phase.kind === 'merge' && phase.sink !== undefined) plain(phase.sink, 'bf16')
+    if (phase.kind === 'merge' && phase.sink !== undefined) plain(phase.sink, 'f32')
     if (phase.kind === 'route' && phase.bias !== undefined) plain(phase.bias, 'f32')
     if (phase.kind !== 'product') continue
     const norm = phase.norm && { ...phase.norm, imageOffset: plain(phase.norm.param, 'bf16') }

@@ -2,6 +2,7 @@
 //   TILE_FN     a primitive or helper of the engine: device code under nvcc, inlined
 //   TILE_PHASE  a phase of the engine: device code that is called, not inlined (keeps the engine's code small)
 //   TILE_ROLE   a role function: one per role, called once a warp
+//   TILE_TABLE  a constant array that generated code indexes at run time
 //   TILE_BOTH   arithmetic that host programs and device code share
 #pragma once
 #include <cstddef>
@@ -12,12 +13,14 @@
 #define TILE_ROLE __device__
 #define TILE_BOTH __host__ __device__ __forceinline__
 #define TILE_UNROLL _Pragma("unroll")
+#define TILE_TABLE static __constant__ const
 #else
 #define TILE_FN inline
 #define TILE_PHASE [[gnu::noinline]]
 #define TILE_ROLE
 #define TILE_BOTH inline
 #define TILE_UNROLL
+#define TILE_TABLE static const
 #endif
 
 namespace tile {

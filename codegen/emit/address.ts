@@ -1,0 +1,64 @@
+/**
+ * Addresses: where element (row n of the section, period `outer`, token row c) of a value lies in a buffer of each form,
+ * printed as C++. docs/engine.md section 2 is the text that this follows; sizes are compiler/tile/forms.ts.
+ */
+import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
+import { cacheSlots, SPAN } from '../../compiler/tile/forms.ts'
+import type { Form } from '../../compiler/tile/ir.ts'
+import type { EmitContext } from './context.ts'
+import type { ElementScope } from './elements.ts'
+
+/** Row over all periods. */
+const whole = (n: string, scope: ElementScope, size: number): string =>
+  scope.rows === size ? n : `outer * ${scope.rows} + ${n}`
+
+export function loadElement(buffer: string, n: string, scope: ElementScope, ctx: EmitContext): string {
+  const { form } = ctx.buffer(buffer)
+  if (form.kind !== 'plain')
+    throw new InternalError(`elements are loaded from plain buffers, '${buffer}' is ${form.kind}`)
+  return `w.ws<const float>(${ctx.offset(buffer)})[c * ${form.n} + ${whole(n, scope, form.n)}]`
+}
+
+type StoreRule<K extends Form['kind']> = (
+  form: Extract<Form, { kind: K }>,
+  n: string,
+  value: string,
+  scope: ElementScope,
+  base: string,
+  ctx: EmitContext,
+) => string
+
+const stores: { [K in Form['kind']]?: StoreRule<K> } = {
+  plain: (f, n, v, s, base) => `w.ws<float>(${base})[c * ${f.n} + ${whole(n, s, f.n)}] = ${v};`,
+  columns: (f, n, v, s, base) => `w.ws<bf16>(${base})[columns_at(${whole(n, s, f.n)}, c)] = to_bf16(${v});`,
+  expertColumns: (f, n, v, s, base) =>
+    `w.ws<bf16>(${base})[size_t(active) * ${Math.ceil(f.n / 32) * 256} + columns_at(${whole(n, s, f.n)}, c)] = to_bf16(${v});`,
+  queries: (f, n, v, _s, base) => {
+    const rows = Math.ceil((8 * f.group) / 16) * 16
+    return `w.ws<bf16>(${base})[(outer * ${rows} + c * ${f.group} + (${n}) / ${f.dim}) * ${f.dim} + (${n}) % ${f.dim}] = to_bf16(${v});`
+  },
+  keys: (f, n, v, _s, base, ctx) => cacheStore('k', f, n, v, base, ctx),
+  values: (f, n, v, _s, base, ctx) => cacheStore('v', f, n, v, base, ctx),
+  logits: (f, n, v, s, base) => `w.ws<float>(${base})[size_t(c) * ${f.n} + ${whole(n, s, f.local)}] = ${v};`,
+}
+
+function cacheStore(
+  which: 'k' | 'v',
+  f: Extract<Form, { kind: 'keys' | 'values' }>,
+  n: string,
+  v: string,
+  base: string,
+  ctx: EmitContext,
+): string {
+  const slots = cacheSlots(f.window, ctx.plan.ctx)
+  const position = 'at.round->position[c]'
+  const span = `size_t(outer * ${slots} + ${position} / ${SPAN} % ${slots}) * ${which}_span_elements(${f.dim})`
+  return `reinterpret_cast<bf16*>(w.kv(at.kv + ${base}))[${span} + ${which}_at(${position} % ${SPAN}, ${n}, ${f.dim})] = to_bf16(${v});`
+}
+
+export function storeElement(buffer: string, n: string, value: string, scope: ElementScope, ctx: EmitContext): string {
+  const { form } = ctx.buffer(buffer)
+  const rule = stores[form.kind] as StoreRule<Form['kind']> | undefined
+  if (!rule) throw new InternalError(`elements are not stored in ${form.kind} form`)
+  return rule(form as never, n, value, scope, ctx.offset(buffer), ctx)
+}

@@ -1,0 +1,142 @@
+/**
+ * Elements: what happens to each result between the sum and the stores, as C++ over one pair of a tile.
+ *
+ * Vocabulary: a tile's pair i holds rows i and i + 8, `low` and `high`; which output rows these are depends on the
+ * section: neighbours (n, n + 8), rotary partners (d, d + rotary / 2), or, of a paired weight, one row of either matrix,
+ * which become one value (`low` only). `outer` counts periods (KV heads), `n` rows within the section of one period,
+ * `c` is the token row.
+ */
+import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
+import type { ElementStep, Form, Section } from '../../compiler/tile/ir.ts'
+import { loadElement, storeElement } from './address.ts'
+import type { EmitContext } from './context.ts'
+import { cppExpr } from './expr.ts'
+
+type Half = 'low' | 'high'
+
+export interface ElementScope {
+  /** Rows of the section within one period. */
+  readonly rows: number
+  readonly head: number
+  readonly rotary: number
+  readonly halves: readonly Half[]
+}
+
+const value = (n: number, half: Half): string => `v${n}_${half}`
+
+type StepRule<K extends ElementStep['kind']> = (
+  step: Extract<ElementStep, { kind: K }>,
+  scope: ElementScope,
+  ctx: EmitContext,
+) => void
+
+const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
+  acc: (s, scope, { out }) => {
+    for (const h of scope.halves) out.line(`const float ${value(s.value, h)} = ${h};`)
+  },
+  pair: (s, _scope, { out }) => {
+    out.line(`const float ${value(s.value, 'low')} = ${cppExpr(s.expr, ['low', 'high'])};`)
+  },
+  load: (s, scope, ctx) => {
+    for (const h of scope.halves)
+      ctx.out.line(`const float ${value(s.value, h)} = ${loadElement(s.buffer, `n_${h}`, scope, ctx)};`)
+  },
+  map: (s, scope, { out }) => {
+    for (const h of scope.halves) {
+      out.line(
+        `const float ${value(s.value, h)} = ${cppExpr(
+          s.expr,
+          s.inputs.map((i) => value(i, h)),
+        )};`,
+      )
+    }
+  },
+  rope: (s, _scope, { out }) => {
+    const [low, high] = [value(s.input, 'low'), value(s.input, 'high')]
+    out.line(`float ${value(s.value, 'low')} = ${low}, ${value(s.value, 'high')} = ${high};`)
+    out.block('if (rotates)', () => {
+      out.line(`const float angle = float(at.round->position[c]) * ${ropeTable(s)}[d];`)
+      out.line('const float cosine = cosf(angle), sine = sinf(angle);')
+      out.line(`${value(s.value, 'low')} = ${low} * cosine - ${high} * sine;`)
+      out.line(`${value(s.value, 'high')} = ${high} * cosine + ${low} * sine;`)
+    })
+  },
+  exchange: () => {
+    throw new InternalError('an exchange is no element work: it splits it')
+  },
+  store: (s, scope, ctx) => {
+    for (const h of scope.halves) ctx.out.line(storeElement(s.buffer, `n_${h}`, value(s.input, h), scope, ctx))
+  },
+}
+
+/** Frequencies of a rotary embedding, by theta and width. */
+export const ropeTable = (s: { readonly theta: number; readonly rotary: number }): string =>
+  `rope_${String(s.theta).replace(/[^0-9]/g, '_')}_${s.rotary}`
+
+/** Prints steps; for `before` an exchange, leaves the exchanged value in the sum itself. */
+export function emitElements(
+  section: Section,
+  which: 'before' | 'after' | 'all',
+  paired: boolean,
+  ctx: EmitContext,
+): void {
+  const { out } = ctx
+  const at = section.elements.findIndex((e) => e.kind === 'exchange')
+  const exchange = section.elements[at]
+  const steps =
+    which === 'all'
+      ? section.elements
+      : which === 'before'
+        ? section.elements.slice(0, at)
+        : section.elements.slice(at + 1)
+  const scope: ElementScope = {
+    rows: section.tiles * (paired ? 8 : 16),
+    head: section.head,
+    rotary: section.rotary,
+    halves: paired ? ['low'] : ['low', 'high'],
+  }
+  if (which === 'before' && steps.every((s) => s.kind === 'acc')) return
+  out.block(
+    'each_pair(w, acc, [&](float& low, float& high, int i, int c)',
+    () => {
+      out.line('if (c >= at.round->rows) return;')
+      emitRows(section, paired, ctx)
+      if (which === 'after' && exchange?.kind === 'exchange') {
+        rules.acc({ kind: 'acc', value: exchange.value }, scope, ctx)
+      }
+      for (const step of steps) (rules[step.kind] as StepRule<typeof step.kind>)(step as never, scope, ctx)
+      if (which === 'before' && exchange?.kind === 'exchange') {
+        for (const h of scope.halves) out.line(`${h} = ${value(exchange.input, h)};`)
+      }
+    },
+    ');',
+  )
+}
+
+/** Which rows of the section the pair holds: n_low, n_high. */
+function emitRows(section: Section, paired: boolean, { out }: EmitContext): void {
+  if (paired) {
+    out.line('const int n_low = u * 8 + i;')
+    out.line('(void)high;')
+    return
+  }
+  if (section.rotary === 0) {
+    out.line('const int n_low = u * 16 + i, n_high = n_low + 8;')
+    return
+  }
+  const perHead = section.head / 16
+  out.line(`const int j = u % ${perHead}, first = u / ${perHead} * ${section.head};`)
+  out.line(`const bool rotates = j < ${section.rotary / 16};`)
+  out.line('const int d = 8 * j + i;')
+  out.line(
+    `const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? ${section.rotary / 2} : 8);`,
+  )
+}
+
+/** Element steps over one value, outside of any tile: `low` is the value, `n_low` its row. */
+export function emitScalarElements(steps: readonly ElementStep[], n: number, ctx: EmitContext): void {
+  const scope: ElementScope = { rows: n, head: n, rotary: 0, halves: ['low'] }
+  for (const step of steps) (rules[step.kind] as StepRule<typeof step.kind>)(step as never, scope, ctx)
+}
+
+export type { Form }

@@ -1,0 +1,275 @@
+/**
+ * Source: a plan as one C++ file that both back ends compile.
+ *
+ * The skeleton is codegen/templates/engine.cu.hbs; everything in it that depends on the plan comes from here as text.
+ * Invariants: the file depends on nothing but the plan (no dates, no paths of a machine), so it can be committed and
+ * compared; its length does not grow with the number of layers of a kind.
+ */
+import { readFileSync } from 'node:fs'
+import Handlebars from 'handlebars'
+import { type Plan, type RoleName, roleNames, type SegmentPlan } from '../../compiler/plan/ir.ts'
+import { isCache } from '../../compiler/tile/forms.ts'
+import type { ElementStep } from '../../compiler/tile/ir.ts'
+import { EmitContext, identifier } from './context.ts'
+import { ropeTable } from './elements.ts'
+import { floatLiteral } from './expr.ts'
+import { emitSteps, ownTiles, productOf } from './steps.ts'
+import { Writer } from './writer.ts'
+
+export interface SourceOptions {
+  readonly version: string
+  /** Text of engine.cu.hbs. */
+  readonly template: string
+  /** Ids that may be sampled. */
+  readonly validIds: number
+  /** `#line` for a phase: the author's file, relative to the model's folder, and the line. */
+  readonly lineOf?: (
+    phase: SegmentPlan['phases'][number],
+  ) => { readonly file: string; readonly line: number } | undefined
+}
+
+export function emitSource(plan: Plan, options: SourceOptions): string {
+  const engine = Handlebars.create()
+  const render = engine.compile(options.template, { noEscape: true, strict: true, knownHelpersOnly: true })
+  return render({
+    name: plan.name,
+    version: options.version,
+    ranks: plan.ranks,
+    several: plan.ranks > 1,
+    sms: plan.sms,
+    constants: constants(plan, options.validIds),
+    names: names(plan),
+    tables: tables(plan),
+    segments: plan.segments.map((s) => ({
+      name: s.name,
+      layers: s.layers.map((l) => l.split('.').at(-1)).join(' '),
+      body: segment(s, plan, options),
+    })),
+    roles: rolePrograms(plan),
+    entryPoints: roleNames.map((r) => `TILE_ROLE void role_${r}(tile::Warp& w) { run_${r}(w); }`).join('\n'),
+  })
+}
+
+export const readTemplate = (path: string): string => readFileSync(path, 'utf8')
+
+const quoted = (names: readonly string[]): string => names.map((n) => `"${n}"`).join(', ')
+
+function constants(plan: Plan, validIds: number): string {
+  const out = new Writer()
+  const warps = (role: RoleName): number => plan.roles.find((r) => r.name === role)!.warps
+  const counters = plan.tallies.filter((t) => t.scope === 'counter')
+  const control = counters.length
+  const line = (text: string): Writer => out.line(`  ${text}`)
+  const ints = (o: Record<string, number>): Writer =>
+    line(
+      `static constexpr int ${Object.entries(o)
+        .map(([k, v]) => `${k} = ${v}`)
+        .join(', ')};`,
+    )
+  const sizes = (o: Record<string, number>): Writer =>
+    line(
+      `static constexpr size_t ${Object.entries(o)
+        .map(([k, v]) => `${k} = ${v}`)
+        .join(', ')};`,
+    )
+  ints({ ranks: plan.ranks, sms: plan.sms, rows: 8, ctx: plan.ctx, valid_ids: validIds })
+  ints({
+    load_warps: warps('load'),
+    compute_warps: warps('compute'),
+    epilogue_warps: warps('epilogue'),
+    communicate_warps: warps('communicate'),
+  })
+  line(
+    `static constexpr unsigned ring_page_bytes = ${plan.ring.pageBytes}, slots_bytes = ${plan.slots.bytes}, scratch_bytes = ${plan.scratchBytes};`,
+  )
+  ints({ ring_depth: plan.ring.depth, join_depth: plan.join.depth, join_parts: plan.join.parts })
+  ints({ experts: plan.route.experts, max_active: plan.route.maxActive, top_k: plan.route.topK })
+  line(`using Exchange = ${plan.exchangeAs === 'f32' ? 'float' : 'tile::bf16'};`)
+  const { areas } = plan
+  sizes({ image_bytes: plan.imageBytes, kv_bytes: plan.kvBytes, workspace_bytes: plan.workspaceBytes })
+  sizes({
+    counters_at: areas.counters,
+    abort_at: areas.abort,
+    control_at: areas.control,
+    control_inbox_at: areas.controlInbox,
+  })
+  sizes({
+    decode_at: areas.decode,
+    sampler_at: areas.sampler,
+    inbox_at: areas.inbox,
+    logits_inbox_at: areas.logitsInbox,
+  })
+  sizes({ zeroed_bytes: areas.zeroed })
+  ints({ counters: control + 2, control_counter: control, control_left_counter: control + 1, local_counters: 1 })
+  line('TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }')
+  line('TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }')
+  line(
+    `static constexpr const char* counter_names[] = {${quoted([...counters.map((c) => c.name), 'round control', 'left round'])}};`,
+  )
+  const sites = [...plan.sites, 'round', 'relay', 'mailbox', 'sample']
+  ints({
+    sites: sites.length,
+    site_round: sites.length - 4,
+    site_relay: sites.length - 3,
+    site_mailbox: sites.length - 2,
+    site_sample: sites.length - 1,
+  })
+  out.line('  static constexpr const char* site_names[] = {')
+  for (let i = 0; i < sites.length; i += 4) out.line(`    ${quoted(sites.slice(i, i + 4))},`)
+  out.line('  };')
+  ints({ regions: plan.buffers.length })
+  out.line('  static constexpr const char* region_names[] = {')
+  const regions = plan.buffers.map((b) => b.name)
+  for (let i = 0; i < regions.length; i += 6) out.line(`    ${quoted(regions.slice(i, i + 6))},`)
+  out.line('  };')
+  return out.toString()
+}
+
+function names(plan: Plan): string {
+  const out = new Writer()
+  const list = (title: string, items: readonly string[]): void => {
+    out.line(`enum ${title} : int {`)
+    for (let i = 0; i < items.length; i += 6) out.line(`  ${items.slice(i, i + 6).join(', ')},`)
+    out.line('};')
+  }
+  const of = (scope: string): readonly string[] =>
+    plan.tallies.filter((t) => t.scope === scope).map((t) => identifier(t.name))
+  list(
+    'Counter',
+    of('counter').map((n) => `C_${n}`),
+  )
+  const rest = plan.tallies.map((t, i) => ({ t, i })).filter(({ t }) => t.scope !== 'counter')
+  list(
+    'Tally',
+    rest.map(({ t, i }) => `T_${identifier(t.name)} = ${i}`),
+  )
+  list(
+    'Local',
+    of('local').map((n) => `L_${n}`),
+  )
+  list(
+    'Region',
+    plan.buffers.map((b) => `R_${identifier(b.name)}`),
+  )
+  const caches = plan.buffers.map((b, i) => (isCache(b.form) ? `region == ${i}` : '')).filter((t) => t !== '')
+  out.line(`TILE_FN int region_is_cache(int region) { return ${caches.join(' || ') || 'region < 0'}; }`)
+  out.line().line("// Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.")
+  for (const b of plan.buffers) out.line(`constexpr size_t B_${identifier(b.name)} = ${b.offset};`)
+  return out.toString()
+}
+
+function tables(plan: Plan): string {
+  const out = new Writer()
+  const { entries, tallies } = plan
+  out.line(`constexpr int entries = ${entries.length};`)
+  const rows = (title: string, type: string, values: readonly (string | number)[], width = 12): void => {
+    out.line(`TILE_TABLE ${type} ${title}[${values.length}] = {`)
+    for (let i = 0; i < values.length; i += width) out.line(`  ${values.slice(i, i + width).join(', ')},`)
+    out.line('};')
+  }
+  out.line(`// ${plan.segments.map((s, i) => `${i} ${s.name}`).join(', ')}`)
+  rows(
+    'entry_segment',
+    'unsigned char',
+    entries.map((e) => e.segment),
+    36,
+  )
+  rows(
+    'entry_image',
+    'unsigned long long',
+    entries.map((e) => `${e.imageOffset}ull`),
+    8,
+  )
+  rows(
+    'entry_kv',
+    'unsigned long long',
+    entries.map((e) => `${e.kvOffset}ull`),
+    8,
+  )
+  out.line(`TILE_TABLE unsigned short entry_runs[${entries.length}][${tallies.length}] = {`)
+  for (const e of entries) out.line(`  {${e.runs.join(', ')}},`)
+  out.line('};')
+  rows(
+    'round_runs',
+    'unsigned short',
+    tallies.map((t) => t.perRound),
+    36,
+  )
+  for (const rope of ropes(plan)) {
+    const half = rope.rotary / 2
+    const frequencies = Array.from({ length: half }, (_, d) =>
+      floatLiteral(Math.fround(rope.theta ** ((-2 * d) / rope.rotary))),
+    )
+    rows(ropeTable(rope), 'float', frequencies, 8)
+  }
+  return out.toString()
+}
+
+/** Distinct rotary embeddings of the plan. */
+function ropes(plan: Plan): Extract<ElementStep, { kind: 'rope' }>[] {
+  const found = new Map<string, Extract<ElementStep, { kind: 'rope' }>>()
+  for (const s of plan.segments) {
+    for (const p of s.image) {
+      if (p.layout.kind !== 'tiles') continue
+      for (const e of p.layout.sections.flatMap((x) => x.elements)) if (e.kind === 'rope') found.set(ropeTable(e), e)
+    }
+  }
+  return [...found.values()]
+}
+
+const phaseFunction = (segment: SegmentPlan, phase: { readonly name: string }, role: RoleName): string =>
+  `${identifier(segment.name)}_${identifier(phase.name)}_${role}`
+
+function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
+  const out = new Writer()
+  const ctx = new EmitContext(plan, out)
+  for (const phase of s.phases) {
+    out.line(
+      `// ---- ${s.name}.${phase.name}${phase.weightBytes > 0 ? `: ${mebibytes(phase.weightBytes)} of weights` : ''} ----`,
+    )
+    const line = options.lineOf?.(phase)
+    for (const role of roleNames) {
+      const steps = phase.roles[role]
+      if (steps.length === 0) continue
+      if (line) out.directive(`#line ${line.line} "${line.file}"`)
+      out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at)`, () => {
+        const product = productOf(steps)
+        if (product?.routed === 'down' && role !== 'communicate') out.line(ownTiles(product))
+        emitSteps(steps, role, ctx)
+      })
+    }
+    out.line()
+  }
+  return out.toString()
+}
+
+const mebibytes = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`
+
+function rolePrograms(plan: Plan): string {
+  const out = new Writer()
+  for (const role of roleNames) {
+    out.block(`static TILE_FN void run_${role}(Warp& w)`, () => {
+      if (role === 'compute') out.line('first_round(w);')
+      out.block('for (;;)', () => {
+        out.line('const RoundControl& c = begin_round(w);')
+        out.line('if (c.op == round_quit) return;')
+        out.block('for (int entry = 0; entry < entries; ++entry)', () => {
+          out.line('const At at = entry_of(c, entry);')
+          out.block('switch (entry_segment[entry])', () => {
+            plan.segments.forEach((s, i) => {
+              const calls = s.phases.filter((p) => p.roles[role].length > 0)
+              if (calls.length === 0) return
+              out.line(`case ${i}:  // ${s.name}`)
+              for (const p of calls) out.line(`  ${phaseFunction(s, p, role)}(w, at);`)
+              out.line('  break;')
+            })
+            out.line('default: break;')
+          })
+        })
+      })
+    })
+    out.line()
+  }
+  return out.toString()
+}
