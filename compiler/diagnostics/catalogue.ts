@@ -14,6 +14,85 @@ const entries = {
     explain:
       'The TypeScript compiler found an error in the model file. tilec reports what it said, at its place; the model was not executed.',
   },
+  TILE5001: {
+    title: 'no compiler for the target',
+    explain:
+      'An engine is C++ that is compiled on this machine: by g++ (or clang++) for the host back end, by nvcc for a GPU. None of the programs that were tried can be run. CXX, NVCC and CUDA_HOME name others.',
+  },
+  TILE5002: {
+    title: 'engine source does not compile',
+    explain:
+      'The C++ or CUDA compiler refused the generated engine. The generated source carries #line directives, so the place is a line of the file that the code came from. If that is a tile op of yours, its expression is at fault; if it is engine.cu, this is a bug of tilec.',
+  },
+  TILE5003: {
+    title: 'kernel exceeds its register budget',
+    explain:
+      'ptxas gave the engine kernel more registers than the schedule allows, or had to spill some to local memory, which costs far more than it seems. Give the role fewer warps, or a shorter split of k for each warp.',
+  },
+  TILE5004: {
+    title: 'build cache not writable',
+    explain:
+      'Executables are kept in TILEC_CACHE, else XDG_CACHE_HOME/tilec, else ~/.cache/tilec. A folder there could not be made or renamed; the message of the system follows.',
+  },
+  TILE5005: {
+    title: 'device headers missing',
+    explain: 'codegen/device holds the headers that every engine includes; it belongs to the installed package.',
+  },
+  TILE6001: {
+    title: 'weights do not fit the engine',
+    explain:
+      'The engine was compiled for parameters of certain rows, columns and formats, and the source named in the message has others. Compile the model again with the config.json of this checkpoint.',
+  },
+  TILE6002: {
+    title: 'tile rows straddle scale blocks',
+    explain:
+      'A weight with one scale for a block of rows is packed in halves of eight tile rows that share one scale. The row map of the compiled engine pairs rows of different blocks. This is a bug of the compiler or of a tile op that chooses rows.',
+  },
+  TILE6003: {
+    title: 'engine cannot read a file',
+    explain:
+      'A file of the checkpoint could not be opened, is shorter than its header promises, or could not be mapped.',
+  },
+  TILE6004: {
+    title: 'not enough memory for the engine',
+    explain:
+      'Image, KV cache and workspace of a rank must fit its device (its share of main memory, on the host). Use more ranks or a shorter context; nothing was left half-loaded.',
+  },
+  TILE6005: {
+    title: 'GPUs unsuitable',
+    explain:
+      'The engine was built for GPUs of one architecture and for a number of ranks that reach each other: there are too few, one is too old, is in use exclusively, or cannot access a peer. The message names the GPU.',
+  },
+  TILE6006: {
+    title: 'load plan refused',
+    explain:
+      'The engine checks the load plan before it reads a byte and found it inconsistent with itself or with the engine. The plan and the engine come from different builds, or this is a bug of tilec.',
+  },
+  TILE6007: {
+    title: 'illegal number in a weight',
+    explain:
+      'While packing, the engine met a code or scale that a checkpoint must not contain: a NaN, an infinity, or an e8m0 scale byte 255. The message names the parameter. The file is damaged or stored in another format than it says.',
+  },
+  TILE6010: {
+    title: 'engine process died',
+    explain:
+      'The process that owns the GPUs ended by itself or by a signal. The request in hand is lost; the next one starts a new process, which loads the weights again.',
+  },
+  TILE6011: {
+    title: 'engine gave up waiting',
+    explain:
+      'A warp waited longer than its deadline for something that did not come (on the host: nothing at all could move). The message names the place in the plan, what was waited for, and who waited; on the host the notes list every warp that was stuck. The next request starts a new process.',
+  },
+  TILE6012: {
+    title: 'engine hangs',
+    explain:
+      'The engine process or one of its ranks gave no sign of life for too long and was killed. The next request starts a new process.',
+  },
+  TILE6013: {
+    title: 'request refused',
+    explain: 'A request is outside what the engine can do; the message names the value and the legal ones.',
+  },
+  TILE6014: { title: 'engine closed', explain: 'The engine was closed while, or before, something was asked of it.' },
   TILE7001: {
     title: 'checkpoint folder cannot be read',
     explain:

@@ -5,56 +5,35 @@
  * (experts share their row table, and ranks their files).
  */
 import type { WeightEntry } from '../../codegen/manifest.ts'
-import type { StoredTensor } from '../checkpoint/safetensors.ts'
+import type { FileTensor } from '../checkpoint/safetensors.ts'
+
+import { ByteWriter } from './byte-writer.ts'
 
 const magic = 0x314c5054
 
-/** A growing byte array with the few number types that records have. */
-class Records {
-  private bytes = new Uint8Array(4096)
-  private view = new DataView(this.bytes.buffer)
-  length = 0
-  count = 0
-  private room(n: number): number {
-    if (this.length + n > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + n))
-      grown.set(this.bytes)
-      this.bytes = grown
-      this.view = new DataView(grown.buffer)
+export type SourceRecord =
+  | {
+      readonly kind: 'stored'
+      readonly format: number
+      readonly tensor: FileTensor
+      readonly rowBytes: number
+      readonly scale?: FileTensor
+      readonly scaleRowBytes?: number
     }
-    const at = this.length
-    this.length += n
-    return at
-  }
-  u32(...values: readonly number[]): this {
-    for (const v of values) this.view.setUint32(this.room(4), v >>> 0, true)
-    return this
-  }
-  f32(value: number): this {
-    this.view.setFloat32(this.room(4), value, true)
-    return this
-  }
-  u64(value: number): this {
-    this.view.setBigUint64(this.room(8), BigInt(value), true)
-    return this
-  }
-  append(data: Uint8Array): this {
-    this.bytes.set(data, this.room(data.length))
-    return this
-  }
-  padded(): Uint8Array {
-    while (this.length % 8 !== 0) this.room(1)
-    return this.bytes.subarray(0, this.length)
-  }
-}
+  | {
+      readonly kind: 'synthetic'
+      readonly format: number
+      readonly seed: number
+      readonly mean: number
+      readonly amplitude: number
+    }
 
 export interface ItemRecord {
   readonly rank: number
   readonly entry: WeightEntry
   readonly format: number
   readonly table: number
-  /** Source records, as `stored` and `synthetic` returned them. */
-  readonly sources: readonly (readonly number[])[]
+  readonly sources: readonly SourceRecord[]
   readonly imageAt: number
   readonly name: string
 }
@@ -62,12 +41,12 @@ export interface ItemRecord {
 export class PlanBytes {
   private readonly fileBytes: { path: string; bytes: number }[] = []
   private readonly fileIndex = new Map<string, number>()
-  private readonly tables = new Records()
-  private readonly rows = new Records()
+  private readonly tables = new ByteWriter()
+  private readonly rows = new ByteWriter()
   private readonly tableIndex = new Map<string, number>()
-  private readonly sources = new Records()
-  private readonly items = new Records()
-  private readonly strings = new Records()
+  private readonly sources = new ByteWriter()
+  private readonly items = new ByteWriter()
+  private readonly strings = new ByteWriter()
 
   constructor(
     private readonly ranks: number,
@@ -75,7 +54,7 @@ export class PlanBytes {
     private readonly kvBytes: number,
   ) {}
 
-  private file(tensor: StoredTensor): number {
+  private file(tensor: FileTensor): number {
     let index = this.fileIndex.get(tensor.file)
     if (index === undefined) {
       index = this.fileBytes.length
@@ -85,32 +64,6 @@ export class PlanBytes {
     const file = this.fileBytes[index]!
     file.bytes = Math.max(file.bytes, tensor.offset + tensor.bytes)
     return index
-  }
-
-  /** kind, format, file, scale file, at, row bytes, scale at, scale row bytes, seed, mean, amplitude. */
-  stored(
-    format: number,
-    tensor: StoredTensor,
-    rowBytes: number,
-    scale: StoredTensor | undefined,
-    scaleRowBytes: number,
-  ): number[] {
-    return [
-      0,
-      format,
-      this.file(tensor),
-      scale ? this.file(scale) : 0,
-      tensor.offset,
-      rowBytes,
-      scale?.offset ?? 0,
-      scaleRowBytes,
-      0,
-      0,
-      0,
-    ]
-  }
-  synthetic(format: number, seed: number, mean: number, amplitude: number): number[] {
-    return [1, format, 0, 0, 0, 0, 0, 0, seed, mean, amplitude]
   }
 
   table(rows: Int32Array): number {
@@ -136,12 +89,7 @@ export class PlanBytes {
 
   item(item: ItemRecord): void {
     const first = this.sources.count
-    for (const s of item.sources) {
-      const [kind, format, file, scaleFile, at, rowBytes, scaleAt, scaleRowBytes, seed, mean, amplitude] = s
-      this.sources.u32(kind!, format!, file!, scaleFile!).u64(at!).u64(rowBytes!).u64(scaleAt!).u64(scaleRowBytes!)
-      this.sources.u32(seed!).f32(mean!).f32(amplitude!).u32(0)
-      this.sources.count++
-    }
+    for (const source of item.sources) this.source(source)
     const e = item.entry
     const tiles = e.kind === 'tiles'
     this.items.u32(
@@ -171,10 +119,23 @@ export class PlanBytes {
     this.items.count++
   }
 
+  private source(s: SourceRecord): void {
+    this.sources.count++
+    if (s.kind === 'synthetic') {
+      this.sources.u32(1, s.format, 0, 0).u64(0).u64(0).u64(0).u64(0)
+      this.sources.u32(s.seed).f32(s.mean).f32(s.amplitude).u32(0)
+      return
+    }
+    this.sources.u32(0, s.format, this.file(s.tensor), s.scale ? this.file(s.scale) : 0)
+    this.sources.u64(s.tensor.offset).u64(s.rowBytes)
+    this.sources.u64(s.scale?.offset ?? 0).u64(s.scaleRowBytes ?? 0)
+    this.sources.u32(0).f32(0).f32(0).u32(0)
+  }
+
   finish(): Uint8Array {
-    const files = new Records()
+    const files = new ByteWriter()
     for (const f of this.fileBytes) files.u64(f.bytes).u32(...this.text(f.path))
-    const head = new Records()
+    const head = new ByteWriter()
     const { tables, rows, sources, items, strings } = this
     head.u32(
       magic,

@@ -48,7 +48,7 @@ TILE_FN void relay_round(Warp& w, u32 round) {
   u32* beat = &mailbox_of(w)->heartbeat[w.rank];
   u32 polls = 0;
   w.poll(Plan::site_relay, What::control, int(round), true, [=](int lane) mutable {
-    if (lane == 0 && (polls++ & 1023) == 0) store_system(beat, load_system(beat) + 1);
+    if (lane == 0 && polls++ % polls_a_beat == 0) store_system(beat, load_system(beat) + 1);
     return lane >= control_packets || load_packet(inbox + lane).word[3] == round;
   });
   // Every warp of this rank has left round - 2, whose slot this is.

@@ -1,0 +1,69 @@
+/**
+ * The compilers that engines are built with: g++ (or $CXX) for the host, nvcc (or $NVCC, or the one under $CUDA_HOME) for
+ * a GPU, and the flags of each.
+ *
+ * Invariant: `version` and `machine` name everything outside the flags that changes what the compiler makes of a source.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+
+export type Target = 'host' | 'sm_90a'
+
+export interface Toolchain {
+  readonly compiler: string
+  readonly flags: readonly string[]
+  readonly version: string
+  readonly machine: string
+}
+
+interface Kind {
+  readonly candidates: () => readonly string[]
+  readonly flags: readonly string[]
+  readonly machine: () => string
+  readonly wanted: string
+}
+
+const present = (paths: readonly (string | undefined)[]) =>
+  paths.filter((p): p is string => p !== undefined && p !== '')
+
+const kinds: Readonly<Record<Target, Kind>> = {
+  host: {
+    candidates: () => present([process.env.CXX, 'g++', 'c++', 'clang++']),
+    flags: ['-x', 'c++', '-std=c++17', '-O3', '-march=native', '-pthread'],
+    machine: hostProcessor,
+    wanted: 'a C++17 compiler (g++ or clang++; CXX names another)',
+  },
+  sm_90a: {
+    candidates: () => {
+      const home = process.env.CUDA_HOME ?? '/usr/local/cuda'
+      return present([process.env.NVCC, 'nvcc', join(home, 'bin', 'nvcc')])
+    },
+    flags: ['-arch=sm_90a', '-std=c++17', '-O3', '-lineinfo', '-Xptxas', '-v', '-cudart', 'static'],
+    machine: () => '',
+    wanted: 'nvcc of CUDA 12.4 or later (NVCC or CUDA_HOME name another)',
+  },
+}
+
+export async function findToolchain(target: Target): Promise<Toolchain> {
+  const { candidates, flags, machine, wanted } = kinds[target]
+  const tried = candidates()
+  for (const compiler of tried) {
+    const run = await execa(compiler, ['--version'], { reject: false, env: { LC_ALL: 'C' } })
+    if (!run.failed) return { compiler, flags, version: run.stdout, machine: machine() }
+  }
+  throw new DiagnosticError([
+    diagnostic('TILE5001', `no compiler for ${target}: it takes ${wanted}; tried ${tried.join(', ')}`, {
+      help: target === 'host' ? 'install g++' : 'install the CUDA toolkit, or build for the host: --target host',
+    }),
+  ])
+}
+
+/** What -march=native looks at. */
+function hostProcessor(): string {
+  const info = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : ''
+  const flags = /^(flags|Features)\s*:.*$/m.exec(info)?.[0] ?? ''
+  return `${process.arch} ${cpus()[0]?.model ?? ''} ${flags}`
+}
