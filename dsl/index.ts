@@ -50,8 +50,9 @@ export {
   silu,
   slice,
 } from './ops.ts'
-export { type ScheduleSpec, type ScheduleText, schedule, scheduleOf } from './schedule.ts'
+export { type ScheduleSpec, scheduleOf } from './schedule.ts'
 export type { Schedule } from './schedule-ir.ts'
+export { type ScheduleText, schedule } from './schedule-text.ts'
 export type { Dims } from './shapes.ts'
 export { type Route, Tensor, type Weight, weight } from './tensor.ts'
 export {

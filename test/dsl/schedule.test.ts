@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Problem } from '../../dsl/problem.ts'
-import { readSchedule, type ScheduleText, schedule, scheduleFile, scheduleOf } from '../../dsl/schedule.ts'
+import { readSchedule, scheduleOf } from '../../dsl/schedule.ts'
 import { printSchedule, roleNames, type Schedule, scheduleJson, withoutSpans } from '../../dsl/schedule-ir.ts'
+import { type ScheduleText, schedule, scheduleFile } from '../../dsl/schedule-text.ts'
 
 function read(source: ScheduleText | Schedule) {
   const problems: Problem[] = []

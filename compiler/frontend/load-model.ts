@@ -1,0 +1,145 @@
+/**
+ * Loads a model file: TypeScript in, graph, schedules and weight bindings out, every node with its span.
+ *
+ * Order: read the files, ask the TypeScript compiler, refuse what is not deterministic, execute, read the config, build
+ * the graph twice and compare. A stage that reported errors is the last one.
+ * What a model file exports: `default` (defineModel), `schedules` (by target, or a function of the config that gives
+ * them), `weights` (where parameters lie in a checkpoint).
+ */
+import type { Model } from '../../dsl/builder.ts'
+import type { Graph } from '../../dsl/graph.ts'
+import { readSchedule } from '../../dsl/schedule.ts'
+import type { Schedule } from '../../dsl/schedule-ir.ts'
+import type { ScheduleText } from '../../dsl/schedule-text.ts'
+import type { Binding, WeightSource } from '../../dsl/weights.ts'
+import { type Diagnostic, Session } from '../diagnostics/diagnostic.ts'
+import { printGraph } from '../graph/print-graph.ts'
+import { runModel } from './build-graph.ts'
+import { checkDeterminism } from './check-determinism.ts'
+import { type Exports, execute } from './execute.ts'
+import { readConfig } from './read-config.ts'
+import { type ModelSources, readSources } from './source-files.ts'
+import { typeCheck } from './type-check.ts'
+
+export interface LoadOptions {
+  /** Parsed config.json. */
+  readonly config: unknown
+  /** Where the config came from, for messages. */
+  readonly configFile?: string
+  /** Skip the TypeScript compiler: for models that were checked when this tilec was built. */
+  readonly trusted?: boolean
+}
+
+export interface LoadedModel {
+  readonly name: string
+  readonly graph: Graph
+  readonly config: unknown
+  readonly schedules: ReadonlyMap<string, Schedule>
+  /** One for each parameter, in the graph's order; empty when the model says nothing about checkpoints. */
+  readonly bindings: readonly Binding[]
+  /** Prefixes of checkpoint tensors that the model does not read. */
+  readonly unread: readonly string[]
+}
+
+export interface LoadResult {
+  /** Undefined when a diagnostic is an error. */
+  readonly model: LoadedModel | undefined
+  readonly diagnostics: readonly Diagnostic[]
+  /** Text of the model's files by the name that spans use. */
+  readonly sources: ReadonlyMap<string, string>
+}
+
+export function loadModel(entry: string, options: LoadOptions): LoadResult {
+  const session = new Session()
+  const sources = readSources(entry, session)
+  const model = load(sources, options, session)
+  return { model: session.failed ? undefined : model, diagnostics: session.diagnostics, sources: sources.texts }
+}
+
+function load(sources: ModelSources, options: LoadOptions, session: Session): LoadedModel | undefined {
+  if (!session.failed && !options.trusted) typeCheck(sources, session)
+  if (!options.trusted) for (const m of sources.modules) checkDeterminism(m, session)
+  if (session.failed) return undefined
+  const exports = execute(sources, session)
+  if (!exports) return undefined
+  const model = exports.default
+  if (!isModel(model)) {
+    const file = sources.modules.at(-1)!.file
+    session.report('TILE1002', `'${file}' does not export a model`, {
+      subject: file,
+      help: "export default defineModel('name', ConfigSchema, (m, cfg) => { ... })",
+    })
+    return undefined
+  }
+  const config = readConfig(model.config, options.config, session, { subject: options.configFile })
+  if (!config) return undefined
+  const graph = runModel(model, config.value, session)
+  const schedules = readSchedules(exports, config.value, session)
+  if (!graph) return undefined
+  const again = runModel(model, config.value, session)
+  if (again) compareBuilds(graph, again, session)
+  const { bindings, unread } = bindWeights(exports, graph, config.value, session)
+  return { name: model.name, graph, config: config.value, schedules, bindings, unread }
+}
+
+const isRecord = (v: unknown): v is Readonly<Record<string, unknown>> => typeof v === 'object' && v !== null
+const isModel = (v: unknown): v is Model => isRecord(v) && v.kind === 'model'
+const isSchedule = (v: unknown): v is Schedule | ScheduleText =>
+  isRecord(v) && (v.kind === 'schedule' || v.kind === 'scheduleText')
+const isWeightSource = (v: unknown): v is WeightSource<unknown> => isRecord(v) && typeof v.bind === 'function'
+
+function compareBuilds(first: Graph, second: Graph, session: Session): void {
+  const [a, b] = [printGraph(first).split('\n'), printGraph(second).split('\n')]
+  const at = a.findIndex((line, i) => line !== b[i])
+  if (at < 0 && a.length === b.length) return
+  const [one, two] = [a[at] ?? '(nothing)', b[at] ?? '(nothing)']
+  const node = first.nodes.find((n) => one.trim().startsWith(`%${n.id} `))
+  session.report('TILE1011', 'two builds of the same config gave different graphs', {
+    span: node?.span,
+    notes: [{ message: `first:  ${one.trim()}` }, { message: `second: ${two.trim()}` }],
+    help: 'state that outlives a build, such as a counter in the module, is the usual reason',
+  })
+}
+
+function readSchedules(exports: Exports, config: unknown, session: Session): ReadonlyMap<string, Schedule> {
+  const exported = exports.schedules
+  const found = typeof exported === 'function' ? (exported as (config: unknown) => unknown)(config) : (exported ?? {})
+  const schedules = new Map<string, Schedule>()
+  if (!isRecord(found)) {
+    session.report('TILE1006', `'schedules' must be an object of schedules by target, got ${typeof found}`)
+    return schedules
+  }
+  for (const [target, source] of Object.entries(found)) {
+    if (!isSchedule(source)) {
+      session.report('TILE1006', `schedules.${target} is no schedule`, {
+        help: 'write it as schedule`...` or scheduleOf({ ... })',
+      })
+      continue
+    }
+    const schedule = readSchedule(source, ({ code, message, span, notes, help }) =>
+      session.report(code, message, { span, help, ...(notes && { notes }) }),
+    )
+    if (schedule) schedules.set(target, schedule)
+  }
+  return schedules
+}
+
+function bindWeights(exports: Exports, graph: Graph, config: unknown, session: Session) {
+  const source = exports.weights
+  if (source === undefined) return { bindings: [], unread: [] }
+  if (!isWeightSource(source)) {
+    session.report('TILE1006', "'weights' must be an object with a function `bind`")
+    return { bindings: [], unread: [] }
+  }
+  const bindings = graph.params.flatMap((param): Binding[] => {
+    const binding = source.bind(param, config)
+    const rows = binding?.segments.reduce((n, s) => n + s.rows, 0)
+    if (binding && rows === binding.rows) return [binding]
+    const what = binding
+      ? `has ${binding.rows} rows, but its segments have ${rows}`
+      : "is in the graph, but 'weights' does not say where it lies in a checkpoint"
+    session.report('TILE1007', `parameter '${param.name}' ${what}`, { span: param.span })
+    return []
+  })
+  return { bindings, unread: source.unread }
+}
