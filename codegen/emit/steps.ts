@@ -57,6 +57,8 @@ function emitSections(p: ProductPlan, which: 'before' | 'after' | 'all', ctx: Em
   const paired = p.tileRows === 8
   const periods = p.geometry.tiles > p.period
   if (periods) out.line(`const int in_period = t % ${p.period}, outer = t / ${p.period};`)
+  else if (p.sections.some((x) => x.head !== x.tiles * p.tileRows || p.sections.length > 1))
+    out.line('constexpr int outer = 0;')
   const position = periods ? 'in_period' : 't'
   p.sections.forEach((section, i) => {
     const body = (): void => {

@@ -1,0 +1,59 @@
+/**
+ * compile: the way from a graph and a schedule to everything that an engine is built from. No I/O: the caller brings the
+ * skeleton's text and writes what comes back.
+ *
+ * Stages: shard -> phases -> schedule -> plan -> proof -> source and weight manifest. Each stage's findings are thrown
+ * together before the next one begins.
+ */
+import type { Diagnostic } from '../compiler/diagnostics/diagnostic.ts'
+import { Session } from '../compiler/diagnostics/diagnostic.ts'
+import type { Plan } from '../compiler/plan/ir.ts'
+import { makePlan } from '../compiler/plan/make-plan.ts'
+import { resolveSchedule, type Target } from '../compiler/plan/resolve-schedule.ts'
+import { type ShardedGraph, shardGraph } from '../compiler/shard/shard-graph.ts'
+import { formPhases } from '../compiler/tile/form-phases.ts'
+import type { PhaseProgram } from '../compiler/tile/ir.ts'
+import type { Graph } from '../dsl/graph.ts'
+import type { Schedule } from '../dsl/schedule-ir.ts'
+import { emitSource, type SourceOptions } from './emit/source.ts'
+import { makeManifest } from './make-manifest.ts'
+import type { WeightManifest } from './manifest.ts'
+
+export interface CompileOptions extends Pick<SourceOptions, 'template' | 'version' | 'lineOf'> {
+  readonly ranks: number
+  /** Positions that the caches of full attention hold. */
+  readonly ctx: number
+  readonly target: Target
+}
+
+export interface Compiled {
+  readonly sharded: ShardedGraph
+  readonly phases: PhaseProgram
+  readonly plan: Plan
+  readonly source: string
+  readonly manifest: WeightManifest
+  readonly warnings: readonly Diagnostic[]
+}
+
+/** Throws DiagnosticError with all findings of the first stage that has any. */
+export function compile(graph: Graph, schedule: Schedule, options: CompileOptions): Compiled {
+  const session = new Session()
+  const sharded = shardGraph(graph, { ranks: options.ranks, session })
+  session.throwIfFailed()
+  const phases = formPhases(sharded, { session })
+  session.throwIfFailed()
+  const resolved = resolveSchedule(schedule, phases, options.target, session)
+  session.throwIfFailed()
+  const plan = makePlan(phases, { schedule: resolved, ctx: options.ctx, session })
+  session.throwIfFailed()
+  const logits = graph.nodes.find((n) => n.op === 'logits')
+  const validIds = logits?.op === 'logits' ? (logits.valid ?? plan.vocabulary.whole) : plan.vocabulary.whole
+  return {
+    sharded,
+    phases,
+    plan,
+    source: emitSource(plan, { ...options, validIds }),
+    manifest: makeManifest(plan, sharded.params),
+    warnings: session.diagnostics,
+  }
+}

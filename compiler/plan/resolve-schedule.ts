@@ -1,0 +1,69 @@
+/**
+ * resolve-schedule: an author's schedule, checked against the phases of a model, with the compiler's choices filled in.
+ *
+ * Vocabulary: what the author left out is decided here and nowhere else: registers (an equal share of the SM's file), the
+ * depth of the join, parts of k (one a compute warp), experts of a page (as many as fit).
+ * Invariant: a phase that the schedule names exists; a plan is made from the result alone.
+ */
+import type { RoleName, Schedule } from '../../dsl/schedule-ir.ts'
+import { didYouMean, type Session } from '../diagnostics/diagnostic.ts'
+import type { PhaseProgram } from '../tile/ir.ts'
+import type { PlanSchedule } from './schedule.ts'
+
+const REGISTER_FILE = 65536
+const roles: readonly RoleName[] = ['load', 'compute', 'epilogue', 'communicate']
+
+export interface Target {
+  readonly name: 'host' | 'sm_90a'
+  /** SMs of the machine, where the schedule names none. */
+  readonly sms: number
+}
+
+export function resolveSchedule(
+  schedule: Schedule,
+  program: PhaseProgram,
+  target: Target,
+  session: Session,
+): PlanSchedule {
+  const phases = new Map(program.segments.flatMap((s) => s.phases.map((p) => [p.name, p] as const)))
+  const names = [...phases.keys()]
+  for (const named of schedule.phases) {
+    if (phases.has(named.name)) continue
+    const meant = didYouMean(named.name, names)
+    session.report('TILE2050', `the schedule names phase '${named.name}', which the model does not have`, {
+      span: named.span,
+      help: meant ? `did you mean '${meant}'?` : `phases of '${program.name}': ${names.join(', ')}`,
+    })
+  }
+  for (const f of schedule.fusions) {
+    for (const into of f.into) {
+      if (phases.has(into.value) || into.value === 'allReduce') continue
+      const meant = didYouMean(into.value, names)
+      session.report('TILE2051', `nothing can be fused into '${into.value}', which is no phase of the model`, {
+        span: into.span,
+        help: meant ? `did you mean '${meant}'?` : `phases of '${program.name}': ${names.join(', ')}`,
+      })
+    }
+  }
+  const warps = (name: RoleName): number => schedule.roles.find((r) => r.name === name)?.warps ?? 1
+  const all = roles.reduce((n, r) => n + warps(r), 0)
+  const share = Math.floor(REGISTER_FILE / (all * 32) / 8) * 8
+  return {
+    roles: roles.map((name) => ({
+      name,
+      warps: warps(name),
+      registers: schedule.roles.find((r) => r.name === name)?.registers ?? Math.min(255, share),
+    })),
+    ring: schedule.ring ?? { depth: 4, pageBytes: 32 * 1024 },
+    joinDepth: schedule.joinDepth?.value ?? 2,
+    sms: schedule.sms?.value ?? target.sms,
+    exchangeAs: schedule.exchangeAs?.value ?? 'bf16',
+    phase: (name) => {
+      const p = schedule.phases.find((x) => x.name === name)
+      return {
+        ...(p?.split?.value.by === 'k' && { splitK: p.split.value.parts }),
+        ...(p?.group && { group: p.group.value }),
+      }
+    },
+  }
+}
