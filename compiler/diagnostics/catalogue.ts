@@ -14,6 +14,185 @@ const entries = {
     explain:
       'The TypeScript compiler found an error in the model file. tilec reports what it said, at its place; the model was not executed.',
   },
+  TILE1002: {
+    title: 'file exports no model',
+    explain:
+      "A model file's default export is what `defineModel(name, ConfigSchema, (m, cfg) => { ... })` returns. The file has another default export, or none. Helpers and schedules are named exports.",
+  },
+  TILE1003: {
+    title: 'model file missing',
+    explain:
+      'A file that was named on the command line, or that a model file imports by a relative path, does not exist. Relative imports are written with their extension, `./config.ts`, and start from the importing file.',
+  },
+  TILE1004: {
+    title: 'import that a model may not have',
+    explain:
+      'What a model builds must depend on its config alone, so a model file may import only `tilec`, `zod`, and files of its own by a relative path (`.ts` or `.json`). Names of the DSL come from `tilec`, not from files inside it, so that there is one DSL and its insides can change.',
+  },
+  TILE1005: {
+    title: 'model threw',
+    explain:
+      'The model file, or the function given to defineModel, threw an error while it ran. The message is its own; the place is the innermost call that it left. A RangeError from `dim` means that a size computed from the config is no positive integer.',
+  },
+  TILE1006: {
+    title: 'malformed export',
+    explain:
+      'Beside its default export a model file may export `schedules`, an object of schedules by target (`sm_90a`, `host`) or a function of the config that returns one, and `weights`, an object with `bind` and `unread`. The message says which of them is something else.',
+  },
+  TILE1007: {
+    title: 'parameter without a source',
+    explain:
+      "`weights.bind` is asked for each parameter of the graph and answers with segments of checkpoint tensors. For this one it gave nothing, or segments whose rows do not add up to the parameter's. Add a rule for its name; the parameter's place in the model is shown.",
+  },
+  TILE1008: {
+    title: 'unknown model',
+    explain:
+      'The name is not one of the models that come with tilec, nor a file. The message lists the names; a file is given by its path.',
+  },
+  TILE1010: {
+    title: 'clock or chance in a model',
+    explain:
+      'Date, performance, crypto and Math.random give another value each time, so two builds could give two different engines. An engine is named, cached and compared by what it was built from; a model file must be a function of its config.',
+  },
+  TILE1011: {
+    title: 'build is not reproducible',
+    explain:
+      'tilec runs the function of a model twice with the same config and compares the graphs. They differ; the first differing line of both is shown. The usual reason is state that outlives a build: a counter or a cache in the module, or an iteration over something that the first build changed.',
+  },
+  TILE1012: {
+    title: 'model reaches outside',
+    explain:
+      'A model file uses something that depends on the machine it runs on: the environment (process), the network, the file system, timers, or code made from text. Put what the model needs into its config, or import a JSON file of its own.',
+  },
+  TILE1020: {
+    title: 'linear: dims do not match',
+    explain:
+      '`linear(x, w)` sums over all dims of x. A weight is declared [outputs..., inputs...], and its last dims must be those of x, by name and by size, in order. The message names the first pair, from the end, that differs. The editor shows the same sentence, where sizes are literals or names differ.',
+  },
+  TILE1021: {
+    title: 'pointwise op: shapes differ',
+    explain:
+      'map, add and mul work element by element on tensors of equal dims: same names, same sizes, same order. There is no broadcasting.',
+  },
+  TILE1022: {
+    title: 'norm: weight does not fit',
+    explain:
+      'A norm averages over the dims of its weight, which must be the last dims of its input. `rmsNorm` of [hidden] has a weight [hidden]; a norm of each head has a weight [qd].',
+  },
+  TILE1023: {
+    title: 'slice outside its dim',
+    explain:
+      '`slice(x, name, start, into)` takes as many consecutive elements of dim `name` as `into` holds, from `start` on. The input has no such dim, or the range ends behind it.',
+  },
+  TILE1024: {
+    title: 'attention: operands do not fit',
+    explain:
+      'Attention takes queries [kv, group, qd], keys [kv, qd] and values [kv, vd]: each KV head serves `group` query heads, and a query has as many elements as a key. A sink is [kv, group]. The window counts the keys that a row sees, itself included, and the scale is positive.',
+  },
+  TILE1025: {
+    title: 'route: malformed',
+    explain:
+      'Routing takes logits of one dim, the experts, chooses between one and all of them, and may rank by `choose(score, bias)` with a bias [expert]. A bias without `choose` would have no effect.',
+  },
+  TILE1026: {
+    title: 'expertLinear: dims do not match',
+    explain:
+      'The weight of an expert product is [expert, outputs..., inputs...], where `expert` is the dim of the logits that were routed. Its input is [inputs...], the same for all chosen experts, or [slot, inputs...].',
+  },
+  TILE1027: {
+    title: 'combine: not routed',
+    explain:
+      '`combine` sums over the slots of a routing decision, so its input must be [slot, ...] with the slots of that decision, as expertLinear returns it.',
+  },
+  TILE1028: {
+    title: 'rope: rotary out of range',
+    explain:
+      'Rotary embedding turns pairs of elements within the first `rotary` of the last dim: an even number, at least 2 and at most the size of that dim. Theta is positive.',
+  },
+  TILE1029: {
+    title: 'parameter declared twice, differently',
+    explain:
+      'Two uses of one parameter, by full name, declare different dims or formats. Using a weight twice is fine (tied embeddings); it is one tensor of the checkpoint and has one shape. Check the scope in which the second one is used.',
+  },
+  TILE1030: {
+    title: 'config value illegal',
+    explain:
+      "A field of config.json has a value that is of the wrong type or out of range. The message says what the model's schema expects.",
+  },
+  TILE1031: {
+    title: 'config field unknown',
+    explain:
+      'config.json has a field that the model neither uses nor lists as bookkeeping. A field that is ignored by mistake usually means results that are subtly wrong, so it is refused. If it changes no result, list it in the schema of the model.',
+  },
+  TILE1032: {
+    title: 'config fields contradict',
+    explain:
+      'Each field is legal by itself, but not together with another one: a layer list of the wrong length, heads that cannot be shared out, a window that two fields give differently. The message names both sides.',
+  },
+  TILE1033: {
+    title: 'config value unsupported',
+    explain:
+      'The value is one that such models may have in general but that this model does not implement. It is refused rather than approximated. The help lists what is implemented.',
+  },
+  TILE1034: {
+    title: 'config field missing',
+    explain: 'The model needs a field that config.json does not have, and there is no default that would be safe.',
+  },
+  TILE1042: {
+    title: 'malformed model',
+    explain:
+      'A model has one result, given to `m.logits` exactly once, whose single dim is the vocabulary; each layer is tapped at most once; and values of one model are not used in another.',
+  },
+  TILE1050: {
+    title: 'tile op misuse',
+    explain:
+      'The program that was traced from a tile op breaks a rule that types cannot express: a value used outside the loop that made it, a place indexed by the wrong axes, a sum joined over something it was not spread over, halves of a weight that is not paired, a result stored never, twice or at the same place by several tiles. The message says which.',
+  },
+  TILE2001: {
+    title: 'schedule syntax',
+    explain:
+      'The text of a schedule does not follow its grammar. The message lists what could stand at this place. Statements are separated by line ends, `|` or `;`:\n\n    role compute 16 warps regs 96\n    ring weights 4 x 52 KiB\n    join depth 4\n    phase expert.up { tile 16 rows, split k 16, balance flat }\n    fuse silu -> expert.up\n    exchange as bf16\n    while router prefetch next.qkv into l2\n    sms 132',
+  },
+  TILE2002: {
+    title: 'unknown role',
+    explain:
+      'An SM runs four roles: load fetches weight pages into the ring, compute multiplies, epilogue adds up parts and applies pointwise work, communicate exchanges sums between GPUs.',
+  },
+  TILE2003: {
+    title: 'given twice',
+    explain:
+      'A role, a phase, a setting of a phase, the ring, the join depth, the exchange type and the number of SMs may each be given once in a schedule. Both places are shown; remove one.',
+  },
+  TILE2004: {
+    title: 'too many warps',
+    explain:
+      'A thread block has at most 1024 threads, 32 warps, and an engine runs one block an SM: the warps of all roles together must fit.',
+  },
+  TILE2005: {
+    title: 'too many registers',
+    explain:
+      'An SM has 65,536 registers. Each role takes warps x 32 threads x its `regs`; a role without a budget counts with 24, the least there is. Lower a budget or use fewer warps; the sum of each role is shown.',
+  },
+  TILE2006: {
+    title: 'ring too large',
+    explain:
+      'The ring lives in shared memory, of which a block has at most 227 KiB; tables and partial sums need some of it too. Fewer or smaller pages: a page must hold at least one weight tile of the widest phase.',
+  },
+  TILE2007: {
+    title: 'illegal number in a schedule',
+    explain:
+      'A number is outside what the hardware or the engine has: register budgets are multiples of 8 from 24 to 256, a tile is 16 rows (the multiplier has no other), a span is 64 keys (the unit of the cache), a ring has at least two pages of a multiple of 16 bytes, and counts are at least 1.',
+  },
+  TILE2008: {
+    title: 'incomplete schedule',
+    explain:
+      'A schedule gives warps to all four roles (load, compute, epilogue, communicate) and describes the ring between load and compute. Everything else has a default.',
+  },
+  TILE2009: {
+    title: 'interpolation is no count',
+    explain:
+      'What is interpolated into schedule text stands for a count: a non-negative integer. Anything else would be pasted in as text and parsed as something that nobody wrote.',
+  },
   TILE5001: {
     title: 'no compiler for the target',
     explain:
