@@ -19,7 +19,7 @@ import type {
 } from '../tile/ir.ts'
 import type { DerivedWait } from './derive-waits.ts'
 import type { Access, Domain, PhasePlan, ProductPlan, RoleName, Step } from './ir.ts'
-import { type PlanSchedule, roleOf } from './schedule.ts'
+import { groupOf, type PlanSchedule, roleOf } from './schedule.ts'
 
 /** Numbers the sync steps of a plan and names them. */
 export class Sites {
@@ -225,7 +225,8 @@ const pages = (count: number, body: readonly Step[]): Step[] =>
 
 /** Each SM owns tiles; active experts come in groups; each (row, slot) sum goes to a place of its own. */
 function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: LowerContext): Lowered {
-  const size = ctx.schedule.phase(phase.name).group ?? 1
+  const own = Math.ceil(product.geometry.tiles / ctx.schedule.sms) * product.geometry.cellBytes
+  const size = groupOf(phase.name, own, ctx.schedule)
   const groups: Domain = { kind: 'activeGroups', size, experts: phase.experts! }
   const load: Step[] = [
     to.routed('load'),

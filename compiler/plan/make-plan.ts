@@ -15,7 +15,7 @@ import { counterOf, deriveWaits } from './derive-waits.ts'
 import { deviceFormat, type Geometry, pagedGeometry, tiledGeometry, unitBytes } from './geometry.ts'
 import type { Entry, PhasePlan, PlacedBuffer, Placement, Plan, ProductPlan, SegmentPlan, Tally } from './ir.ts'
 import { lowerPhase, Sites } from './lower-phases.ts'
-import { type PlanSchedule, roleOf } from './schedule.ts'
+import { groupOf, type PlanSchedule, roleOf } from './schedule.ts'
 import { sharedMemory } from './shared-memory.ts'
 
 export interface PlanContext {
@@ -234,15 +234,15 @@ function productGeometry(
   }
   if (phase.routed === 'down') {
     const geometry = tiledGeometry({ format, k: phase.k, tiles })
-    const group = schedule.phase(phase.name).group ?? 1
-    const own = Math.ceil(tiles / schedule.sms) * geometry.cellBytes * group
-    if (own > schedule.ring.pageBytes) {
+    const own = Math.ceil(tiles / schedule.sms) * geometry.cellBytes
+    const group = groupOf(phase.name, own, schedule)
+    if (own * group > schedule.ring.pageBytes) {
       session.report(
         'TILE3022',
-        `${group} experts' tiles of one SM take ${own} bytes, a ring page holds ${schedule.ring.pageBytes}`,
+        `the tiles that one SM owns of ${group} ${group === 1 ? 'expert' : 'experts'} take ${own * group} bytes, a ring page holds ${schedule.ring.pageBytes}`,
         {
           ...where,
-          help: `let the phase take smaller groups (group ${Math.max(1, Math.floor((schedule.ring.pageBytes / own) * group))} experts), or give the ring larger pages`,
+          help: `let the phase take fewer experts at once (group), or give the ring pages of ${own * group} bytes`,
         },
       )
       return undefined

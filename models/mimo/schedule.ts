@@ -28,7 +28,7 @@ const large = {
     role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp
     ring weights 4 x 32 KiB
     phase expert.up   { tile 16 rows, split k 4, balance flat }
-    phase expert.down { tile 16 rows, split rows 4, group 2 experts }
+    phase expert.down { tile 16 rows, split rows 4 }
     exchange as f32
     sms 2
   `,
