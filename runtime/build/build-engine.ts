@@ -120,8 +120,10 @@ async function compile(
   try {
     const from = join(aside, 'engine.cu')
     const to = join(aside, 'engine')
+    const all = join(aside, 'main.cu')
     writeFileSync(from, source)
-    const run = await execa(toolchain.compiler, [...flags, '-I', device, '-o', to, from], {
+    writeFileSync(all, '#include "engine.cu"\n#include "engine/main.h"\n')
+    const run = await execa(toolchain.compiler, [...flags, '-I', device, '-o', to, all], {
       reject: false,
       all: true,
       env: { LC_ALL: 'C' },

@@ -10,7 +10,7 @@
 // written again only when every warp of the rank has left the round before last. A slot of the inbox is written again
 // only after rank 0 has heard of the end of the round in between. Waits here know no deadline: idleness is not a fault.
 //
-// The plan names: counters `control_counter` (one arrival) and `control_left_counter` (one of each warp of the rank);
+// The plan names: counters `control_counter` (one arrival) and `control_left_counter` (every warp of the rank adds one a round);
 // sites `site_round`, `site_relay`, `site_mailbox`, `site_sample`; places `control_at` (2 x control_slot_bytes),
 // `control_inbox_at` (2 x control_inbox_bytes), `decode_at` (decode_bytes), `sampler_at` (sampler_bytes(...)); `ctx`,
 // `valid_ids` (ids that may be sampled).

@@ -1,4 +1,4 @@
-// The engine's host program, the last include of a generated engine: one process that owns all ranks of a node. It takes a
+// The engine's host program, included after a generated engine's source: one process that owns all ranks of a node. It takes a
 // load plan over its socket, loads, launches, and from then on only carries requests in and results out.
 //
 // Vocabulary: the *node* is the back end's half (node_host.h, node_cuda.cu.h), the *wire* is the socket. An error frame says why the
@@ -65,10 +65,13 @@ class Engine {
     if (const std::string wrong = load_plan_of(plan_bytes_.data(), plan_bytes_.size(), plan); !wrong.empty()) return Failure{"plan", "the load plan " + wrong};
     if (plan.header->ranks != u32(Plan::ranks))
       return Failure{"plan", "the load plan is for " + std::to_string(plan.header->ranks) + " ranks, the engine was built for " + std::to_string(Plan::ranks)};
+    if (plan.header->image_bytes > Plan::image_bytes || plan.header->kv_bytes > Plan::kv_bytes)
+      return Failure{"plan", "the load plan fills " + std::to_string(plan.header->image_bytes) + " bytes of weights and " + std::to_string(plan.header->kv_bytes) +
+                                 " of caches, the engine was built for " + std::to_string(Plan::image_bytes) + " and " + std::to_string(Plan::kv_bytes)};
     Files files;
     if (Failure failure = files.open(plan)) return failure;
     const u32 results = u32(Plan::ctx) + 16, prompts = u32(Plan::ctx);
-    if (Failure failure = node_.open(options_, plan.header->image_bytes, plan.header->kv_bytes, mailbox_bytes(results, prompts))) return failure;
+    if (Failure failure = node_.open(options_, mailbox_bytes(results, prompts))) return failure;
     node_.mailbox()->results = results;
     node_.mailbox()->prompts = prompts;
     Failure failure = load_ranks(plan, files);
@@ -145,8 +148,8 @@ class Engine {
     if (request.max_new_tokens < 1 || request.stops < 0 || request.stops > max_stops) return Failure{"request", "max_new_tokens or the number of stop ids is out of range"};
     const int* prompt = reinterpret_cast<const int*>(frame_.data() + sizeof request);
     for (u64 i = 0; i < tokens; i++)
-      if (prompt[i] < 0 || prompt[i] >= Plan::vocabulary)
-        return Failure{"request", "token " + std::to_string(i) + " of the prompt is " + std::to_string(prompt[i]) + ", not an id below " + std::to_string(Plan::vocabulary)};
+      if (prompt[i] < 0 || prompt[i] >= Plan::valid_ids)
+        return Failure{"request", "token " + std::to_string(i) + " of the prompt is " + std::to_string(prompt[i]) + ", not an id below " + std::to_string(Plan::valid_ids)};
     std::memcpy(mailbox_prompt(m), prompt, tokens * 4);
     busy_ = request.serial;
     const u32 serial = request.serial;

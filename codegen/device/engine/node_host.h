@@ -23,7 +23,7 @@ class Node {
     for (const Slab& slab : slabs_) munmap(slab.at, slab.bytes);
   }
 
-  Failure open(const Options& options, u64 image_bytes, u64 kv_bytes, u64 mailbox_size) {
+  Failure open(const Options& options, u64 mailbox_size) {
     options_ = options;
     char* mailbox = nullptr;
     if (Failure failure = slab(mailbox_size, "mailbox", mailbox)) return failure;
@@ -32,12 +32,12 @@ class Node {
     staging_.resize(staging_bytes);
     for (int rank = 0; rank < Plan::ranks; rank++) {
       EngineArgs& a = args_[size_t(rank)];
-      if (Failure failure = slab(image_bytes, "image", a.image)) return failure;
-      if (Failure failure = slab(kv_bytes, "KV cache", a.kv)) return failure;
+      if (Failure failure = slab(Plan::image_bytes, "image", a.image)) return failure;
+      if (Failure failure = slab(Plan::kv_bytes, "KV cache", a.kv)) return failure;
       if (Failure failure = slab(Plan::workspace_bytes, "workspace", a.workspace)) return failure;
-      a.image_bytes = image_bytes, a.kv_bytes = kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
+      a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox, a.fault = &faults_[size_t(rank)];
-      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = Plan::ranks, a.sms = sms();
+      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = Plan::ranks, a.sms = Plan::sms;
     }
     for (EngineArgs& a : args_)
       for (int rank = 0; rank < Plan::ranks; rank++) a.peer_workspace[rank] = args_[size_t(rank)].workspace;
@@ -45,8 +45,7 @@ class Node {
   }
 
   Mailbox* mailbox() { return static_cast<Mailbox*>(args_[0].mailbox); }
-  int sms() const { return options_.sms > 0 ? options_.sms : Plan::max_sms; }
-  std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(sms()) + "}"; }
+  std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) + "}"; }
 
   // ---- loading ----
   Failure stage(u32, u8*& staging) {
@@ -89,7 +88,7 @@ class Node {
     options.seed = options_.seed;
     options.idle = [&service](bool may_block) { return host::Idle(int(service(may_block))); };
     for (const auto& [site, mutation] : options_.mutations) host::mutate(site, host::Mutation(mutation));
-    const host::Outcome outcome = host::run(args_.data(), Plan::ranks, sms(), options);
+    const host::Outcome outcome = host::run(args_.data(), Plan::ranks, Plan::sms, options);
     if (outcome.ok()) return "";
     return fault_json(outcome.fault, outcome.report);
   }

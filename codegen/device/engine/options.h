@@ -1,4 +1,4 @@
-// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--sms N] [--devices A,B]`,
+// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B]`,
 // and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
 #pragma once
 #include <cstdlib>
@@ -16,12 +16,11 @@ struct Options {
   u64 seed = 0;                                // host: 0 runs in plain order, others fuzz
   std::vector<std::pair<int, int>> mutations;  // host, checking builds
   u64 deadline_ns = 10000000000;
-  int sms = 0;               // host: 0 means as many as the plan allows
   std::vector<int> devices;  // CUDA: device of each rank; empty: 0, 1, ...
 };
 
 inline Failure parse_options(int count, char** words, Options& o) {
-  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--sms N] [--devices A,B]"};
+  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B]"};
   o.socket = words[1];
   for (int i = 2; i < count; i += 2) {
     const std::string name = words[i];
@@ -30,7 +29,6 @@ inline Failure parse_options(int count, char** words, Options& o) {
     char* end = value;
     if (name == "--seed") o.seed = std::strtoull(value, &end, 10);
     else if (name == "--deadline-ms") o.deadline_ns = std::strtoull(value, &end, 10) * 1000000;
-    else if (name == "--sms") o.sms = int(std::strtol(value, &end, 10));
     else if (name == "--mutate") {
       const int site = int(std::strtol(value, &end, 10));
       if (*end == ':') o.mutations.emplace_back(site, int(std::strtol(end + 1, &end, 10)));
