@@ -6,23 +6,14 @@
 namespace tile {
 
 TILE_FN void Warp::join_put(int part, const Acc& acc) {
-#ifndef __CUDACC__
-  if constexpr (host::checking) {
-    if (part < 0 || part >= Plan::join_parts)
-      world->fail(What::bounds, fiber->site, part, Plan::join_parts, u32(part), world->who(*fiber) + ": join part out of range");
-    touch(place(host::join_area, int(join_position % Plan::join_depth) * Plan::join_parts + part), true, "join part");
-  }
-#endif
+  expect(part >= 0 && part < Plan::join_parts, "the join slot");
+  area_writes(Area::join_part, int(join_position % Plan::join_depth) * Plan::join_parts + part);
   store_tile(*this, join_slot(join_position) + part * 128, acc);
 }
 
 /** Sums `parts` parts from `first` on, in order. The hand-over has been waited for. */
 TILE_FN Acc Warp::join_sum(int first, int parts) {
-#ifndef __CUDACC__
-  if constexpr (host::checking)
-    for (int part = first; part < first + parts; ++part)
-      touch(place(host::join_area, int(join_position % Plan::join_depth) * Plan::join_parts + part), false, "join part");
-#endif
+  for (int part = first; part < first + parts; ++part) area_reads(Area::join_part, int(join_position % Plan::join_depth) * Plan::join_parts + part);
   const float* from = join_slot(join_position) + first * 128;
   Acc acc = load_tile(*this, from);
   for (int part = 1; part < parts; ++part) add(acc, load_tile(*this, from + part * 128));
@@ -37,32 +28,22 @@ TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0,
 TILE_FN void Warp::slots_put(const Acc& acc, int tile, int active_index) {
   const RouteTable& routes = table();
   float* area = shared<float>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
-#ifndef __CUDACC__
-  if (size_t(tile + 1) * Plan::rows * Plan::top_k * 64 > Plan::slots_bytes || active_index < 0 || active_index >= Plan::max_active)
-    world->fail(What::bounds, fiber->site, tile, 0, 0, world->who(*fiber) + ": slot tile or expert out of range");
-#endif
+  expect(tile >= 0 && size_t(tile + 1) * Plan::rows * Plan::top_k * 64 <= Plan::slots_bytes, "the slots");
+  expect(active_index >= 0 && active_index < Plan::max_active, "the route table");
   Acc copy = acc;
   each(*this, copy, [&](float& value, int row, int column) {
     const int slot = column < Plan::rows ? routes.slot[active_index][column] : -1;
     if (slot >= 0) area[(column * Plan::top_k + slot) * 16 + row] = value;
   });
-#ifndef __CUDACC__
-  if constexpr (host::checking)
-    for (int column = 0; column < Plan::rows; ++column)
-      if (const int slot = routes.slot[active_index][column]; slot >= 0)
-        touch(place(host::slots_area, (tile * Plan::rows + column) * Plan::top_k + slot), true, "routed sum");
-#endif
+  for (int column = 0; column < Plan::rows; ++column)
+    if (const int slot = routes.slot[active_index][column]; slot >= 0) area_writes(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
 }
 
 TILE_FN Acc Warp::slots_sum(int tile) {
   const RouteTable& routes = table();
   const float* area = shared<float>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
-#ifndef __CUDACC__
-  if constexpr (host::checking)
-    for (int column = 0; column < routes.rows; ++column)
-      for (int slot = 0; slot < Plan::top_k; ++slot)
-        touch(place(host::slots_area, (tile * Plan::rows + column) * Plan::top_k + slot), false, "routed sum");
-#endif
+  for (int column = 0; column < routes.rows; ++column)
+    for (int slot = 0; slot < Plan::top_k; ++slot) area_reads(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
   Acc acc = zeros();
   each(*this, acc, [&](float& value, int row, int column) {
     float total = 0;

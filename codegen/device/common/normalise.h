@@ -8,13 +8,16 @@ namespace tile {
 
 template <int U, class Stat, class Apply>
 TILE_FN void normalise(Warp& w, Staged<U>& x, int first_unit, int units_total, const bf16* weight, int parts, int site, Stat stat, Apply apply) {
-  float* sums = w.shared<float>(Shared::mean_at) + (w.mean_flip++ & 1u) * Plan::compute_warps * 8;
+  const int half = int(w.mean_flip++ & 1u) * Plan::compute_warps;
+  float* sums = w.shared<float>(Shared::mean_at) + half * 8;
+  w.area_writes(Area::mean, half + w.index);
   staged_sums(w, x, stat, sums + w.index * 8);
   if (parts > 1) {
     w.role_barrier(site);
   } else {
     w.sync_lanes();
   }
+  for (int part = 0; part < parts; ++part) w.area_reads(Area::mean, half + (parts > 1 ? part : w.index));
   const int first = parts > 1 ? 0 : w.index;
   auto mean_of = [&](int column) {
     float total = 0;

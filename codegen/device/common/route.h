@@ -92,11 +92,14 @@ template <class Score, class Choose>
 TILE_FN void route(Warp& w, const float* logits, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose) {
   RouteTable& routes = w.table_for_writing_shared();
   signed char* choice = w.shared<signed char>(Shared::choice_at);
-  for (int row = w.index; row < rows; row += w.count)
+  for (int row = w.index; row < rows; row += w.count) {
+    w.area_writes(Area::route_choice, row);
     route_row(w, routes, choice, logits + row * Plan::experts, bias, row, renormalise, eps, factor, score, choose);
+  }
   w.role_barrier(site);
   if (w.index == 0) {
     w.table_for_writing();
+    for (int row = 0; row < rows; ++row) w.area_writes(Area::route_choice, row);
     int active = 0;
     for (int base = 0; base < Plan::experts; base += 32) {
       PerLane<bool> used;

@@ -286,6 +286,9 @@ struct Warp {
   TILE_FN void writes(int, int) {}
   TILE_FN void reads_of(int, int, int) {}
   TILE_FN void writes_of(int, int, int) {}
+  TILE_FN void area_reads(Area, int) {}
+  TILE_FN void area_writes(Area, int) {}
+  TILE_FN void expect(bool, const char*) {}
 };
 
 TILE_FN Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }

@@ -31,6 +31,22 @@ struct Clock {
   }
 };
 
+/** What the releases of an object have published, by how many there were: whoever waits for n of them has seen the first n, and
+    not what happened to come in since. The last 32 counts are kept apart; an older one is read as the oldest kept. */
+struct History {
+  Clock total;
+  Clock kept[32];
+  uint32_t count = 0;
+  void gather(const Clock& clock) { total.join(clock); }
+  void publish() { kept[count++ % 32] = total; }
+  const Clock& at(uint32_t n) const {
+    static const Clock nothing;
+    if (n == 0 || count == 0) return nothing;
+    if (n > count) n = count;
+    return kept[(count - n < 32 ? n - 1 : count) % 32];
+  }
+};
+
 /** One access, as a report names it. */
 struct Access {
   int actor = -1;

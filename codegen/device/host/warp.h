@@ -32,7 +32,6 @@ struct Sm {
   Barrier barriers[Shared::barriers];
   u32 local[Plan::local_counters > 0 ? Plan::local_counters : 1] = {};
 };
-enum Area { ring_area, join_area, slots_area, table_area };
 }  // namespace host
 
 struct Warp {
@@ -42,7 +41,7 @@ struct Warp {
   host::World* world;
   host::Fiber* fiber;
   host::Sm* state;
-  u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0;
+  u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0, ring_copied = 0;
   std::function<void()> deferred;
 
   // ---- lanes ----
@@ -151,7 +150,15 @@ struct Warp {
   void wait_barrier(int site, int barrier, u32 phases, What what) {
     host::Barrier& object = state->barriers[barrier];
     block(site, what, barrier, phases, false, [&object]() -> unsigned { return object.phases; });
-    acquire(object.released);
+    if constexpr (host::checking) acquire(object.history.at(phases));
+  }
+  /** A consumer holds what was filled for its position, neither what came before nor what overran it. */
+  void mine(int site, int barrier, u32 phases, const char* name) {
+    if constexpr (host::checking)
+      if (const u32 got = state->barriers[barrier].phases; got != phases)
+        world->fail(What::race, site, barrier, phases, got,
+                    std::string("race: ") + name + ": " + world->who(*fiber) + ", " + world->site_name(site) + ": uses filling " + std::to_string(phases) + " while filling " +
+                        std::to_string(got) + " is there");
   }
   void arrive(int site, int barrier, long announced = 0) { world->arrive(state->barriers[barrier], announced, barrier, site); }
 
@@ -160,25 +167,18 @@ struct Warp {
   void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
   void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
   void signal(int site, int which) {
-    sync(site, [this, which](int) {
-      u32* word = counter(which);
-      if constexpr (host::checking) world->object_clocks[word].join(fiber->clock), world->tick();
-      ++*word;
-    });
+    sync(site, [this, which](int) { world->signal(counter(which)); });
   }
   void wait_local(int site, int which, u32 runs) {
     sync(site, [=](int delta) {
       u32* word = &state->local[which];
-      block(site, What::local_counter, which, runs * Plan::local_arrivals(which) + u32(delta), false, [word]() -> unsigned { return *word; });
-      if constexpr (host::checking) acquire(world->object_clocks[word]);
+      const u32 expected = runs * Plan::local_arrivals(which) + u32(delta);
+      block(site, What::local_counter, which, expected, false, [word]() -> unsigned { return *word; });
+      if constexpr (host::checking) acquire(world->histories[word].at(expected));
     });
   }
   void signal_local(int site, int which) {
-    sync(site, [this, which](int) {
-      u32* word = &state->local[which];
-      if constexpr (host::checking) world->object_clocks[word].join(fiber->clock), world->tick();
-      ++*word;
-    });
+    sync(site, [this, which](int) { world->signal(&state->local[which]); });
   }
   void role_barrier(int site) {
     const u32 generation = ++role_position;
@@ -206,11 +206,13 @@ struct Warp {
     sync(site, [=](int delta) {
       const int slot = int(position % Plan::ring_depth);
       wait_free(site, Shared::ring_empty + slot, position, Plan::ring_depth, delta, What::ring_free);
-      if (host::checking || world->fuzzing()) std::memset(ring_page(position), 0xFF, Plan::ring_page_bytes);
+      // (unless a mutation has let a copy overtake its acquire)
+      if ((host::checking || world->fuzzing()) && ring_copied != position + 1) std::memset(ring_page(position), 0xFF, Plan::ring_page_bytes);
     });
   }
   void ring_copy(int site, u32 at, const char* from, u32 bytes) {
     const u32 position = ring_position;
+    ring_copied = position + 1;
     sync(site, [=](int) {
       if constexpr (host::checking) {
         if (at % 16 || bytes % 16 || size_t(at) + bytes > Plan::ring_page_bytes || bytes == 0)
@@ -218,7 +220,7 @@ struct Warp {
         if (!inside(from, bytes))
           world->fail(What::bounds, site, 0, 0, 0, world->who(*fiber) + ", " + world->site_name(site) + ": a copy reads outside image, KV cache and workspace");
         host::Clock& clock = engine_now();
-        touch(clock, engine_actor(), place(host::ring_area, int(position % Plan::ring_depth)), true, "ring page");
+        touch(clock, engine_actor(), place(Area::ring_page, int(position % Plan::ring_depth)), true, area_name(Area::ring_page));
       }
       world->copy(ring_page(position) + at, from, bytes, state->barriers[Shared::ring_full + int(position % Plan::ring_depth)], sm_index());
     });
@@ -232,11 +234,14 @@ struct Warp {
     sync(site, [=](int delta) {
       wait_barrier(site, Shared::ring_full + int(position % Plan::ring_depth), position / Plan::ring_depth + 1 + u32(delta), What::ring_filled);
     });
-    if constexpr (host::checking) touch(place(host::ring_area, int(position % Plan::ring_depth)), false, "ring page");
+    ring_mine(site, position);
+    area_reads(Area::ring_page, int(position % Plan::ring_depth));
     return ring_page(position);
   }
+  void ring_mine(int site, u32 position) { mine(site, Shared::ring_full + int(position % Plan::ring_depth), position / Plan::ring_depth + 1, "ring page"); }
   void ring_release(int site) {
     const u32 position = ring_position++;
+    ring_mine(site, position);
     sync(site, [=](int) { arrive(site, Shared::ring_empty + int(position % Plan::ring_depth)); });
   }
 
@@ -261,9 +266,12 @@ struct Warp {
     sync(site, [=](int delta) {
       wait_barrier(site, Shared::join_full + int(position % Plan::join_depth), position / Plan::join_depth + 1 + u32(delta), What::join_filled);
     });
+    join_mine(site, position);
   }
+  void join_mine(int site, u32 position) { mine(site, Shared::join_full + int(position % Plan::join_depth), position / Plan::join_depth + 1, "join slot"); }
   void join_release(int site) {
     const u32 position = join_position++;
+    join_mine(site, position);
     sync(site, [=](int) { arrive(site, Shared::join_empty + int(position % Plan::join_depth)); });
   }
   void join_skip() { ++join_position; }
@@ -281,20 +289,22 @@ struct Warp {
   void slots_await(int site) {
     const u32 position = slots_position;
     sync(site, [=](int delta) { wait_barrier(site, Shared::slots_full, position + 1 + u32(delta), What::slots_filled); });
+    mine(site, Shared::slots_full, position + 1, "routed sums");
   }
   Acc slots_sum(int tile);
   void slots_release(int site) {
     ++slots_position;
+    mine(site, Shared::slots_full, slots_position, "routed sums");
     sync(site, [=](int) { arrive(site, Shared::slots_empty); });
   }
   RouteTable& table() {
-    if constexpr (host::checking) touch(place(host::table_area, 0), false, "route table");
+    area_reads(Area::route_table, 0);
     return *shared<RouteTable>(Shared::table_at);
   }
   /** While routing: the warps of the role write rows of their own, so the table as a whole is not claimed. */
   RouteTable& table_for_writing_shared() { return *shared<RouteTable>(Shared::table_at); }
   RouteTable& table_for_writing() {
-    if constexpr (host::checking) touch(place(host::table_area, 0), true, "route table");
+    area_writes(Area::route_table, 0);
     return *shared<RouteTable>(Shared::table_at);
   }
 
@@ -305,7 +315,7 @@ struct Warp {
   }
   void received(const Packet* at) {
     if constexpr (host::checking) {
-      acquire(world->object_clocks[at]);
+      acquire(world->packet_clocks[at]);
       touch(packet_place(at), false, "packet");
     }
   }
@@ -334,8 +344,9 @@ struct Warp {
   void wait_counter(int site, int which, u32 runs, bool idle) {
     sync(site, [=](int delta) {
       const u32* word = counter(which);
-      block(site, What::counter, which, runs * Plan::arrivals(which) + u32(delta), idle, [word]() -> unsigned { return *word; });
-      if constexpr (host::checking) acquire(world->object_clocks[word]);
+      const u32 expected = runs * Plan::arrivals(which) + u32(delta);
+      block(site, What::counter, which, expected, idle, [word]() -> unsigned { return *word; });
+      if constexpr (host::checking) acquire(world->histories[word].at(expected));
     });
   }
   /** Free slots: the slot of `position` is free once its previous use was released. A mutated depth looks at a neighbour. */
@@ -366,7 +377,17 @@ struct Warp {
   host::PlaceKey packet_place(const void* at) const { return u64(2) << 60 | (reinterpret_cast<u64>(at) >> 4); }
 
  public:
-  host::PlaceKey place(host::Area area, int part) const { return u64(3) << 60 | u64(sm_index()) << 40 | u64(area) << 32 | u32(part); }
+  void area_reads(Area area, int part) {
+    if constexpr (host::checking) touch(place(area, part), false, area_name(area));
+  }
+  void area_writes(Area area, int part) {
+    if constexpr (host::checking) touch(place(area, part), true, area_name(area));
+  }
+  /** Ends the run unless an index lies in its area. */
+  void expect(bool inside_area, const char* area) {
+    if (!inside_area) world->fail(What::bounds, fiber->site, 0, 0, 0, world->who(*fiber) + ", " + world->site_name(fiber->site) + ": an index leaves " + area);
+  }
+  host::PlaceKey place(Area area, int part) const { return u64(3) << 60 | u64(sm_index()) << 40 | u64(area) << 32 | u32(part); }
   void touch(host::PlaceKey key, bool writes, const char* name) { touch(fiber->clock, fiber->actor, key, writes, name); }
   void touch(const host::Clock& clock, int actor, host::PlaceKey key, bool writes, const char* name) {
     host::Access earlier;

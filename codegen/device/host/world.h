@@ -45,7 +45,7 @@ struct Outcome {
 struct Barrier {
   unsigned count = 0, pending = 0, phases = 0;
   long bytes = 0;
-  Clock gathering, released;
+  History history;
 };
 
 struct Fiber {
@@ -99,7 +99,8 @@ class World {
   Fiber* current = nullptr;
   Outcome outcome;
   std::vector<Delivery> deliveries;
-  std::unordered_map<const void*, Clock> object_clocks;  // counters and packets
+  std::unordered_map<const void*, History> histories;  // of counters
+  std::unordered_map<const void*, Clock> packet_clocks;
   std::unordered_map<PlaceKey, Place> places;
   std::vector<Clock> engine_clocks;  // of each SM's copy engine
   std::vector<int> engine_sites;
@@ -165,10 +166,20 @@ class World {
     if (barrier.pending == 0)
       fail(What::overrun, site, barrier_index, barrier.count, barrier.count + 1,
            who(*current) + ", " + site_name(site) + ": one arrival more than the barrier counts in a phase");
-    if constexpr (checking) barrier.gathering.join(current->clock), tick();
+    if constexpr (checking) barrier.history.gather(current->clock), tick();
     barrier.bytes += announced;
     --barrier.pending;
     settle(barrier);
+  }
+  /** A signal on a counter word. */
+  void signal(u32* word) {
+    if constexpr (checking) {
+      History& history = histories[word];
+      history.gather(current->clock);
+      history.publish();
+      tick();
+    }
+    ++*word;
   }
   /** After a release: later accesses of this actor are not covered by it. */
   void tick() {
@@ -203,7 +214,7 @@ class World {
 
  private:
   void land(Barrier& barrier, unsigned bytes, const Clock& clock) {
-    if constexpr (checking) barrier.gathering.join(clock);
+    if constexpr (checking) barrier.history.gather(clock);
     barrier.bytes -= long(bytes);
     settle(barrier);
   }
@@ -211,7 +222,7 @@ class World {
     if (barrier.pending != 0 || barrier.bytes != 0) return;
     ++barrier.phases;
     barrier.pending = barrier.count;
-    if constexpr (checking) barrier.released = barrier.gathering;
+    if constexpr (checking) barrier.history.publish();
   }
   void deliver(const Delivery& delivery) {
     if (delivery.barrier) {
@@ -219,7 +230,7 @@ class World {
       land(*delivery.barrier, delivery.bytes, delivery.clock);
     } else {
       std::memcpy(delivery.to, delivery.packet, 16);
-      if constexpr (checking) object_clocks[delivery.to] = delivery.clock;
+      if constexpr (checking) packet_clocks[delivery.to] = delivery.clock;
     }
   }
   void deliver_one() {

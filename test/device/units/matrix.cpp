@@ -95,7 +95,7 @@ std::string check(int, const char* data) {
               exact += term, size += std::fabs(term);
             }
             const double error = std::fabs(double(got[set][r * 8 + c]) - exact);
-            if (!(error <= 1e-6 * size)) {
+            if (!(error <= 2e-6 * size)) {
               char text[160];
               std::snprintf(text, sizeof text, "format %d trial %d row %d column %d: %g, expected %g, error %g of the terms", format, trial, r, c, double(got[set][r * 8 + c]), exact, error / size);
               return text;

@@ -1,0 +1,98 @@
+// The routing decision against a plain reading: ties, a bias that only chooses, sigmoid and softmax scores, fewer rows than eight.
+#include "plan.h"
+#include "harness.h"
+using namespace tile;
+
+namespace unit {
+const int sms = 1;
+constexpr int cases = 3, experts = Plan::experts, top_k = Plan::top_k;
+const size_t image_bytes = 16, kv_bytes = 16;
+constexpr size_t bias_at = 8 * experts * 4, table_at = 4096;
+TILE_BOTH int rows(int which) { return which == 2 ? 3 : 8; }
+
+void logits_of(float* logits) {
+  Random random(3);
+  for (int i = 0; i < 8 * experts; ++i) logits[i] = float(int(random.next() % 9)) * 0.5f - 2;  // many ties
+}
+void bias_of(float* bias) {
+  Random random(4);
+  for (int i = 0; i < experts; ++i) bias[i] = float(random.next() % 3) * 0.25f;
+}
+void fill(int, char*, char*, char* data) {
+  logits_of(reinterpret_cast<float*>(data));
+  bias_of(reinterpret_cast<float*>(data + bias_at));
+}
+std::string check(int, const char* data) {
+  float logits[8 * experts], bias[experts];
+  logits_of(logits);
+  bias_of(bias);
+  for (int which = 0; which < cases; ++which) {
+    RouteTable table;
+    std::memcpy(&table, data + table_at + size_t(which) * sizeof table, sizeof table);
+    const bool softmax = which == 1;
+    int slot_of[experts][8];
+    for (auto& row : slot_of)
+      for (int& slot : row) slot = -1;
+    double weight[8][top_k];
+    for (int row = 0; row < rows(which); ++row) {
+      double total = 0, norm = 0;
+      for (int e = 0; e < experts; ++e) total += std::exp(double(logits[row * experts + e]));
+      for (int slot = 0; slot < top_k; ++slot) {
+        int best = -1;
+        double best_key = 0;
+        for (int e = 0; e < experts; ++e) {
+          if (slot_of[e][row] >= 0) continue;
+          const double logit = double(logits[row * experts + e]);
+          const double score = softmax ? std::exp(logit) / total : 1 / (1 + std::exp(-logit));
+          // compare as the engine does, in float: ties are exact there
+          const double key = double(float(score) + (which == 0 ? bias[e] : 0.0f));
+          if (best < 0 || key > best_key * (1 + 1e-6)) best = e, best_key = key;
+          if (e == best) weight[row][slot] = score;
+        }
+        slot_of[best][row] = slot;
+        norm += weight[row][slot];
+      }
+      for (int slot = 0; slot < top_k; ++slot) weight[row][slot] = which == 1 ? weight[row][slot] * 2.5 : weight[row][slot] / norm * 2.5;
+    }
+    int active = 0;
+    for (int e = 0; e < experts; ++e) {
+      bool used = false;
+      for (int slot : slot_of[e]) used = used || slot >= 0;
+      if (!used) continue;
+      if (active >= table.active || table.expert[active] != e) return "case " + std::to_string(which) + ": expert " + std::to_string(e) + " is not active " + std::to_string(active);
+      for (int row = 0; row < 8; ++row)
+        if (table.slot[active][row] != slot_of[e][row]) return "case " + std::to_string(which) + ": slot of row " + std::to_string(row) + " at expert " + std::to_string(e);
+      ++active;
+    }
+    if (active != table.active || table.rows != rows(which)) return "case " + std::to_string(which) + ": " + std::to_string(table.active) + " active experts, expected " + std::to_string(active);
+    for (int row = 0; row < rows(which); ++row)
+      for (int slot = 0; slot < top_k; ++slot)
+        if (!(std::fabs(double(table.weight[row][slot]) - weight[row][slot]) <= 1e-5)) return "case " + std::to_string(which) + ": weight of row " + std::to_string(row);
+  }
+  return "";
+}
+}  // namespace unit
+
+TILE_ROLE void role_load(Warp&) {}
+TILE_ROLE void role_compute(Warp& w) {
+  const float* logits = w.ws<float>(Plan::data_at);
+  for (int which = 0; which < unit::cases; ++which) {
+    auto choose = [](float score, float bias) { return score + bias; };
+    if (which == 1)
+      route(w, logits, nullptr, unit::rows(which), false, 0.0f, 2.5f, s_role_barrier, softmax_score, choose);
+    else
+      route(
+          w, logits, which == 0 ? w.ws<float>(Plan::data_at + unit::bias_at) : nullptr, unit::rows(which), true, 1e-20f, 2.5f, s_role_barrier, [](float x) { return sigmoid(x); },
+          choose);
+    if (w.index == 0) {
+      const u32* from = reinterpret_cast<const u32*>(&w.table());
+      u32* to = w.ws<u32>(Plan::data_at + unit::table_at) + which * int(sizeof(RouteTable) / 4);
+      w.lanes([&](int lane) {
+        for (int i = lane; i < int(sizeof(RouteTable) / 4); i += 32) to[i] = from[i];
+      });
+    }
+    w.role_barrier(s_role_barrier);
+  }
+}
+TILE_ROLE void role_epilogue(Warp&) {}
+TILE_ROLE void role_communicate(Warp&) {}
