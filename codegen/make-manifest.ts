@@ -98,7 +98,7 @@ function tilesEntry(
 ): WeightEntry {
   const g = layout.geometry
   const p = members[0]!
-  const rowDims = rowDimsOf(p, layout.k)
+  const rowDims = p.dims.length - layout.contracted
   const { firstRow, firstColumn, columns } = slice(p, rowDims, ranks === 1 ? 0 : rank)
   const down =
     g.parts === 1 &&
@@ -127,17 +127,6 @@ function tilesEntry(
     pageUnitStride: down ? 0 : g.unitsPerCell,
     cellUnitStride: g.unitsPerPart,
   }
-}
-
-/** Dims in front of the contraction. */
-function rowDimsOf(p: ShardedParam, k: number): number {
-  let columns = 1
-  for (let i = p.dims.length - 1; i >= 0; i--) {
-    if (columns === k) return i + 1
-    columns *= p.dims[i]!.size
-  }
-  if (columns === k) return 0
-  throw new InternalError(`no trailing dims of '${p.name}' make up a contraction of ${k}`)
 }
 
 /** Member and local row of each of the 16 rows of each tile, tiles that only fill a page included (member -1). */

@@ -152,7 +152,7 @@ function names(plan: Plan): string {
     plan.buffers.map((b) => `R_${identifier(b.name)}`),
   )
   const caches = plan.buffers.map((b, i) => (isCache(b.form) ? `region == ${i}` : '')).filter((t) => t !== '')
-  out.line(`TILE_FN int region_is_cache(int region) { return ${caches.join(' || ') || 'region < 0'}; }`)
+  out.line(`TILE_FN bool region_is_cache(int region) { return ${caches.join(' || ') || 'region < 0'}; }`)
   out.line().line("// Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.")
   for (const b of plan.buffers) out.line(`constexpr size_t B_${identifier(b.name)} = ${b.offset};`)
   return out.toString()

@@ -65,7 +65,10 @@ function emitSections(p: ProductPlan, which: 'before' | 'after' | 'all', ctx: Em
       out.line(`const int u = ${section.first === 0 ? position : `${position} - ${section.first}`};`)
       emitElements(section, which, paired, ctx)
     }
-    if (p.sections.length === 1) return body()
+    if (p.sections.length === 1) {
+      body()
+      return
+    }
     const end = section.first + section.tiles
     const test =
       section.first === 0 ? `${position} < ${end}` : `${position} >= ${section.first} && ${position} < ${end}`
@@ -180,22 +183,24 @@ const work: Rules<WorkStep> = {
   gatherLogits: (s, ctx) => {
     const { out, plan } = ctx
     const { tiles } = s.product.geometry
-    out.line('if (w.rank != 0) return;  // the logits of all ranks meet on rank 0')
-    out.line(`const Share all = share(w, ${plan.ranks * tiles});`)
-    out.block('for (int i = all.begin; i < all.end; ++i)', () => {
-      out.line(`const int source = i / ${tiles}, t = i % ${tiles};`)
-      out.line(`Acc acc = w.receive_from(${s.site}, Plan::logits_inbox_at, source, t, at.rounds + 1);`)
-      out.block(
-        'each(w, acc, [&](float& value, int row, int c)',
-        () => {
-          const { whole, local } = plan.vocabulary
-          const n = `t * 16 + row`
-          out.line(
-            `if (c < at.round->rows && ${n} < ${local}) w.ws<float>(${ctx.offset(s.buffer)})[size_t(c) * ${whole} + source * ${local} + ${n}] = value;`,
-          )
-        },
-        ');',
-      )
+    out.line('// the logits of all ranks meet on rank 0')
+    out.block('if (w.rank == 0)', () => {
+      out.line(`const Share all = share(w, ${plan.ranks * tiles});`)
+      out.block('for (int i = all.begin; i < all.end; ++i)', () => {
+        out.line(`const int source = i / ${tiles}, t = i % ${tiles};`)
+        out.line(`Acc acc = w.receive_from(${s.site}, Plan::logits_inbox_at, source, t, at.rounds + 1);`)
+        out.block(
+          'each(w, acc, [&](float& value, int row, int c)',
+          () => {
+            const { whole, local } = plan.vocabulary
+            const n = `t * 16 + row`
+            out.line(
+              `if (c < at.round->rows && ${n} < ${local}) w.ws<float>(${ctx.offset(s.buffer)})[size_t(c) * ${whole} + source * ${local} + ${n}] = value;`,
+            )
+          },
+          ');',
+        )
+      })
     })
   },
   route: (s, ctx) => {

@@ -165,7 +165,7 @@ export interface Placement {
         readonly sections: readonly Section[]
         readonly period: number
         readonly rows: number
-        readonly k: number
+        readonly contracted: number
       }
 }
 

@@ -189,7 +189,7 @@ function placeImage(segment: Segment, program: PhaseProgram, ctx: PlanContext): 
       sections: phase.sections,
       period: phase.period,
       rows: phase.rows,
-      k: phase.k,
+      contracted: phase.contracted,
     }
     const imageOffset = place(phase.params, geometry.geometry.bytes * (phase.experts ?? 1), layout)
     products.set(phase, {

@@ -236,6 +236,7 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
     format: param.format,
     rows,
     k,
+    contracted: param.dims.length - resultDims.length - (routedBy ? 1 : 0),
     source,
     ...(norm && { norm }),
     ...(routed && { routed, experts: experts! }),

@@ -105,6 +105,8 @@ export interface ProductPhase extends PhaseBase {
   /** Output rows on this rank (of each param), contraction length on this rank. */
   readonly rows: number
   readonly k: number
+  /** Trailing dims of the param that the contraction runs over. */
+  readonly contracted: number
   readonly source: string
   readonly norm?: Norm
   /** `up`: tiles of active experts, results by active expert. `down`: sums each row's experts in slot order. */
