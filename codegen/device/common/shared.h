@@ -68,6 +68,8 @@ struct Share {
 /** Units [0, n) over parts, contiguous and balanced. */
 TILE_BOTH Share share_of(int n, int part, int parts) { return Share{int(i64(n) * part / parts), int(i64(n) * (part + 1) / parts)}; }
 
+TILE_BOTH bool empty(Share s) { return s.begin >= s.end; }
+
 /** Bytes of one packet tile in the inbox: 128 values, 12 bytes a packet. */
 template <class T>
 TILE_BOTH constexpr int packets_of() {

@@ -184,6 +184,7 @@ struct Warp {
   }
   TILE_FN void role_barrier(int site) {
     const u32 generation = ++role_position;
+    ptx::fence_proxy_async();  // after it one warp signals for all, and a load warp may bulk-copy what they stored
     arrive(Shared::role + role);
     wait_barrier(site, Shared::role + role, generation, What::role_barrier);
   }

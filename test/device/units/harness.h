@@ -94,7 +94,7 @@ int main() {
   CUDA_OK(cudaDeviceSynchronize());
   if (fault->state) {
     std::printf("fault: rank %d SM %d role %d warp %d, %s: waits for %s %d, expected %u, got %u\n", fault->rank, fault->sm, fault->role, fault->warp,
-                fault->site >= 0 && fault->site < Plan::sites ? "see site" : "?", what_name(What(fault->what)), fault->site, fault->expected, fault->got);
+                fault->state == 2 ? Plan::site_names[fault->site] : "(incomplete)", what_name(What(fault->what)), fault->object, fault->expected, fault->got);
     return 1;
   }
   for (size_t rank = 0; rank < ranks.size(); ++rank)

@@ -1,0 +1,130 @@
+// The device primitives on the host: every unit program of units/, compiled with the system's C++ compiler in a fast and a
+// checking build, under many schedules, and with faults put into them. Where nvcc is present, the same programs must compile
+// for a GPU (gpu/build.sh builds and gpu/run.sh runs them there).
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa, execaSync } from 'execa'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const directory = mkdtempSync(join(tmpdir(), 'tile-units-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const present = (command: string): boolean => {
+  const { exitCode } = execaSync(command, ['--version'], { reject: false })
+  return exitCode === 0
+}
+
+const built = new Map<string, Promise<string>>()
+/** The path of a unit program built with these flags. */
+function build(unit: string, ...flags: readonly string[]): Promise<string> {
+  const key = [unit, ...flags].join(' ')
+  const known = built.get(key)
+  if (known) return known
+  const path = join(directory, `unit-${built.size}`)
+  const made = execa('g++', [
+    ...['-std=c++17', '-O1', '-march=native', '-Wall', '-Wextra', '-Werror', '-Wno-psabi', '-Icodegen/device'],
+    ...flags,
+    ...[`test/device/units/${unit}.cpp`, '-o', path],
+  ]).then(() => path)
+  built.set(key, made)
+  return made
+}
+async function run(path: string, ...words: readonly string[]) {
+  const { stdout, exitCode } = await execa(path, words, { reject: false, timeout: 60_000 })
+  return { stdout, exitCode }
+}
+
+const minutes = 60_000
+const checking = '-DTILE_CHECK'
+const units = ['matrix', 'normalise', 'attention', 'route', 'pipeline'] as const
+
+describe('unit programs', () => {
+  for (const unit of units)
+    it(`${unit}: right under 50 schedules, fast and checking`, { timeout: 2 * minutes }, async () => {
+      for (const flags of [[], [checking]]) {
+        expect(await run(await build(unit, ...flags), '--seeds', '50')).toEqual({ stdout: 'ok 50', exitCode: 0 })
+      }
+    })
+
+  for (const ranks of [1, 2, 4, 8])
+    it(`packets: ${ranks} ranks agree to the bit on the sum in rank order`, { timeout: 2 * minutes }, async () => {
+      for (const exchange of ['float', 'tile::bf16']) {
+        const path = await build('packets', checking, `-DRANKS=${ranks}`, `-DEXCHANGE=${exchange}`)
+        expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
+      }
+    })
+})
+
+describe('faults', () => {
+  it('a deadlock names every blocked warp, its site, its object and both numbers', { timeout: minutes }, async () => {
+    const { stdout, exitCode } = await run(await build('stall', checking))
+    expect(exitCode).toBe(1)
+    expect(stdout).toContain('deadlock: no warp can move')
+    expect(stdout).toContain('rank 0 SM 1 load warp 0, load wait input: waits for counter never, expected 1, got 0')
+    expect(stdout).toContain(
+      'rank 0 SM 0 compute warp 3, compute await: waits for a filled ring page, expected 1, got 0',
+    )
+    expect(stdout).toContain('rank 0 SM 0 epilogue warp 1, join take: waits for a filled join slot')
+  })
+
+  it('a memory fault and an endless loop end the run, not the process', { timeout: minutes }, async () => {
+    expect((await run(await build('stall', checking, '-DWILD'))).stdout).toMatch(
+      /compute warp \d, after role barrier: a memory fault/,
+    )
+    expect((await run(await build('stall', checking, '-DENDLESS'))).stdout).toMatch(
+      /compute warp \d, after role barrier: an endless loop/,
+    )
+  })
+
+  it('a wait left out is a race that names both sides', { timeout: minutes }, async () => {
+    const path = await build('pipeline', checking)
+    const loadWait = '1'
+    const { stdout } = await run(path, '--drop', loadWait)
+    expect(stdout).toMatch(
+      /race: input part 0: .*communicate warp 0 writes .*not ordered with the access of .*copy engine after load wait input/,
+    )
+  })
+
+  it('a page used after it was overrun is named', { timeout: minutes }, async () => {
+    const acquire = '2'
+    const { stdout } = await run(await build('matrix', checking), '--drop', acquire)
+    expect(stdout).toMatch(/race: ring page: .*compute await: uses filling 1 while filling \d is there/)
+  })
+
+  for (const unit of ['pipeline', 'matrix', 'normalise'] as const)
+    it(`${unit}: no fault in the schedule goes by with a wrong result`, { timeout: 2 * minutes }, async () => {
+      const { stdout, exitCode } = await run(await build(unit, checking), '--mutate', '--seeds', '5')
+      expect(exitCode).toBe(0)
+      const lines = stdout.split('\n')
+      expect(lines.filter((line) => line.includes('WRONG'))).toEqual([])
+      expect(lines.length).toBeGreaterThan(100)
+    })
+
+  it('leaving out any signal of the pipeline is noticed', { timeout: minutes }, async () => {
+    const { stdout } = await run(await build('pipeline', checking), '--mutate', '--seeds', '5')
+    const ends = new Map(
+      stdout.split('\n').map((line) => [line.split(' | ').slice(0, 2).join(' '), line.split(' | ')[2]]),
+    )
+    const signals = [
+      'load commit',
+      'compute release',
+      'join commit',
+      'join release',
+      'signal sums',
+      'signal done',
+      'slots commit',
+      'slots release',
+      'signal input',
+    ]
+    for (const signal of signals) expect([signal, ends.get(`${signal} drop`)]).toEqual([signal, 'deadlock'])
+    for (const wait of ['load wait input', 'compute await', 'join take', 'slots acquire', 'slots await', 'wait sums'])
+      expect([wait, ends.get(`${wait} drop`)]).toEqual([wait, 'race'])
+  })
+})
+
+describe.skipIf(!present('nvcc'))('CUDA', () => {
+  it('every unit program compiles for sm_90a', { timeout: 5 * minutes }, async () => {
+    await execa('sh', ['test/device/gpu/build.sh', join(directory, 'gpu')])
+  })
+})
