@@ -10,7 +10,18 @@ import { type GraphBuilder, sameDims, stripDims } from './builder.ts'
 import { type Dim, dim, printDims, sameDim, sizeOf } from './dim.ts'
 import { type Expr, rsqrt, sigmoid, traceExpr } from './expr.ts'
 import type { GraphNode } from './graph.ts'
-import type { Contracted, ContractsOver, Dims, Fit, HasDim, Replaced, SameShape, Shape, WithLast } from './shapes.ts'
+import type {
+  Contracted,
+  ContractsOver,
+  Dims,
+  Fit,
+  HasDim,
+  PrintShape,
+  Replaced,
+  SameShape,
+  Shape,
+  WithLast,
+} from './shapes.ts'
 import { Route, type Slot, type Tensor, type Weight } from './tensor.ts'
 
 export interface Anchor {
@@ -167,11 +178,14 @@ type AttentionFits<Q extends Dims, K extends Dims, V extends Dims> = number exte
   ? true
   : Q extends readonly [infer G extends Dim, Dim, infer D extends Dim]
     ? SameShape<'attention: keys must be [kv, query dim]', K, [G, D]> extends true
-      ? V extends readonly [infer GV extends Dim, Dim]
-        ? SameShape<'attention: values must be [kv, value dim]', [GV], [G]>
-        : true
+      ? ValuesFit<G, V>
       : SameShape<'attention: keys must be [kv, query dim]', K, [G, D]>
-    : true
+    : `attention: queries must be [kv, group, query dim] — they are ${PrintShape<Q>}`
+type ValuesFit<G extends Dim, V extends Dims> = number extends V['length']
+  ? true
+  : V extends readonly [infer GV extends Dim, Dim]
+    ? SameShape<'attention: values must be [kv, value dim]', [GV], [G]>
+    : `attention: values must be [kv, value dim] — they are ${PrintShape<V>}`
 
 /** Causal attention with a cache: q [kv, group, qd], k [kv, qd], v [kv, vd] give [kv, group, vd]. */
 export function attention<Q extends Dims, K extends Dims, V extends Dims>(

@@ -61,7 +61,8 @@ export function readSchedule(source: ScheduleText | Schedule, report: Report): S
     report(problem)
   }
   const parsed = source.kind === 'schedule' ? source : parseText(source, counting)
-  if (parsed) checkSchedule(parsed, counting)
+  // A part that was refused is missing from the data; what that leads to is not worth telling.
+  if (parsed && findings === 0) checkSchedule(parsed, counting)
   return findings === 0 ? parsed : undefined
 }
 
@@ -82,7 +83,7 @@ function syntaxProblem(error: GrammarError, source: ScheduleText) {
   const start = error.location.start.offset
   const rest = source.text.slice(start)
   const word = /^(?:[A-Za-z0-9_.]+|->|[^\s])/.exec(rest)?.[0] ?? ''
-  const literals = (error.expected ?? []).flatMap((e) => (e.type === 'literal' ? [e.text] : []))
+  const literals = (error.expected ?? []).flatMap((e) => (e.type === 'literal' && e.text !== '#' ? [e.text] : []))
   const other = (error.expected ?? []).flatMap((e) =>
     e.type === 'other' ? [e.description] : e.type === 'end' ? ['the end'] : [],
   )

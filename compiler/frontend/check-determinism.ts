@@ -54,8 +54,7 @@ export function checkDeterminism(module: ModelModule, session: Session): void {
   visit(ast)
 }
 
-const isTypeDeclaration = (node: ts.Node): boolean =>
-  ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)
+const isTypeDeclaration = (node: ts.Node): boolean => ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)
 
 function isMathRandom(node: ts.Node): boolean {
   const member = ts.isPropertyAccessExpression(node)

@@ -44,7 +44,7 @@ export function instrument({ ast, text, imports, path }: ModelModule): string {
 function transpile(source: string, fileName: string): string {
   return ts.transpileModule(source, {
     fileName,
-    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, removeComments: false },
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, esModuleInterop: false },
   }).outputText
 }
 

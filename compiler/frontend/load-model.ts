@@ -4,13 +4,16 @@
  * Order: read the files, ask the TypeScript compiler, refuse what is not deterministic, execute, read the config, build
  * the graph twice and compare. A stage that reported errors is the last one.
  * What a model file exports: `default` (defineModel), `schedules` (by target, or a function of the config that gives
- * them), `weights` (where parameters lie in a checkpoint).
+ * them), `weights` (where parameters lie in a checkpoint), and tile ops under any name.
  */
 import type { Model } from '../../dsl/builder.ts'
 import type { Graph } from '../../dsl/graph.ts'
+import type { Report } from '../../dsl/problem.ts'
 import { readSchedule } from '../../dsl/schedule.ts'
 import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { ScheduleText } from '../../dsl/schedule-text.ts'
+import type { TileOp } from '../../dsl/tile.ts'
+import type { TileProgram } from '../../dsl/tile-ir.ts'
 import type { Binding, WeightSource } from '../../dsl/weights.ts'
 import { type Diagnostic, Session } from '../diagnostics/diagnostic.ts'
 import { printGraph } from '../graph/print-graph.ts'
@@ -37,6 +40,8 @@ export interface LoadedModel {
   readonly schedules: ReadonlyMap<string, Schedule>
   /** One for each parameter, in the graph's order; empty when the model says nothing about checkpoints. */
   readonly bindings: readonly Binding[]
+  /** The model's own tile ops, by the phase that they are for. */
+  readonly tiles: ReadonlyMap<string, TileProgram>
   /** Prefixes of checkpoint tensors that the model does not read. */
   readonly unread: readonly string[]
 }
@@ -63,8 +68,8 @@ function load(sources: ModelSources, options: LoadOptions, session: Session): Lo
   const exports = execute(sources, session)
   if (!exports) return undefined
   const model = exports.default
+  const { file } = sources.modules.at(-1)!
   if (!isModel(model)) {
-    const file = sources.modules.at(-1)!.file
     session.report('TILE1002', `'${file}' does not export a model`, {
       subject: file,
       help: "export default defineModel('name', ConfigSchema, (m, cfg) => { ... })",
@@ -74,12 +79,13 @@ function load(sources: ModelSources, options: LoadOptions, session: Session): Lo
   const config = readConfig(model.config, options.config, session, { subject: options.configFile })
   if (!config) return undefined
   const graph = runModel(model, config.value, session)
-  const schedules = readSchedules(exports, config.value, session)
+  const schedules = readSchedules(exports, config.value, file, session)
+  const tiles = traceTiles(exports, session)
   if (!graph) return undefined
   const again = runModel(model, config.value, session)
   if (again) compareBuilds(graph, again, session)
-  const { bindings, unread } = bindWeights(exports, graph, config.value, session)
-  return { name: model.name, graph, config: config.value, schedules, bindings, unread }
+  const { bindings, unread } = bindWeights(exports, graph, config.value, file, session)
+  return { name: model.name, graph, config: config.value, schedules, tiles, bindings, unread }
 }
 
 const isRecord = (v: unknown): v is Readonly<Record<string, unknown>> => typeof v === 'object' && v !== null
@@ -87,6 +93,18 @@ const isModel = (v: unknown): v is Model => isRecord(v) && v.kind === 'model'
 const isSchedule = (v: unknown): v is Schedule | ScheduleText =>
   isRecord(v) && (v.kind === 'schedule' || v.kind === 'scheduleText')
 const isWeightSource = (v: unknown): v is WeightSource<unknown> => isRecord(v) && typeof v.bind === 'function'
+
+const isTileOp = (v: unknown): v is TileOp => isRecord(v) && v.kind === 'tileOp'
+
+const reportTo = (session: Session): Report => {
+  return ({ code, message, span, notes, help }) =>
+    session.report(code, message, { span, help, ...(notes && { notes }) })
+}
+
+function traceTiles(exports: Exports, session: Session): ReadonlyMap<string, TileProgram> {
+  const ops = Object.values(exports).filter(isTileOp)
+  return new Map(ops.map((op) => [op.name, op.trace(reportTo(session))]))
+}
 
 function compareBuilds(first: Graph, second: Graph, session: Session): void {
   const [a, b] = [printGraph(first).split('\n'), printGraph(second).split('\n')]
@@ -101,34 +119,40 @@ function compareBuilds(first: Graph, second: Graph, session: Session): void {
   })
 }
 
-function readSchedules(exports: Exports, config: unknown, session: Session): ReadonlyMap<string, Schedule> {
+function readSchedules(
+  exports: Exports,
+  config: unknown,
+  file: string,
+  session: Session,
+): ReadonlyMap<string, Schedule> {
   const exported = exports.schedules
   const found = typeof exported === 'function' ? (exported as (config: unknown) => unknown)(config) : (exported ?? {})
   const schedules = new Map<string, Schedule>()
   if (!isRecord(found)) {
-    session.report('TILE1006', `'schedules' must be an object of schedules by target, got ${typeof found}`)
+    session.report('TILE1006', `'schedules' must be an object of schedules by target, got ${typeof found}`, {
+      subject: file,
+    })
     return schedules
   }
   for (const [target, source] of Object.entries(found)) {
     if (!isSchedule(source)) {
       session.report('TILE1006', `schedules.${target} is no schedule`, {
+        subject: file,
         help: 'write it as schedule`...` or scheduleOf({ ... })',
       })
       continue
     }
-    const schedule = readSchedule(source, ({ code, message, span, notes, help }) =>
-      session.report(code, message, { span, help, ...(notes && { notes }) }),
-    )
+    const schedule = readSchedule(source, reportTo(session))
     if (schedule) schedules.set(target, schedule)
   }
   return schedules
 }
 
-function bindWeights(exports: Exports, graph: Graph, config: unknown, session: Session) {
+function bindWeights(exports: Exports, graph: Graph, config: unknown, file: string, session: Session) {
   const source = exports.weights
   if (source === undefined) return { bindings: [], unread: [] }
   if (!isWeightSource(source)) {
-    session.report('TILE1006', "'weights' must be an object with a function `bind`")
+    session.report('TILE1006', "'weights' must be an object with a function `bind`", { subject: file })
     return { bindings: [], unread: [] }
   }
   const bindings = graph.params.flatMap((param): Binding[] => {

@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DiagnosticError, didYouMean, Session } from '../diagnostics/diagnostic.ts'
+import { didYouMean, Session } from '../diagnostics/diagnostic.ts'
 import { type LoadResult, loadModel } from './load-model.ts'
 import { packageRoot } from './source-files.ts'
 
@@ -23,23 +23,22 @@ export const presets: Readonly<Record<string, Preset>> = {
 export function loadPreset(name: string, config?: { readonly json: unknown; readonly file: string }): LoadResult {
   const preset = presets[name]
   if (!preset) {
-    const session = new Session()
-    const meant = didYouMean(name, Object.keys(presets))
-    session.report('TILE1008', `unknown model '${name}'; models are ${Object.keys(presets).join(', ')}`, {
+    const names = Object.keys(presets)
+    const meant = didYouMean(name, names)
+    return refused('TILE1008', `unknown model '${name}'; models are ${names.join(', ')}`, {
       help: meant && `did you mean '${meant}'?`,
     })
-    throw new DiagnosticError(session.diagnostics)
   }
-  const { json, file } = config ?? readPresetConfig(preset)
+  const path = join(packageRoot, preset.config)
+  if (!config && !existsSync(path)) {
+    return refused('TILE1003', `there is no file '${preset.config}'`, { subject: packageRoot })
+  }
+  const { json, file } = config ?? { json: JSON.parse(readFileSync(path, 'utf8')) as unknown, file: preset.config }
   return loadModel(join(packageRoot, preset.entry), { config: json, configFile: file, trusted: true })
 }
 
-function readPresetConfig(preset: Preset): { readonly json: unknown; readonly file: string } {
-  const path = join(packageRoot, preset.config)
-  if (!existsSync(path)) {
-    const session = new Session()
-    session.report('TILE1003', `there is no file '${preset.config}'`, { subject: preset.config })
-    throw new DiagnosticError(session.diagnostics)
-  }
-  return { json: JSON.parse(readFileSync(path, 'utf8')), file: preset.config }
+function refused(...what: Parameters<Session['report']>): LoadResult {
+  const session = new Session()
+  session.report(...what)
+  return { model: undefined, diagnostics: session.diagnostics, sources: new Map() }
 }

@@ -15,14 +15,8 @@ import { type ModelSources, packageRoot } from './source-files.ts'
 export function typeCheck(sources: ModelSources, session: Session): void {
   const entry = sources.modules.at(-1)
   if (!entry) return
-  const tsConfigFilePath = ts.findConfigFile(dirname(entry.path), existsSync)
-  const project = new Project({
-    ...(tsConfigFilePath && { tsConfigFilePath }),
-    skipAddingFilesFromTsConfig: true,
-    skipFileDependencyResolution: true,
-    compilerOptions: { ...(tsConfigFilePath ? {} : defaults), ...forced },
-  })
-  for (const { path } of sources.modules) project.addSourceFileAtPath(path)
+  const project = projectOf(ts.findConfigFile(dirname(entry.path), existsSync))
+  for (const { path, text } of sources.modules) project.createSourceFile(path, text, { overwrite: true })
   const program = project.getProgram().compilerObject
   for (const { path, file } of sources.modules) {
     const source = program.getSourceFile(path)
@@ -33,6 +27,22 @@ export function typeCheck(sources: ModelSources, session: Session): void {
       session.report('TILE1001', sentence(d), { span: { file, start, end: start + (d.length ?? 0) } })
     }
   }
+}
+
+/** Projects by their tsconfig: what they know of the DSL and of the language's own library is worth keeping. */
+const projects = new Map<string | undefined, Project>()
+
+function projectOf(tsConfigFilePath: string | undefined): Project {
+  const known = projects.get(tsConfigFilePath)
+  if (known) return known
+  const project = new Project({
+    ...(tsConfigFilePath && { tsConfigFilePath }),
+    skipAddingFilesFromTsConfig: true,
+    skipFileDependencyResolution: true,
+    compilerOptions: { ...(tsConfigFilePath ? {} : defaults), ...forced },
+  })
+  projects.set(tsConfigFilePath, project)
+  return project
 }
 
 const defaults: ts.CompilerOptions = {

@@ -1,0 +1,3 @@
+import { dim } from 'tilec'
+
+export const hidden = dim('hidden', 384)

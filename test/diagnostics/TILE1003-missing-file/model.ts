@@ -1,0 +1,3 @@
+import { Config } from './confg.ts'
+
+export default Config

@@ -1,0 +1,3 @@
+import { chunk } from 'lodash'
+
+export default chunk

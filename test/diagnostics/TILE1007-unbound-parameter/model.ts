@@ -1,0 +1,17 @@
+import { bf16, defineModel, dim, linear, weight } from 'tilec'
+import { z } from 'zod'
+
+const Config = z.strictObject({ hidden: z.int().positive(), inter: z.int().positive() })
+
+export default defineModel('example', Config, (m, cfg) => {
+  const hidden = dim('hidden', cfg.hidden)
+  const inter = dim('inter', cfg.inter)
+  const token = dim('token', 64)
+  const x = m.embed(weight('embed', [token, hidden], bf16))
+  m.logits(linear(x, weight('head', [token, hidden], bf16)))
+})
+
+export const weights = {
+  bind: (param: { name: string }) => (param.name === 'embed' ? { param: 'embed', rows: 64, columns: 32, segments: [] } : undefined),
+  unread: [],
+}
