@@ -119,6 +119,8 @@ const work: Rules<WorkStep> = {
     const { out } = ctx
     const p = s.product
     const g = p.geometry
+    const count = `${p.routed === 'up' ? 'w.table().active * ' : ''}${g.pages / g.pagesPerTile}`
+    out.line(`if (empty(share(w, ${count}))) return;  // no tile on this SM`)
     out.line(`const int part = w.index % ${g.parts};`)
     if (g.groups > 1) out.line(`const int tile_of_page = w.index / ${g.parts};`)
     out.line(`Staged<${g.unitsPerPart}> x;`)
