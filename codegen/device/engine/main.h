@@ -39,6 +39,11 @@ class Engine {
       wire_.send(failure);
       return 1;
     }
+    if (!options_.dump.empty()) {
+      const Failure failure = dump();
+      failure ? wire_.send(failure) : wire_.send(FrameType::bye, nullptr, 0);
+      return failure ? 1 : 0;
+    }
     if (Failure failure = node_.launch()) {
       wire_.send(failure);
       return 1;
@@ -108,6 +113,24 @@ class Engine {
       if (failure && failure.code != "stopped") return failure;
     for (const Failure& failure : failures)
       if (failure) return failure;
+    return {};
+  }
+
+  /** Each rank's image as it was loaded, for tests and for looking at. */
+  Failure dump() {
+    std::vector<u8> piece(u64(1) << 24);
+    for (u32 rank = 0; rank < u32(Plan::ranks); rank++) {
+      const std::string path = options_.dump + "/image." + std::to_string(rank);
+      std::FILE* file = std::fopen(path.c_str(), "wb");
+      bool written = file != nullptr;
+      for (u64 at = 0; at < Plan::image_bytes && written; at += piece.size()) {
+        const u64 bytes = std::min<u64>(piece.size(), Plan::image_bytes - at);
+        const Failure failure = node_.read_image(rank, at, piece.data(), bytes);
+        written = !failure && std::fwrite(piece.data(), 1, bytes, file) == bytes;
+      }
+      if (file && std::fclose(file) != 0) written = false;
+      if (!written) return Failure{"file", path + ": cannot be written"};
+    }
     return {};
   }
 

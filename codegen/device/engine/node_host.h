@@ -79,6 +79,11 @@ class Node {
     return {};
   }
 
+  Failure read_image(u32 rank, u64 at, u8* to, u64 bytes) {
+    std::memcpy(to, args_[rank].image + at, bytes);
+    return {};
+  }
+
   // ---- running ----
   Failure launch() { return {}; }
   /** Runs the engine to its end. `service(may_block)` says nothing, worked or stop. Empty, or what went wrong as JSON. */

@@ -1,4 +1,4 @@
-// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B]`,
+// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER]`,
 // and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
 #pragma once
 #include <cstdlib>
@@ -17,10 +17,11 @@ struct Options {
   std::vector<std::pair<int, int>> mutations;  // host, checking builds
   u64 deadline_ns = 10000000000;
   std::vector<int> devices;  // CUDA: device of each rank; empty: 0, 1, ...
+  std::string dump;          // write each rank's loaded image to FOLDER/image.RANK and end
 };
 
 inline Failure parse_options(int count, char** words, Options& o) {
-  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B]"};
+  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER]"};
   o.socket = words[1];
   for (int i = 2; i < count; i += 2) {
     const std::string name = words[i];
@@ -29,6 +30,7 @@ inline Failure parse_options(int count, char** words, Options& o) {
     char* end = value;
     if (name == "--seed") o.seed = std::strtoull(value, &end, 10);
     else if (name == "--deadline-ms") o.deadline_ns = std::strtoull(value, &end, 10) * 1000000;
+    else if (name == "--dump") o.dump = value, end = value + o.dump.size();
     else if (name == "--mutate") {
       const int site = int(std::strtol(value, &end, 10));
       if (*end == ':') o.mutations.emplace_back(site, int(std::strtol(end + 1, &end, 10)));

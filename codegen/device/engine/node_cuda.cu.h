@@ -1,0 +1,273 @@
+// The node of the CUDA back end: every rank is a GPU of this machine; the image, the KV cache and the workspace are one
+// allocation each. Loading copies staged rows through pinned memory and packs them with a kernel; running is one
+// cooperative launch a rank, then nothing but polling the mailbox.
+//
+// Invariants: every refusal (too few GPUs, too old, too small, no peer access) comes before the first byte is loaded and
+// names the GPU; all ranks are launched before anything waits; staging is freed before the launch and nothing is
+// allocated after it; a rank's loading thread touches its own device only.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <chrono>
+#include <thread>
+
+#include "loader.h"
+#include "mailbox.h"
+#include "options.h"
+
+namespace tile {
+
+/** Word where packing reports the first illegal value: (item + 1) << 8 | Illegal. */
+__device__ inline void report_illegal(unsigned long long* word, u32 item, Illegal what) {
+  atomicCAS_system(word, 0ull, (unsigned long long)(item + 1) << 8 | (unsigned long long)(what));
+}
+
+__global__ void pack_kernel(PackJob job, u8* image, u32 item, unsigned long long* illegal) {
+  const u64 jobs = job.jobs(), warps = u64(gridDim.x) * (blockDim.x / 32);
+  for (u64 index = u64(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; index < jobs; index += warps) {
+    const Illegal what = pack_lane(job, index, int(threadIdx.x % 32), image);
+    if (what != Illegal::none) report_illegal(illegal, item, what);
+  }
+}
+
+__global__ void synthesise_kernel(const Recipe* recipes, u32 rows, Format format, u32 first_column, u32 columns, u32 scales_at, u32 stride, u8* out) {
+  const u32 warps = gridDim.x * (blockDim.x / 32);
+  for (u32 row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; row < rows; row += warps)
+    synthesise_row(recipes[row], format, first_column, columns, scales_at, int(threadIdx.x % 32), out + u64(row) * stride);
+}
+
+class Node {
+ public:
+  static constexpr u64 staging_bytes = u64(32) << 20;
+  /** A thread loads each rank. */
+  static constexpr bool parallel_load = true;
+
+  Failure open(const Options& options, u64 mailbox_size) {
+    setenv("CUDA_MODULE_LOADING", "EAGER", 1);
+    options_ = options;
+    int present = 0;
+    if (const cudaError_t error = cudaGetDeviceCount(&present); error != cudaSuccess) return gpu(std::string("no usable CUDA driver: ") + cudaGetErrorString(error));
+    ranks_.resize(Plan::ranks);
+    for (int rank = 0; rank < Plan::ranks; rank++) ranks_[size_t(rank)].device = size_t(rank) < options.devices.size() ? options.devices[size_t(rank)] : rank;
+    for (const Rank& r : ranks_)
+      if (r.device >= present)
+        return gpu("the engine has " + std::to_string(Plan::ranks) + " ranks and wants GPU " + std::to_string(r.device) + "; this machine has " + std::to_string(present) + " GPU" + (present == 1 ? "" : "s"));
+    for (Rank& r : ranks_)
+      if (Failure failure = suit(r)) return failure;
+    if (Failure failure = connect_peers()) return failure;
+    return allocate(mailbox_size);
+  }
+
+  Mailbox* mailbox() { return mailbox_; }
+  std::string describe() const {
+    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) +
+           ",\"memory\":{\"image\":" + std::to_string(Plan::image_bytes) + ",\"kv\":" + std::to_string(Plan::kv_bytes) + ",\"workspace\":" + std::to_string(Plan::workspace_bytes) +
+           ",\"free\":" + std::to_string(ranks_[0].free) + "}}";
+  }
+
+  // ---- loading ----
+  Failure stage(u32 rank, u8*& staging) {
+    Rank& r = ranks_[rank];
+    cudaSetDevice(r.device);
+    r.turn ^= 1;
+    staging = r.staging[r.turn];
+    return check(r, cudaEventSynchronize(r.free_again[r.turn]), "staging");
+  }
+  Failure pack(u32 rank, PackJob job, u64 image_at, u32 item, bool synthetic, u32 columns) {
+    Rank& r = ranks_[rank];
+    const u32 rows = job.tiles * 16;
+    const StagedRows& s = job.staged;
+    if (Failure failure = upload(r, r.rows[r.turn], synthetic ? u64(rows) * sizeof(Recipe) : u64(rows) * s.stride)) return failure;
+    job.staged.rows = r.rows[r.turn];
+    if (synthetic) {
+      synthesise_kernel<<<grid, 256, 0, r.stream>>>(reinterpret_cast<const Recipe*>(r.rows[r.turn]), rows, job.format, s.first_column, columns, s.scales_at, s.stride, r.made);
+      job.staged.rows = r.made;
+    }
+    pack_kernel<<<grid, 256, 0, r.stream>>>(job, reinterpret_cast<u8*>(r.args.image) + image_at, item, r.illegal);
+    return check(r, cudaGetLastError(), "packing");
+  }
+  Failure place(u32 rank, const LoadItem& item, const StagedShape& shape, u64 image_at, u32 rows, bool synthetic) {
+    Rank& r = ranks_[rank];
+    u8* to = reinterpret_cast<u8*>(r.args.image) + image_at;
+    if (!synthetic) return upload(r, to, u64(rows) * shape.stride);
+    if (Failure failure = upload(r, r.rows[r.turn], u64(rows) * sizeof(Recipe))) return failure;
+    synthesise_kernel<<<grid, 256, 0, r.stream>>>(reinterpret_cast<const Recipe*>(r.rows[r.turn]), rows, item.format, item.first_column, item.columns, shape.scales_at, shape.stride, to);
+    return check(r, cudaGetLastError(), "filling");
+  }
+  Failure settle(u32 rank, Illegal& illegal, u32& item) {
+    Rank& r = ranks_[rank];
+    cudaSetDevice(r.device);
+    const Failure failure = check(r, cudaStreamSynchronize(r.stream), "packing");
+    if (const unsigned long long word = *static_cast<volatile unsigned long long*>(r.illegal)) illegal = Illegal(word & 255), item = u32(word >> 8) - 1;
+    return failure;
+  }
+
+  Failure read_image(u32 rank, u64 at, u8* to, u64 bytes) {
+    const Rank& r = ranks_[rank];
+    cudaSetDevice(r.device);
+    return check(r, cudaMemcpy(to, r.args.image + at, bytes, cudaMemcpyDeviceToHost), "reading its image");
+  }
+
+  // ---- running ----
+  Failure launch() {
+    for (Rank& r : ranks_) {
+      cudaSetDevice(r.device);
+      for (int i = 0; i < 2; i++) cudaFreeHost(r.staging[i]), cudaFree(r.rows[i]), cudaEventDestroy(r.free_again[i]);
+      cudaFree(r.made);
+      if (Failure failure = check(r, cudaDeviceSynchronize(), "freeing")) return failure;
+    }
+    for (Rank& r : ranks_) {
+      cudaSetDevice(r.device);
+      if (Failure failure = check(r, launch_engine(r.args, r.stream), "launching")) return failure;
+    }
+    return {};
+  }
+
+  template <class Service>
+  std::string run(Service service) {
+    using clock = std::chrono::steady_clock;
+    clock::time_point over = clock::time_point::max();  // when kernels that are asked to end are given up
+    const auto soon = [&] { over = std::min(over, clock::now() + std::chrono::seconds(2)); };
+    bool stopped = false;
+    for (;;) {
+      if (int(service(true)) == 2) soon(), stopped = true;
+      bool running = false;
+      for (Rank& r : ranks_) {
+        const cudaError_t state = cudaStreamQuery(r.stream);
+        if (state == cudaErrorNotReady) running = true;
+        else if (state != cudaSuccess) return broken(r, std::string("the kernel failed: ") + cudaGetErrorString(state));
+        if (fault_of(r).state != 0) soon();
+      }
+      if (running && clock::now() < over) {
+        if (stopped) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        continue;
+      }
+      for (Rank& r : ranks_)
+        if (fault_of(r).state == 2) return fault_json(fault_of(r), "");
+      if (running && !stopped) return broken(ranks_[0], "a kernel did not return though it was told to");
+      return mailbox_->quit ? "" : broken(ranks_[0], "the kernels returned without being asked to");
+    }
+  }
+
+ private:
+  static constexpr int grid = 528;
+  struct Rank {
+    int device = 0;
+    std::string name;
+    size_t free = 0;
+    EngineArgs args{};
+    cudaStream_t stream = nullptr;
+    u8* staging[2] = {};  // pinned
+    u8* rows[2] = {};     // the same on the device
+    u8* made = nullptr;   // synthetic rows
+    cudaEvent_t free_again[2] = {};
+    unsigned long long* illegal = nullptr;
+    int turn = 0;
+  };
+
+  static Failure gpu(const std::string& text) { return Failure{"gpu", text}; }
+  static std::string label(const Rank& r) { return "GPU " + std::to_string(r.device) + " (" + r.name + ")"; }
+  static Failure check(const Rank& r, cudaError_t error, const char* doing) {
+    if (error == cudaSuccess) return {};
+    return Failure{error == cudaErrorMemoryAllocation ? "memory" : "gpu", label(r) + ": " + doing + ": " + cudaGetErrorString(error)};
+  }
+  const FaultRecord& fault_of(const Rank& r) const { return *r.args.fault; }
+  static std::string broken(const Rank& r, const std::string& why) {
+    FaultRecord record{};
+    record.rank = r.args.rank, record.site = -1;
+    return fault_json(record, label(r) + ": " + why);
+  }
+  static std::string gib(u64 bytes) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f GiB", double(bytes) / double(1ull << 30));
+    return text;
+  }
+
+  static Failure suit(Rank& r) {
+    cudaDeviceProp p{};
+    if (const cudaError_t error = cudaGetDeviceProperties(&p, r.device); error != cudaSuccess) return check(r, error, "asking for its properties");
+    r.name = p.name;
+    if (p.major != 9 || p.minor != 0)
+      return gpu(label(r) + " has compute capability " + std::to_string(p.major) + "." + std::to_string(p.minor) + "; the engine was built for 9.0 (Hopper)");
+    if (p.multiProcessorCount < Plan::sms)
+      return gpu(label(r) + " has " + std::to_string(p.multiProcessorCount) + " SMs; the engine was planned for " + std::to_string(Plan::sms));
+    if (p.sharedMemPerBlockOptin < Shared::bytes)
+      return gpu(label(r) + " has " + std::to_string(p.sharedMemPerBlockOptin) + " bytes of shared memory a block; the engine needs " + std::to_string(Shared::bytes));
+    if (Failure failure = check(r, cudaSetDevice(r.device), "opening")) return failure;
+    size_t total = 0;
+    if (Failure failure = check(r, cudaMemGetInfo(&r.free, &total), "opening")) return failure;
+    const u64 needed = Plan::image_bytes + Plan::kv_bytes + Plan::workspace_bytes + 3 * staging_bytes + (u64(256) << 20);
+    if (needed > r.free)
+      return Failure{"memory", label(r) + " has " + gib(r.free) + " free of " + gib(total) + "; the engine needs " + gib(needed) + " of it: weights " + gib(Plan::image_bytes) +
+                                   ", KV cache " + gib(Plan::kv_bytes) + ", workspace " + gib(Plan::workspace_bytes) + ", loading " + gib(3 * staging_bytes)};
+    return {};
+  }
+
+  Failure connect_peers() {
+    for (Rank& r : ranks_)
+      for (Rank& peer : ranks_) {
+        if (r.device == peer.device) continue;
+        int can = 0;
+        cudaDeviceCanAccessPeer(&can, r.device, peer.device);
+        if (!can) return gpu(label(r) + " cannot access the memory of " + label(peer) + "; ranks need GPUs that are connected by NVLink or PCIe peer access");
+        cudaSetDevice(r.device);
+        const cudaError_t error = cudaDeviceEnablePeerAccess(peer.device, 0);
+        if (error != cudaErrorPeerAccessAlreadyEnabled)
+          if (Failure failure = check(r, error, "enabling peer access")) return failure;
+        cudaGetLastError();
+      }
+    return {};
+  }
+
+  Failure allocate(u64 mailbox_size) {
+    const auto pinned = [](auto& out, u64 bytes) { return cudaHostAlloc(reinterpret_cast<void**>(&out), bytes, cudaHostAllocMapped | cudaHostAllocPortable); };
+    const auto slab = [](char*& out, u64 bytes) { return cudaMalloc(reinterpret_cast<void**>(&out), bytes ? bytes : 16); };
+    FaultRecord* faults = nullptr;
+    unsigned long long* illegal = nullptr;
+    if (Failure failure = check(ranks_[0], pinned(mailbox_, mailbox_size), "allocating the mailbox")) return failure;
+    if (Failure failure = check(ranks_[0], pinned(faults, sizeof(FaultRecord) * Plan::ranks), "allocating fault records")) return failure;
+    if (Failure failure = check(ranks_[0], pinned(illegal, 8 * Plan::ranks), "allocating a word")) return failure;
+    std::memset(static_cast<void*>(mailbox_), 0, mailbox_size);
+    std::memset(faults, 0, sizeof(FaultRecord) * Plan::ranks);
+    std::memset(illegal, 0, 8 * Plan::ranks);
+    for (int rank = 0; rank < Plan::ranks; rank++) {
+      Rank& r = ranks_[size_t(rank)];
+      EngineArgs& a = r.args;
+      cudaSetDevice(r.device);
+      a.rank = rank, a.ranks = Plan::ranks, a.sms = Plan::sms, a.deadline_ns = options_.deadline_ns;
+      a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
+      a.mailbox = mailbox_, a.fault = faults + rank, r.illegal = illegal + rank;
+      cudaError_t error = cudaStreamCreateWithFlags(&r.stream, cudaStreamNonBlocking);
+      for (int i = 0; i < 2 && error == cudaSuccess; i++) {
+        error = pinned(r.staging[i], staging_bytes);
+        if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void**>(&r.rows[i]), staging_bytes);
+        if (error == cudaSuccess) error = cudaEventCreateWithFlags(&r.free_again[i], cudaEventDisableTiming);
+      }
+      if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void**>(&r.made), staging_bytes);
+      if (error == cudaSuccess) error = slab(a.image, Plan::image_bytes);
+      if (error == cudaSuccess) error = slab(a.kv, Plan::kv_bytes);
+      if (error == cudaSuccess) error = slab(a.workspace, Plan::workspace_bytes);
+      if (error == cudaSuccess) error = cudaMemsetAsync(a.image, 0, Plan::image_bytes, r.stream);
+      if (error == cudaSuccess) error = cudaMemsetAsync(a.kv, 0, Plan::kv_bytes, r.stream);
+      if (error == cudaSuccess) error = cudaMemsetAsync(a.workspace, 0, Plan::workspace_bytes, r.stream);
+      if (error == cudaSuccess) error = cudaStreamSynchronize(r.stream);
+      if (Failure failure = check(r, error, "allocating")) return failure;
+    }
+    for (Rank& r : ranks_)
+      for (int rank = 0; rank < Plan::ranks; rank++) r.args.peer_workspace[rank] = ranks_[size_t(rank)].args.workspace;
+    return {};
+  }
+
+  /** The staging buffer in turn, to the device; it may be filled again when the stream has come this far. */
+  static Failure upload(Rank& r, u8* to, u64 bytes) {
+    cudaError_t error = cudaMemcpyAsync(to, r.staging[r.turn], bytes, cudaMemcpyHostToDevice, r.stream);
+    if (error == cudaSuccess) error = cudaEventRecord(r.free_again[r.turn], r.stream);
+    return check(r, error, "copying to it");
+  }
+
+  Options options_;
+  std::vector<Rank> ranks_;
+  Mailbox* mailbox_ = nullptr;
+};
+
+}  // namespace tile
