@@ -1,0 +1,192 @@
+/**
+ * Objects: the synchronisation objects of a run, and what an agent learns from them.
+ *
+ * All of them hand over by position. A counter's execution n is complete when every SM has signalled for the n-th time; a
+ * channel's page p is full when all producers have committed it and free when all consumers have released it; a barrier's
+ * generation g ends when all warps of the role have come for the g-th time. Who waits learns what all those who completed
+ * it knew then, and nothing that came later.
+ * Exchanges are taken as a whole: a receive waits until all SMs of all ranks have sent their tiles (in truth it waits for
+ * the tiles that it sums: less), and learns only what every sender knew when it began to send (in truth, more). That every
+ * tile has been received is learnt where all receivers are done: with the counter that they signal. So the treatment is
+ * the same for every SM, whichever tiles it owns.
+ */
+
+import type { ChannelName } from '../plan/ir.ts'
+import { Global, joinTimes, type Note, overlay, type Times } from './clocks.ts'
+import type { Agent } from './machine.ts'
+import type { Source } from './program.ts'
+
+/** One execution of a phase, seen from its counter. */
+export class Execution {
+  readonly times: Times
+  readonly signallers: Agent[] = []
+  readonly #times: number[] = []
+  readonly exchanges = new Set<Exchange>()
+  #complete: Global | undefined
+  constructor(size: number) {
+    this.times = new Int32Array(size)
+  }
+  signal(agent: Agent): void {
+    this.signallers.push(agent)
+    this.#times.push(agent.time)
+    joinTimes(this.times, agent.global.times)
+    overlay(this.times, agent.local, agent.sm.at)
+    for (const x of agent.received) this.exchanges.add(x)
+  }
+  knownTo(agent: Agent): boolean {
+    return this.signallers.every((s, i) => agent.knows(s, this.#times[i]!))
+  }
+  /** What those know who see the counter complete. */
+  complete(): Global {
+    if (!this.#complete) {
+      const { rank } = this.signallers[0]!.sm
+      for (const x of this.exchanges) if (x.receivedAll(rank)) joinTimes(this.times, x.sent)
+      this.#complete = new Global(this.times)
+    }
+    return this.#complete
+  }
+}
+
+/** Grows by one for each SM of its rank that is done with a phase. */
+export class Counter {
+  readonly #executions: Execution[] = []
+  /** Signals of each SM so far. */
+  readonly #signals = new Map<number, number>()
+  constructor(
+    readonly name: string,
+    readonly sms: number,
+    readonly size: number,
+  ) {}
+  at(execution: number): Execution {
+    for (let n = this.#executions.length; n <= execution; n++) this.#executions.push(new Execution(this.size))
+    return this.#executions[execution]!
+  }
+  /** The execution (from 1) that the SM's next signal belongs to. */
+  next(agent: Agent): number {
+    const n = (this.#signals.get(agent.sm.sm) ?? 0) + 1
+    this.#signals.set(agent.sm.sm, n)
+    return n
+  }
+  isComplete(execution: number): boolean {
+    return execution <= 0 || this.at(execution).signallers.length >= this.sms
+  }
+  isBegun(execution: number): boolean {
+    return this.at(execution).signallers.length > 0
+  }
+}
+
+/** A page of the ring, a slot of the join or of the routed sums, in one use. */
+export interface Page {
+  readonly full: Note
+  readonly free: Note
+  commits: number
+  releases: number
+  /** Copies under way when it was committed. */
+  copies: number
+  filledBy: Source | undefined
+  execution: number
+}
+
+export interface ChannelShape {
+  readonly depth: number
+  /** Arrivals that make a page full, and free. */
+  readonly producers: number
+  readonly consumers: number
+  readonly copied: boolean
+}
+
+export class Channel {
+  readonly #pages = new Map<number, Page>()
+  constructor(
+    readonly name: ChannelName,
+    readonly shape: ChannelShape,
+    readonly fresh: () => Note,
+  ) {}
+  page(position: number): Page {
+    let page = this.#pages.get(position)
+    if (!page) {
+      page = {
+        full: this.fresh(),
+        free: this.fresh(),
+        commits: 0,
+        releases: 0,
+        copies: 0,
+        filledBy: undefined,
+        execution: 0,
+      }
+      this.#pages.set(position, page)
+    }
+    return page
+  }
+  /** No producer that is stopped by this page or a later one looks further back. */
+  freed(position: number): void {
+    this.#pages.delete(position - this.shape.depth - 1)
+  }
+  isFree(position: number): boolean {
+    return position < 0 || this.page(position).releases >= this.shape.consumers
+  }
+  isFull(position: number): boolean {
+    const page = this.page(position)
+    return page.commits >= this.shape.producers && (!this.shape.copied || page.copies > 0)
+  }
+}
+
+/** Meeting of all warps of a role, one generation after the other. */
+export class Meeting {
+  readonly #generations: { came: number; readonly note: Note }[] = []
+  constructor(
+    readonly warps: number,
+    readonly fresh: () => Note,
+  ) {}
+  at(generation: number): { came: number; readonly note: Note } {
+    for (let n = this.#generations.length; n <= generation; n++) {
+      this.#generations.push({ came: 0, note: this.fresh() })
+    }
+    return this.#generations[generation]!
+  }
+}
+
+/** One all-reduce, or the gathering of logits: tiles of every SM of every rank, under one epoch. */
+export class Exchange {
+  readonly sent: Times
+  /** What every sender knew when it began. */
+  #common: Times | undefined
+  readonly #began = new Set<Agent>()
+  #done = 0
+  readonly #receivers = new Map<number, number>()
+  sender: { readonly source: Source; readonly execution: number } | undefined
+  constructor(
+    readonly senders: number,
+    readonly receivers: number,
+    readonly size: number,
+  ) {
+    this.sent = new Int32Array(size)
+  }
+  send(agent: Agent, last: boolean): void {
+    if (!this.#began.has(agent)) {
+      this.#began.add(agent)
+      const times = agent.global.times.slice()
+      overlay(times, agent.local, agent.sm.at)
+      if (this.#common) for (let i = 0; i < times.length; i++) this.#common[i] = Math.min(this.#common[i]!, times[i]!)
+      else this.#common = times
+    }
+    if (!last) return
+    joinTimes(this.sent, agent.global.times)
+    overlay(this.sent, agent.local, agent.sm.at)
+    this.#done++
+  }
+  isSent(): boolean {
+    return this.#done >= this.senders
+  }
+  #shared: Global | undefined
+  common(): Global {
+    this.#shared ??= new Global(this.#common ?? new Int32Array(this.size))
+    return this.#shared
+  }
+  receive(rank: number): void {
+    this.#receivers.set(rank, (this.#receivers.get(rank) ?? 0) + 1)
+  }
+  receivedAll(rank: number): boolean {
+    return (this.#receivers.get(rank) ?? 0) >= this.receivers
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * Program: the steps of one role in one phase as a flat list of operations of one warp, loops unrolled.
+ *
+ * Vocabulary
+ *   op       one thing that matters for order: a sync operation, or an access to something that others touch too
+ *   source   the plan's step behind an op, for findings: where it stands and in whose words
+ *   skip     a hand-over of the join that another epilogue warp takes
+ * How work steps become accesses is the table below; it says what codegen/emit/steps.ts prints for them. An access in a
+ * loop is recorded in the first and in the last turn only: what is ordered before the first and after the last is ordered
+ * with all in between, because a warp runs in order.
+ * Invariants that codegen shares: an SM without tiles in a phase does not stage for it; the routing step ends with a
+ * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier.
+ */
+import type { Access, ChannelName, Loop, PhasePlan, Plan, RoleName, Step } from '../plan/ir.ts'
+import { ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
+
+export interface Source {
+  readonly segment: string
+  readonly phase: PhasePlan
+  readonly role: RoleName
+  readonly step: Step | undefined
+  readonly text: string
+}
+
+/** Regions of an SM's own shared memory. */
+export type LocalRegion = 'route' | 'weights' | 'slots'
+
+interface ChannelOp<K extends string> {
+  readonly kind: K
+  readonly channel: ChannelName
+  readonly site: number
+}
+
+export type Op = { readonly source: Source } & (
+  | { readonly kind: 'wait'; readonly counter: string; readonly after: number; readonly site: number }
+  | { readonly kind: 'signal'; readonly counter: string; readonly site: number }
+  | { readonly kind: 'waitLocal'; readonly local: string; readonly after: number; readonly site: number }
+  | { readonly kind: 'signalLocal'; readonly local: string; readonly site: number }
+  | ChannelOp<'acquire'>
+  | ChannelOp<'commit'>
+  | ChannelOp<'await'>
+  | ChannelOp<'release'>
+  | { readonly kind: 'skip' }
+  | { readonly kind: 'barrier' }
+  /** An access to a buffer or a cache; `part` own: disjoint from other warps' in the same execution of the same step. */
+  | { readonly kind: 'access'; readonly region: string; readonly write: boolean; readonly own: boolean }
+  /** A read by the copy engine, any time until the page that is being filled is awaited. */
+  | { readonly kind: 'copyFrom'; readonly region: string }
+  /** The copy engine writes the page of the ring that is being filled. */
+  | { readonly kind: 'copy' }
+  | { readonly kind: 'local'; readonly region: LocalRegion; readonly write: boolean; readonly own: boolean }
+  /** The current page of the ring, the current slot of the join. */
+  | { readonly kind: 'page' }
+  | { readonly kind: 'put' }
+  | { readonly kind: 'take' }
+  | { readonly kind: 'send'; readonly last: boolean; readonly after: number; readonly logits: boolean }
+  | { readonly kind: 'receive'; readonly last: boolean; readonly after: number; readonly logits: boolean }
+  | { readonly kind: 'publish' }
+  /** The control of a round: every warp leaves the one before, one warp a rank relays what rank 0 published. */
+  | { readonly kind: 'leave' }
+  | { readonly kind: 'relay' }
+  | { readonly kind: 'enter' }
+)
+
+type Without<T> = T extends Op ? Omit<T, 'source'> : never
+type Bare = Without<Op>
+
+export interface WarpView extends SmView {
+  readonly rank: number
+  readonly role: RoleName
+  readonly warp: number
+  readonly warps: number
+}
+
+/** Position of a step in the loops around it. */
+interface Turn {
+  readonly first: boolean
+  readonly last: boolean
+}
+interface Around {
+  readonly view: WarpView
+  readonly phase: PhasePlan
+  readonly steps: readonly Step[]
+  readonly emit: (op: Bare) => void
+  readonly turn: Turn
+}
+
+export function warpProgram(segment: string, phase: PhasePlan, view: WarpView): Op[] {
+  const ops: Op[] = []
+  const sources = new Map<Step, Source>()
+  const make = (step: Step): Source => {
+    const known = sources.get(step)
+    if (known) return known
+    const site = 'site' in step ? view.plan.sites[step.site] : undefined
+    const source = {
+      segment,
+      phase,
+      role: view.role,
+      step,
+      text: site ?? `${segment}.${phase.name}/${view.role} ${step.kind}`,
+    }
+    sources.set(step, source)
+    return source
+  }
+  flatten(phase.roles[view.role], { first: true, last: true }, { view, phase, source: make, ops })
+  return ops
+}
+
+/** What every warp does before the first entry of a round (codegen/device/engine/control.h). */
+export function roundProgram(phase: PhasePlan, view: WarpView, round: number): Op[] {
+  const source: Source = { segment: 'round', phase, role: view.role, step: undefined, text: 'round control' }
+  const relays = view.role === 'communicate' && view.sm === 0 && view.warp === 0
+  const kinds = [...(round > 1 ? ['leave' as const] : []), ...(relays ? ['relay' as const] : []), 'enter' as const]
+  return kinds.map((kind) => ({ kind, source }))
+}
+
+interface Target {
+  readonly view: WarpView
+  readonly phase: PhasePlan
+  readonly source: (step: Step) => Source
+  readonly ops: Op[]
+}
+
+function flatten(steps: readonly Step[], turn: Turn, to: Target): void {
+  const { view, phase, ops } = to
+  for (const step of steps) {
+    if (step.kind === 'loop') {
+      loop(step, turn, to)
+      continue
+    }
+    const source = to.source(step)
+    const around: Around = { view, phase, steps, turn, emit: (op) => void ops.push({ ...op, source } as Op) }
+    const rule = rules[step.kind] as (s: Step, a: Around) => void
+    rule(step, around)
+  }
+}
+
+/** What the domain's first line reads. */
+const headReadsRoute = (l: Loop, turns: number): boolean =>
+  l.domain.kind === 'activeShare' || (l.domain.kind === 'activeGroups' && turns > 0)
+
+function loop(l: Loop, turn: Turn, to: Target): void {
+  const { view, source, ops } = to
+  const turns = turnsOf(l, view)
+  if (headReadsRoute(l, turns)) {
+    ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
+  }
+  const dealt = view.warps > 1 && l.body.some((s) => s.kind === 'await' && s.channel === 'join')
+  const mine = Array.from({ length: turns }, (_, i) => i).filter((i) => !dealt || i % view.warps === view.warp)
+  for (let i = 0; i < turns; i++) {
+    if (dealt && i % view.warps !== view.warp) {
+      ops.push({ kind: 'skip', source: source(l) })
+      continue
+    }
+    const inner = { first: turn.first && i === mine[0], last: turn.last && i === mine.at(-1) }
+    flatten(l.body, inner, to)
+  }
+}
+
+function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Access[] = []): void {
+  if (!a.turn.first && !a.turn.last) return
+  for (const [list, write] of [
+    [reads, false],
+    [writes, true],
+  ] as const) {
+    for (const { region, part } of list) {
+      // The round's control is modelled with the rounds themselves.
+      if (region === 'control') continue
+      if (region === 'route') a.emit({ kind: 'local', region, write, own: false })
+      else a.emit({ kind: 'access', region, write, own: part === 'own' })
+    }
+  }
+}
+
+/** Whether the first loop after the steps' beginning has a turn on this SM. */
+const hasTiles = (a: Around): boolean => a.steps.some((s) => s.kind === 'loop' && turnsOf(s, a.view) > 0)
+
+type Rules = { [K in Exclude<Step['kind'], 'loop'>]: (step: Extract<Step, { kind: K }>, a: Around) => void }
+const channel = (s: Extract<Step, { kind: 'acquire' | 'commit' | 'await' | 'release' }>, a: Around): void =>
+  a.emit({ kind: s.kind, channel: s.channel, site: s.site })
+
+const rules: Rules = {
+  wait: (s, a) => a.emit({ kind: 'wait', counter: s.counter, after: s.after, site: s.site }),
+  signal: (s, a) => {
+    if (a.view.warp === 0) a.emit({ kind: 'signal', counter: s.counter, site: s.site })
+  },
+  waitLocal: (s, a) => a.emit({ kind: 'waitLocal', local: s.local, after: s.after, site: s.site }),
+  signalLocal: (s, a) => {
+    if (a.view.warp === 0) a.emit({ kind: 'signalLocal', local: s.local, site: s.site })
+  },
+  acquire: channel,
+  commit: channel,
+  await: channel,
+  release: channel,
+  barrier: (_s, a) => a.emit({ kind: 'barrier' }),
+  copyPage: (s, a) => {
+    accesses(a, s.reads)
+    a.emit({ kind: 'copy' })
+  },
+  copyGroup: (s, a) => {
+    accesses(a, s.reads)
+    a.emit({ kind: 'copy' })
+  },
+  copySpan: (s, a) => {
+    for (const { region } of s.reads ?? []) a.emit({ kind: 'copyFrom', region })
+    a.emit({ kind: 'copy' })
+  },
+  stage: (s, a) => {
+    if (hasTiles(a)) accesses(a, s.reads, s.writes)
+  },
+  clear: () => {},
+  multiply: (s, a) => {
+    a.emit({ kind: 'page' })
+    accesses(a, s.reads, s.writes)
+  },
+  multiplyGroup: (s, a) => {
+    a.emit({ kind: 'page' })
+    accesses(a, s.reads, s.writes)
+    if (a.turn.first || a.turn.last) a.emit({ kind: 'local', region: 'slots', write: true, own: true })
+  },
+  joinPut: (_s, a) => a.emit({ kind: 'put' }),
+  finish: (s, a) => {
+    const { view } = a
+    if (s.from === 'slots' && s.elements !== 'after') {
+      // A warp takes every warps-th of the SM's tiles.
+      if (ownTiles(s.product, view) <= view.warp) return
+      a.emit({ kind: 'local', region: 'slots', write: false, own: false })
+      a.emit({ kind: 'local', region: 'weights', write: false, own: false })
+    } else if (s.elements !== 'after') a.emit({ kind: 'take' })
+    const logits = gathers(a)
+    const { last } = a.turn
+    if (s.elements === 'after' && (a.turn.first || last))
+      a.emit({ kind: 'receive', last, after: s.after, logits: false })
+    accesses(a, s.reads, s.writes)
+    if ((s.elements === 'before' || logits) && (a.turn.first || last))
+      a.emit({ kind: 'send', last, after: s.after, logits })
+  },
+  gatherLogits: (s, a) => {
+    const { plan, rank, sm } = a.view
+    if (rank !== 0 || shareOf(plan.ranks * s.product.geometry.tiles, sm, plan.sms) === 0) return
+    a.emit({ kind: 'receive', last: true, after: 0, logits: true })
+    accesses(a, s.reads, s.writes)
+  },
+  route: (s, a) => {
+    accesses(a, s.reads)
+    a.emit({ kind: 'local', region: 'weights', write: true, own: true })
+    a.emit({ kind: 'barrier' })
+    if (a.view.warp === 0) accesses(a, [], s.writes)
+    a.emit({ kind: 'barrier' })
+  },
+  attendSpan: (s, a) => {
+    a.emit({ kind: 'page' })
+    accesses(a, s.reads, s.writes)
+  },
+  mergeSpans: (s, a) => accesses(a, s.reads, s.writes),
+  embed: (s, a) => accesses(a, s.reads, s.writes),
+  pointwise: (s, a) => accesses(a, s.reads, s.writes),
+  sample: (s, a) => {
+    if (a.view.rank !== 0 || a.view.sm !== 0) return
+    accesses(a, s.reads)
+    a.emit({ kind: 'barrier' })
+    if (a.view.warp === 0) a.emit({ kind: 'publish' })
+  },
+}
+
+/** Whether the phase sends its results to rank 0 as logits. */
+const gathers = (a: Around): boolean => a.phase.roles.communicate.some((s) => s.kind === 'gatherLogits')

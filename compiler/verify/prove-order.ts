@@ -1,0 +1,181 @@
+/**
+ * prove-order: no deadlock, no race, no miscount, over every rank, SM and role.
+ *
+ * How: for a few valuations of the data, unroll three rounds of a short walk through the plan's entries (walk.ts) on
+ * representatives of the ranks, SMs and warps (shares.ts, machine.ts), and run them (run.ts). Three rounds, because
+ * double-buffered things (control, packets) are used again in the round after the next.
+ */
+import type { Plan, RoleName } from '../plan/ir.ts'
+import { roleNames } from '../plan/ir.ts'
+import { isCache } from '../tile/forms.ts'
+import { Global, Note } from './clocks.ts'
+import { Agent, type Fault, type Findings, Sm, type Stage } from './machine.ts'
+import { type Op, roundProgram, warpProgram } from './program.ts'
+import { Run } from './run.ts'
+import { productIn, type Representative, representatives, type Valuation } from './shares.ts'
+import { shortWalk } from './walk.ts'
+
+export interface OrderOptions {
+  /** Everything as it is, instead of representatives: all ranks, SMs, warps, turns and entries. For small plans. */
+  readonly whole?: boolean
+  readonly fault?: Fault
+}
+
+export interface OrderResult {
+  readonly events: number
+  readonly joins: number
+  readonly agents: number
+  readonly classes: number
+  readonly instances: number
+  readonly blocked: readonly { readonly agent: Agent; readonly op: Op; readonly stage: Stage }[]
+}
+
+const ROUNDS = 3
+
+/** What the data decides, for a position of the walk in a round. */
+export type Scenario = (round: number, at: number) => Valuation
+
+/** Least and most work, and a mixture in which no two neighbours are alike. */
+export function scenarios(plan: Plan): readonly Scenario[] {
+  const { maxActive } = plan.route
+  const least = { active: 1, spans: 1e-9 }
+  const most = { active: maxActive, spans: 1 }
+  const half = { active: Math.ceil(maxActive / 3), spans: 0.4 }
+  return [() => most, () => least, (round, at) => [least, half, most][(round * 2 + at) % 3]!]
+}
+
+export function proveOrder(plan: Plan, scenario: Scenario, findings: Findings, options: OrderOptions): OrderResult {
+  const whole = options.whole === true
+  const depth = Math.max(plan.ring.depth, plan.join.depth)
+  const most = whole ? Number.POSITIVE_INFINITY : depth + 2
+  const walk = whole ? plan.entries.map((_, i) => i) : shortWalk(plan)
+  const rounds = Array.from({ length: ROUNDS }, (_, i) => i + 1)
+  const valuations = distinct(rounds.flatMap((r) => walk.map((_, at) => scenario(r, at))))
+  const sms: Representative[] = whole
+    ? Array.from({ length: plan.sms }, (_, sm) => ({ sm, members: 1 }))
+    : representatives(plan, valuations, most, 2)
+  const ranks = Array.from({ length: whole ? plan.ranks : Math.min(3, plan.ranks) }, (_, r) => r)
+  const warps = (role: RoleName): number => {
+    const all = plan.roles.find((r) => r.name === role)!.warps
+    return whole ? all : Math.min(2, all)
+  }
+  const { machines, nothing, size } = build(plan, ranks, sms, warps)
+  const counts = { senders: new Map<number, number>(), receivers: new Map<number, number>() }
+  const stages = unroll(plan, { walk, rounds, scenario, most, warps, counts })
+  const programs = new Map(machines.flatMap((m) => m.agents).map((a) => [a, stages(a)]))
+  const warpsOfRank = machines.filter((m) => m.rank === 0).reduce((n, m) => n + m.agents.length, 0)
+  const run = new Run(
+    { agents: size, warpsOfRank, sms: sms.length, ranks, ...counts },
+    new Set(plan.buffers.filter((b) => isCache(b.form)).map((b) => b.name)),
+    findings,
+    new Map(options.fault ? [[options.fault.site, options.fault.kind]] : []),
+    nothing,
+  )
+  run.execute(machines, (a) => programs.get(a)!)
+  const blocked = machines
+    .flatMap((m) => m.agents)
+    .filter((a) => a.stage < programs.get(a)!.length)
+    .map((agent) => {
+      const stage = programs.get(agent)![agent.stage]!
+      return { agent, op: stage.ops[agent.op]!, stage }
+    })
+  const instances = walk.reduce((n, e) => n + plan.segments[plan.entries[e]!.segment]!.phases.length, 0) * ROUNDS
+  return { events: run.events, joins: run.joins, agents: size, classes: sms.length, instances, blocked }
+}
+
+const distinct = (valuations: readonly Valuation[]): Valuation[] => [
+  ...new Map(valuations.map((v) => [`${v.active} ${v.spans}`, v])).values(),
+]
+
+/** The SMs that are run, with their agents: warps by role, and a copy engine. */
+function build(
+  plan: Plan,
+  ranks: readonly number[],
+  sms: readonly Representative[],
+  warps: (role: RoleName) => number,
+): { machines: Sm[]; nothing: Global; size: number } {
+  const perSm = roleNames.reduce((n, r) => n + warps(r), 0) + 1
+  const size = ranks.length * sms.length * perSm
+  const nothing = new Global(new Int32Array(size))
+  const fresh = (): Note => new Note(nothing, perSm)
+  const machines = ranks.flatMap((rank, r) =>
+    sms.map(({ sm }, s) => {
+      const machine = new Sm({ rank, sm }, (r * sms.length + s) * perSm, plan, warps, fresh)
+      let index = 0
+      for (const role of roleNames) {
+        for (let w = 0; w < warps(role); w++) machine.agents.push(new Agent(machine, role, w, index++, nothing, perSm))
+      }
+      machine.engine = new Agent(machine, 'copy', 0, index, nothing, perSm)
+      return machine
+    }),
+  )
+  return { machines, nothing, size }
+}
+
+interface Unrolling {
+  readonly walk: readonly number[]
+  readonly rounds: readonly number[]
+  readonly scenario: Scenario
+  readonly most: number
+  readonly warps: (role: RoleName) => number
+  readonly counts: { readonly senders: Map<number, number>; readonly receivers: Map<number, number> }
+}
+
+/** The stages of an agent. Programs are shared between the entries, SMs and rounds for which they are equal. */
+function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
+  const programs = new Map<string, Op[]>()
+  const runs = countRuns(plan, u)
+  return (agent) => {
+    const { rank, sm } = agent.sm
+    const role = agent.role as RoleName
+    const view = { plan, sm, rank, role, warp: agent.warp, warps: u.warps(role), most: u.most }
+    const stages: Stage[] = []
+    let execution = 0
+    let entry = 0
+    for (const round of u.rounds) {
+      const [first] = plan.segments[0]!.phases
+      const ops = roundProgram(first!, { ...view, valuation: { active: 1, spans: 1 } }, round)
+      stages.push({ ops, round, entry: 0, execution: 0, runs: runs[0]! })
+      u.walk.forEach((e, at) => {
+        const segment = plan.segments[plan.entries[e]!.segment]!
+        const valuation = u.scenario(round, at)
+        for (const phase of segment.phases) {
+          execution++
+          if (phase.roles[role].length === 0) continue
+          const key = `${plan.entries[e]!.segment} ${phase.name} ${role} ${agent.warp} ${rank === 0} ${sm} ${valuation.active} ${valuation.spans}`
+          const ops = programs.get(key) ?? warpProgram(segment.name, phase, { ...view, valuation })
+          programs.set(key, ops)
+          count(ops, execution, rank, u.counts)
+          if (ops.length > 0) stages.push({ ops, round, entry: at, execution, runs: runs[entry]! })
+        }
+        entry++
+      })
+    }
+    return stages
+  }
+}
+
+function count(ops: readonly Op[], execution: number, rank: number, counts: Unrolling['counts']): void {
+  const add = (to: Map<number, number>): void => void to.set(execution, (to.get(execution) ?? 0) + 1)
+  if (ops.some((o) => o.kind === 'send')) add(counts.senders)
+  if (rank === 0 && ops.some((o) => o.kind === 'receive')) add(counts.receivers)
+}
+
+/** Executions of every tally before each entry of the unrolled walk. */
+function countRuns(plan: Plan, u: Unrolling): Map<string, number>[] {
+  const before: Map<string, number>[] = []
+  const now = new Map(plan.tallies.map((t) => [t.name, 0]))
+  const add = (name: string, n: number): void => void now.set(name, (now.get(name) ?? 0) + n)
+  for (const _ of u.rounds) {
+    for (const e of u.walk) {
+      before.push(new Map(now))
+      for (const phase of plan.segments[plan.entries[e]!.segment]!.phases) {
+        add(phase.counter, 1)
+        const steps = Object.values(phase.roles).flat()
+        if (steps.some((s) => s.kind === 'route')) add('route', 1)
+        if (productIn(phase.roles.communicate)?.exchange) add('exchange', 1)
+      }
+    }
+  }
+  return before
+}

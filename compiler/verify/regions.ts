@@ -1,0 +1,64 @@
+/**
+ * Regions: finds two accesses to one place, one of them a write, of which neither happened before the other.
+ *
+ * How: agents are executed in one order that the synchronisation allows, and every access is compared with the earlier
+ * ones that it conflicts with. The happens-before relation does not depend on the order of execution, since every object
+ * of synchronisation hands over by position: the n-th await gets the n-th commit, whatever came first. So one order is
+ * enough to find every unordered pair.
+ * Vocabulary: a *group* is what one step of one execution of a phase writes, over all SMs: its parts are disjoint.
+ * Invariant: accesses older than the last group but one need not be kept: what is ordered after the group's writes is
+ * ordered after what those were ordered after.
+ */
+import type { Agent } from './machine.ts'
+import type { Source } from './program.ts'
+
+export interface Touch {
+  readonly actor: Agent
+  readonly source: Source
+  readonly write: boolean
+  readonly own: boolean
+  /** Which execution of the phase; for packets, the epoch. */
+  readonly execution: number
+  time: number
+}
+
+export type OnRace = (region: string, earlier: Touch, later: Touch) => void
+
+export class Region {
+  #old: Touch[] = []
+  #writes: Touch[] = []
+  #reads: Touch[] = []
+  constructor(readonly name: string) {}
+
+  access(touch: Touch, onRace: OnRace): void {
+    if (touch.write && !this.#inGroup(touch)) {
+      this.#old = [...this.#writes, ...this.#reads]
+      this.#writes = []
+      this.#reads = []
+    }
+    check(this.#old, touch, this.name, onRace)
+    check(this.#writes, touch, this.name, onRace)
+    if (touch.write) check(this.#reads, touch, this.name, onRace)
+    const list = touch.write ? this.#writes : this.#reads
+    const known = list.find(
+      (t) => t.actor === touch.actor && t.source.step === touch.source.step && t.execution === touch.execution,
+    )
+    if (known) known.time = touch.time
+    else list.push(touch)
+  }
+
+  #inGroup(touch: Touch): boolean {
+    const [first] = this.#writes
+    return first === undefined
+      ? this.#reads.length === 0 && this.#old.length === 0
+      : first.execution === touch.execution && first.source.step === touch.source.step
+  }
+}
+
+function check(earlier: readonly Touch[], now: Touch, region: string, onRace: OnRace): void {
+  for (const t of earlier) {
+    if (t.actor === now.actor || !(t.write || now.write)) continue
+    const apart = t.own && now.own && t.execution === now.execution && t.source.step === now.source.step
+    if (!apart && !now.actor.knows(t.actor, t.time)) onRace(region, t, now)
+  }
+}

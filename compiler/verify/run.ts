@@ -1,0 +1,351 @@
+/**
+ * Run: executes the operations of all agents until nobody can go on.
+ *
+ * Each operation is one entry of the table: it returns false when it has to wait, having changed nothing, and is tried
+ * again later. Vocabulary and the argument why this proves anything: machine.ts, objects.ts, regions.ts.
+ */
+import { InternalError } from '../diagnostics/diagnostic.ts'
+import type { ChannelName } from '../plan/ir.ts'
+import { type Global, joinLocal } from './clocks.ts'
+import type { Agent, Fault, Findings, Sm, Stage } from './machine.ts'
+import { Counter, Exchange, Execution, type Page } from './objects.ts'
+import type { Op, Source } from './program.ts'
+import { Region } from './regions.ts'
+
+export interface Sizes {
+  /** Agents of all SMs together, and program agents of a rank. */
+  readonly agents: number
+  readonly warpsOfRank: number
+  /** SMs run for each rank. */
+  readonly sms: number
+  readonly ranks: readonly number[]
+  /** Warps that send, over all ranks, and that receive, on one rank, by execution. */
+  readonly senders: ReadonlyMap<number, number>
+  readonly receivers: ReadonlyMap<number, number>
+}
+
+type Rules = { [K in Op['kind']]: (op: Extract<Op, { kind: K }>, agent: Agent, stage: Stage, run: Run) => boolean }
+
+export class Run {
+  readonly #counters = new Map<string, Counter>()
+  readonly #exchanges = new Map<string, Exchange>()
+  readonly #regions = new Map<string, Region>()
+  readonly #anywhere = new Map<Source, Source>()
+  readonly #rounds = new Map<string, Execution>()
+  events = 0
+  joins = 0
+  constructor(
+    readonly sizes: Sizes,
+    readonly caches: ReadonlySet<string>,
+    readonly findings: Findings,
+    readonly faults: ReadonlyMap<number, Fault['kind']>,
+    readonly nothing: Global,
+  ) {}
+
+  /** Runs every agent as far as it gets. */
+  execute(sms: readonly Sm[], stages: (agent: Agent) => readonly Stage[]): void {
+    const programs = new Map(sms.flatMap((sm) => sm.agents).map((a) => [a, stages(a)]))
+    for (let moved = true; moved; ) {
+      moved = false
+      for (const sm of sms) {
+        for (let again = true; again; ) {
+          again = false
+          for (const agent of sm.agents) if (this.#advance(agent, programs.get(agent)!)) again = true
+          moved ||= again
+        }
+      }
+    }
+  }
+
+  #advance(agent: Agent, stages: readonly Stage[]): boolean {
+    let moved = false
+    for (; agent.stage < stages.length; agent.stage++, agent.op = 0) {
+      const stage = stages[agent.stage]!
+      for (; agent.op < stage.ops.length; agent.op++) {
+        const op = stage.ops[agent.op]!
+        const rule = rules[op.kind] as (op: Op, agent: Agent, stage: Stage, run: Run) => boolean
+        if (!rule(op, agent, stage, this)) return moved
+        this.events++
+        moved = true
+      }
+    }
+    return moved
+  }
+
+  counter(rank: number, name: string): Counter {
+    return found(this.#counters, `${rank} ${name}`, () => new Counter(name, this.sizes.sms, this.sizes.agents))
+  }
+  region(rank: number, name: string, entry: number): Region {
+    return found(
+      this.#regions,
+      this.caches.has(name) ? `${rank} ${name} ${entry}` : `${rank} ${name}`,
+      () => new Region(name),
+    )
+  }
+  exchange(op: Op & { kind: 'send' | 'receive' }, stage: Stage): { exchange: Exchange; epoch: number; half: string } {
+    const epoch = op.logits ? stage.round : stage.runs.get('exchange')! + op.after
+    const what = op.logits ? 'logits' : 'exchange'
+    const { agents, senders, receivers } = this.sizes
+    const count = (of: ReadonlyMap<number, number>): number => of.get(stage.execution) ?? 0
+    const make = (): Exchange => new Exchange(count(senders), count(receivers), agents)
+    return { exchange: found(this.#exchanges, `${what} ${epoch}`, make), epoch, half: `${what} inbox ${epoch & 1}` }
+  }
+  /** Signals of the round's control, on a rank. */
+  control(what: 'published' | 'relayed' | 'left', rank: number, round: number): Execution {
+    return found(this.#rounds, `${what} ${rank} ${round}`, () => new Execution(this.sizes.agents))
+  }
+  /** Packets carry their epoch: within one epoch sender and receiver agree by themselves. */
+  packets(region: Region, agent: Agent, op: Op, write: boolean, epoch: number): void {
+    const source = found(this.#anywhere, op.source, () => ({ ...op.source, step: undefined }))
+    region.access({ actor: agent, source, write, own: true, execution: epoch, time: agent.time }, this.findings.race)
+  }
+  touch(region: Region, agent: Agent, op: Op, write: boolean, own: boolean, execution: number): void {
+    const { source } = op
+    region.access({ actor: agent, source, write, own, execution, time: agent.time }, this.findings.race)
+  }
+}
+
+function found<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const value = make()
+  map.set(key, value)
+  return value
+}
+
+const consumes: Record<ChannelName, Agent['role']> = { ring: 'compute', join: 'epilogue', slots: 'epilogue' }
+
+/** A page of another execution than the agent's: producer and consumer count differently. */
+function expectOwn(page: Page, op: Op, agent: Agent, stage: Stage, run: Run, channel: ChannelName): void {
+  if (page.filledBy && page.execution !== stage.execution) {
+    run.findings.mismatch(
+      `gets a page of the ${channel} that was filled for another phase`,
+      op.source,
+      page.filledBy,
+      agent,
+    )
+  }
+}
+
+const rules: Rules = {
+  wait: (op, agent, stage, run) => {
+    const counter = run.counter(agent.rank, op.counter)
+    const fault = run.faults.get(op.site)
+    const runs = stage.runs.get(op.counter)! + op.after
+    if (fault === 'targetUp' && !counter.isBegun(runs + 1)) return false
+    // One arrival fewer: whose is missing is anybody's guess.
+    const seen = fault === 'targetDown' ? runs - 1 : runs
+    if (!counter.isComplete(seen)) return false
+    if (seen > 0) {
+      agent.learn(counter.at(seen).complete())
+      run.joins++
+    }
+    return true
+  },
+  signal: (op, agent, _stage, run) => {
+    const counter = run.counter(agent.rank, op.counter)
+    const n = counter.next(agent)
+    const before = n > 1 ? counter.at(n - 1) : undefined
+    if (before && (!counter.isComplete(n - 1) || !before.knownTo(agent))) {
+      run.findings.alias(op.counter, op.source, agent)
+    }
+    counter.at(n).signal(agent)
+    agent.received = []
+    agent.tick()
+    return true
+  },
+  waitLocal: (op, agent, stage, run) => {
+    const local = found(agent.sm.locals, op.local, () => ({ runs: 0, notes: [] }))
+    const fault = run.faults.get(op.site)
+    const runs = stage.runs.get(op.local)! + op.after + (fault === 'targetUp' ? 1 : fault === 'targetDown' ? -1 : 0)
+    if (local.runs < runs) return false
+    if (runs > 0) agent.hear(local.notes[runs - 1]!)
+    return true
+  },
+  signalLocal: (op, agent) => {
+    const local = found(agent.sm.locals, op.local, () => ({ runs: 0, notes: [] }))
+    const note = agent.sm.fresh()
+    agent.tell(note)
+    local.notes.push(note)
+    local.runs++
+    return true
+  },
+  acquire: (op, agent, _stage, run) => {
+    const channel = agent.sm.channels[op.channel]
+    const deeper = run.faults.get(op.site) === 'targetDown' ? 1 : 0
+    const position = agent.positions[op.channel] - channel.shape.depth - deeper
+    if (position < 0) return true
+    if (!channel.isFree(position)) return false
+    agent.hear(channel.page(position).free)
+    run.joins++
+    return true
+  },
+  commit: (op, agent, stage) => {
+    const channel = agent.sm.channels[op.channel]
+    const page = channel.page(agent.positions[op.channel]++)
+    page.commits++
+    page.filledBy = op.source
+    page.execution = stage.execution
+    agent.tell(page.full)
+    return true
+  },
+  await: (op, agent, stage, run) => {
+    const channel = agent.sm.channels[op.channel]
+    const fault = run.faults.get(op.site)
+    const position = agent.positions[op.channel]
+    const target =
+      position + (fault === 'targetUp' ? channel.shape.depth : fault === 'targetDown' ? -channel.shape.depth : 0)
+    if (target < 0) return true
+    if (!channel.isFull(target)) return false
+    const page = channel.page(target)
+    agent.hear(page.full)
+    run.joins++
+    if (!fault) expectOwn(page, op, agent, stage, run, op.channel)
+    return true
+  },
+  release: (op, agent) => {
+    const channel = agent.sm.channels[op.channel]
+    const position = agent.positions[op.channel]++
+    const page = channel.page(position)
+    page.releases++
+    agent.tell(page.free)
+    if (page.releases === channel.shape.consumers) channel.freed(position)
+    return true
+  },
+  skip: (_op, agent) => {
+    agent.positions.join++
+    return true
+  },
+  barrier: (_op, agent) => {
+    if (agent.role === 'copy') throw new InternalError('a copy engine meets nobody')
+    const meeting = agent.sm.meetings[agent.role]
+    const now = meeting.at(agent.generation)
+    // The first try arrives, later ones look whether all others have.
+    if (!agent.arrived) {
+      now.came++
+      agent.tell(now.note)
+      agent.arrived = true
+    }
+    if (now.came < meeting.warps) return false
+    agent.arrived = false
+    agent.generation++
+    agent.hear(now.note)
+    return true
+  },
+  access: (op, agent, stage, run) => {
+    run.touch(run.region(agent.rank, op.region, stage.entry), agent, op, op.write, op.own, stage.execution)
+    return true
+  },
+  copyFrom: (op, agent, stage, run) => {
+    const engine = engineOf(agent)
+    run.touch(run.region(agent.rank, op.region, stage.entry), engine, op, false, false, stage.execution)
+    return true
+  },
+  copy: (op, agent, _stage, run) => {
+    const engine = engineOf(agent)
+    const position = agent.positions.ring
+    const channel = agent.sm.channels.ring
+    run.touch(agent.sm.region(`ring page ${position % channel.shape.depth}`), engine, op, true, true, position)
+    const page = channel.page(position)
+    page.copies++
+    engine.tell(page.full)
+    return true
+  },
+  local: (op, agent, stage, run) => {
+    run.touch(agent.sm.region(op.region), agent, op, op.write, op.own, stage.execution)
+    return true
+  },
+  page: (op, agent, stage, run) => {
+    const { depth } = agent.sm.channels.ring.shape
+    run.touch(agent.sm.region(`ring page ${agent.positions.ring % depth}`), agent, op, false, false, stage.execution)
+    return true
+  },
+  put: (op, agent, _stage, run) => {
+    const { depth } = agent.sm.channels.join.shape
+    const { join } = agent.positions
+    run.touch(agent.sm.region(`join slot ${join % depth}`), agent, op, true, true, join)
+    return true
+  },
+  take: (op, agent, _stage, run) => {
+    const { depth } = agent.sm.channels.join.shape
+    const { join } = agent.positions
+    run.touch(agent.sm.region(`join slot ${join % depth}`), agent, op, false, false, join)
+    return true
+  },
+  send: (op, agent, stage, run) => {
+    const { exchange, epoch, half } = run.exchange(op, stage)
+    if (exchange.sender && exchange.sender.execution !== stage.execution) {
+      run.findings.mismatch(
+        `sends packets with the epoch of another exchange`,
+        op.source,
+        exchange.sender.source,
+        agent,
+      )
+    }
+    exchange.sender = { source: op.source, execution: stage.execution }
+    for (const rank of op.logits ? [0] : run.sizes.ranks) {
+      run.packets(run.region(rank, half, 0), agent, op, true, epoch)
+    }
+    exchange.send(agent, op.last)
+    agent.tick()
+    return true
+  },
+  receive: (op, agent, stage, run) => {
+    const { exchange, epoch, half } = run.exchange(op, stage)
+    if (!exchange.isSent()) return false
+    if (exchange.sender && exchange.sender.execution !== stage.execution) {
+      run.findings.mismatch(`receives packets of another exchange`, op.source, exchange.sender.source, agent)
+    }
+    agent.learn(exchange.common())
+    run.joins++
+    run.packets(run.region(agent.rank, half, 0), agent, op, false, epoch)
+    if (op.last) {
+      exchange.receive(agent.rank)
+      agent.received.push(exchange)
+    }
+    return true
+  },
+  publish: (op, agent, stage, run) => {
+    for (const rank of run.sizes.ranks) {
+      run.touch(run.region(rank, `control inbox ${(stage.round + 1) & 1}`, 0), agent, op, true, false, stage.round + 1)
+    }
+    run.control('published', 0, stage.round + 1).signal(agent)
+    agent.tick()
+    return true
+  },
+  leave: (op, agent, stage, run) => {
+    run.touch(run.region(agent.rank, `control ${(stage.round - 1) & 1}`, 0), agent, op, false, false, stage.round - 1)
+    run.control('left', agent.rank, stage.round - 1).signal(agent)
+    agent.tick()
+    return true
+  },
+  relay: (op, agent, stage, run) => {
+    const { round } = stage
+    const published = run.control('published', 0, round)
+    const left = run.control('left', agent.rank, round - 2)
+    if (round > 1 && published.signallers.length === 0) return false
+    if (round > 2 && left.signallers.length < run.sizes.warpsOfRank) return false
+    if (round > 1) agent.learn(published.complete())
+    if (round > 2) agent.learn(left.complete())
+    run.touch(run.region(agent.rank, `control inbox ${round & 1}`, 0), agent, op, false, false, round)
+    run.touch(run.region(agent.rank, `control ${round & 1}`, 0), agent, op, true, false, round)
+    run.control('relayed', agent.rank, round).signal(agent)
+    agent.tick()
+    return true
+  },
+  enter: (op, agent, stage, run) => {
+    const relayed = run.control('relayed', agent.rank, stage.round)
+    if (relayed.signallers.length === 0) return false
+    agent.learn(relayed.complete())
+    run.touch(run.region(agent.rank, `control ${stage.round & 1}`, 0), agent, op, false, false, stage.round)
+    return true
+  },
+}
+
+/** The copy engine, knowing what the warp knows that sets it to work. */
+function engineOf(agent: Agent): Agent {
+  const { engine } = agent.sm
+  if (agent.global !== engine.global) engine.global = engine.global.join(agent.global)
+  joinLocal(engine.local, agent.local)
+  return engine
+}

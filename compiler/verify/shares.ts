@@ -1,0 +1,119 @@
+/**
+ * Shares: how many turns each loop takes on each SM, for one choice of the data (how many experts are active, how many
+ * spans are visible), and which SMs are alike.
+ *
+ * Vocabulary
+ *   valuation  what the data decides for one entry of one round; the same on every SM, because every SM routes for itself
+ *   turns      executions of a loop body on one SM
+ *   cut        turns beyond `most` are left out of an unrolled loop: once a producer has been stopped by a full channel and
+ *              let go again, more turns repeat that state. A bounded channel of depth d shows all its states in d + 2 turns.
+ *   class      SMs that take equally many (cut) turns in every loop run the same program
+ * Invariants: a round has at least one row and a row at least one expert, so `active` and `spans` are at least 1.
+ */
+import type { Domain, Loop, Plan, ProductPlan, Step } from '../plan/ir.ts'
+import { roleNames } from '../plan/ir.ts'
+import { cacheSlots } from '../tile/forms.ts'
+
+export interface Valuation {
+  readonly active: number
+  /** Share of the visible spans that there can be, above 0 and at most 1. */
+  readonly spans: number
+}
+
+/** Turns of SM `sm` of a range dealt out evenly: the device's share_of. */
+export const shareOf = (count: number, sm: number, sms: number): number =>
+  Math.floor((count * (sm + 1)) / sms) - Math.floor((count * sm) / sms)
+
+export interface SmView {
+  readonly plan: Plan
+  readonly sm: number
+  readonly valuation: Valuation
+  /** Most turns that an unrolled loop takes; Infinity for all of them. */
+  readonly most: number
+}
+
+/** Turns of a loop on an SM, cut. */
+export function turnsOf(loop: Loop, view: SmView): number {
+  const rule = turns[loop.domain.kind] as (d: Domain, view: SmView, loop: Loop) => number
+  const all = rule(loop.domain, view, loop)
+  return Math.min(all, loop.domain.kind === 'range' ? Math.min(2, view.most) : view.most)
+}
+
+type TurnRules = { [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, view: SmView, loop: Loop) => number }
+const turns: TurnRules = {
+  share: (d, v) => shareOf(d.count, v.sm, v.plan.sms),
+  activeShare: (d, v) => shareOf(Math.min(v.valuation.active, d.experts) * d.count, v.sm, v.plan.sms),
+  activeGroups: (d, v, loop) => {
+    const product = productIn(loop.body)
+    const own = product ? ownTiles(product, v) : 1
+    return own === 0 ? 0 : Math.ceil(Math.min(v.valuation.active, d.experts) / d.size)
+  },
+  spanShare: (d, v) => {
+    const most = cacheSlots(d.window, v.plan.ctx)
+    return shareOf(d.kv * Math.max(1, Math.round(most * v.valuation.spans)), v.sm, v.plan.sms)
+  },
+  range: (d) => d.count,
+}
+
+/** Tiles of a product's output that an SM owns. */
+export const ownTiles = (product: ProductPlan, v: SmView): number => shareOf(product.geometry.tiles, v.sm, v.plan.sms)
+
+/** The product that a loop's steps work on. */
+export function productIn(steps: readonly Step[]): ProductPlan | undefined {
+  for (const s of steps) {
+    const found = s.kind === 'loop' ? productIn(s.body) : 'product' in s ? s.product : undefined
+    if (found) return found
+  }
+  return undefined
+}
+
+/** Every loop of the plan, and every product whose tiles SMs own. */
+function shapes(plan: Plan): ((view: SmView) => number)[] {
+  const found = new Map<string, (view: SmView) => number>()
+  const visit = (steps: readonly Step[]): void => {
+    for (const s of steps) {
+      if (s.kind === 'loop') {
+        const tiles = productIn(s.body)?.geometry.tiles ?? 0
+        found.set(`${JSON.stringify(s.domain)} ${s.domain.kind === 'activeGroups' ? tiles : ''}`, (v) => turnsOf(s, v))
+        visit(s.body)
+      } else if (s.kind === 'finish' && s.from === 'slots') {
+        found.set(`own ${s.product.geometry.tiles}`, (v) => Math.min(ownTiles(s.product, v), v.most))
+      } else if (s.kind === 'gatherLogits') {
+        const count = plan.ranks * s.product.geometry.tiles
+        found.set(`gather ${count}`, (v) => Math.min(shareOf(count, v.sm, plan.sms), v.most))
+      }
+    }
+  }
+  for (const segment of plan.segments) for (const p of segment.phases) for (const r of roleNames) visit(p.roles[r])
+  return [...found.values()]
+}
+
+/** An SM that stands for `members` SMs of its class. */
+export interface Representative {
+  readonly sm: number
+  readonly members: number
+}
+
+/**
+ * SM 0, which also relays the control of rounds, and `each` SMs of every class: any two SMs of the plan are then
+ * mirrored by two representatives.
+ */
+export function representatives(
+  plan: Plan,
+  valuations: readonly Valuation[],
+  most: number,
+  each: number,
+): Representative[] {
+  const rules = shapes(plan)
+  const classes = new Map<string, number[]>()
+  for (let sm = 1; sm < plan.sms; sm++) {
+    const key = valuations.map((valuation) => rules.map((r) => r({ plan, sm, valuation, most })).join()).join(';')
+    const known = classes.get(key)
+    if (known) known.push(sm)
+    else classes.set(key, [sm])
+  }
+  const chosen = [...classes.values()].flatMap((sms) =>
+    sms.slice(0, each).map((sm, i, of) => ({ sm, members: i < of.length - 1 ? 1 : sms.length - of.length + 1 })),
+  )
+  return [{ sm: 0, members: 1 }, ...chosen]
+}
