@@ -13,6 +13,8 @@ import type { Graph, GraphNode, Param } from './graph.ts'
 import type { Problem, Report } from './problem.ts'
 import type { Dims, Tail } from './shapes.ts'
 import { Tensor, type Weight } from './tensor.ts'
+import type { TileOp } from './tile.ts'
+import type { TileProgram } from './tile-ir.ts'
 import { currentSpan, spanned } from './where.ts'
 
 /** What builder.add fills in by itself. */
@@ -26,6 +28,7 @@ export class GraphBuilder {
   readonly #nodes: GraphNode[] = []
   readonly #params = new Map<string, Param>()
   readonly #scopes: string[] = []
+  readonly #traced = new Map<TileOp, TileProgram>()
 
   constructor(name: string, report: Report) {
     this.#name = name
@@ -100,6 +103,15 @@ export class GraphBuilder {
       )
     }
     return name
+  }
+
+  /** The program of a tile op, traced once; what its check finds is this model's. */
+  trace(op: TileOp): TileProgram {
+    const known = this.#traced.get(op)
+    if (known) return known
+    const program = op.trace((problem) => this.#report({ ...problem, span: problem.span ?? currentSpan() }))
+    this.#traced.set(op, program)
+    return program
   }
 
   /** The node id of an operand, after checking that it belongs to this model. */

@@ -3,10 +3,11 @@
  *
  * Checked: a value is used after it is made and inside the loop that made it; places are indexed by the axes that their
  * operand has, all of them in scope; a sum is joined over what its accumulator was spread over, outside that loop; pairs
- * come from paired weights; every result is stored exactly once, at the grid's indices.
+ * come from paired weights; every result is stored exactly once, at the grid's indices; tile sizes are the engine's.
  */
 import type { Problem, Report } from './problem.ts'
 import type { AxisKind, Operand, TileProgram, TileStatement } from './tile-ir.ts'
+import { currentSpan } from './where.ts'
 
 /** What is known of a value. */
 interface Known {
@@ -25,6 +26,8 @@ const indexedBy: Record<Exclude<Operand['kind'], 'result'>, (o: Operand) => read
   routing: () => [],
 }
 const joinsOver: Record<'k' | 'slots' | 'spans', AxisKind> = { k: 'k', slots: 'experts', spans: 'spans' }
+/** The steps that pages, the multiplier and the cache are made for. */
+const steps: { readonly [K in AxisKind]?: number } = { rows: 16, k: 32, spans: 64 }
 /** Axes of a grid that a join sums away, so that the result has none of them. */
 const gridJoins: ReadonlySet<AxisKind> = new Set(['spans'])
 
@@ -142,6 +145,13 @@ export function checkTile(program: TileProgram, report: Report): void {
       }
       const rule = rules[s.kind] as (s: TileStatement) => void
       rule(s)
+    }
+  }
+  for (const axis of axes) {
+    const step = steps[axis.kind]
+    if ('tile' in axis && axis.tile !== step) {
+      const message = `${program.name}: ${axis.kind} run in steps of ${step}, got ${axis.tile}`
+      report({ code: 'TILE1050', message, span: currentSpan() })
     }
   }
   walk(program.body, [])

@@ -1,6 +1,7 @@
 /**
  * What a model file imports: `import { defineModel, dim, linear } from 'tilec'`.
  */
+export { applyTile, type TileOperands } from './apply-tile.ts'
 export { type ConfigSchema, defineModel, type GraphBuilder, type Model, range } from './builder.ts'
 export { type Dim, dim, parallelDim, sizeOf } from './dim.ts'
 export {

@@ -148,6 +148,11 @@ const entries = {
     explain:
       'The program that was traced from a tile op breaks a rule that types cannot express: a value used outside the loop that made it, a place indexed by the wrong axes, a sum joined over something it was not spread over, halves of a weight that is not paired, a result stored never, twice or at the same place by several tiles. The message says which.',
   },
+  TILE1051: {
+    title: 'tile op does not fit its operands',
+    explain:
+      'A tile op is applied to what its declaration names: a tensor for an activation, a weight (or a pair of weights, where the declaration says so) for a matrix, a route for routing. What its program computes over all tiles must be a product of a weight with the rows of a block, joined and then mapped element by element, with the dims that `out` says.',
+  },
   TILE2001: {
     title: 'schedule syntax',
     explain:

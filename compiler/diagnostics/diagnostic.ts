@@ -62,7 +62,11 @@ export class Session {
 /** All findings of a failed stage. The CLI and the runtime's callers catch it; nothing else does. */
 export class DiagnosticError extends Error {
   override readonly name = 'DiagnosticError'
-  constructor(readonly diagnostics: readonly Diagnostic[]) {
+  constructor(
+    readonly diagnostics: readonly Diagnostic[],
+    /** Text by the file name that spans use, where the thrower had it. */
+    readonly sources?: ReadonlyMap<string, string>,
+  ) {
     super(diagnostics.map((d) => `${d.code}: ${d.subject ? `${d.subject}: ` : ''}${d.message}`).join('\n'))
   }
 }

@@ -1,13 +1,14 @@
 /**
- * Feed-forward composites, built from ops alone: what they do an author can do too.
+ * Feed-forward composites, built from the library's tile ops alone: what they do an author can do too.
  *
  * Invariant: the two phases are called `<phase>.up` and `<phase>.down`, and gate and up share the first one, so that a
  * schedule can treat them as one pass over interleaved rows.
  */
+import { applyTile } from '../apply-tile.ts'
 import type { Dim } from '../dim.ts'
 import { type Expr, sigmoid } from '../expr.ts'
-import { combine, expertLinear, linear, map } from '../ops.ts'
 import type { Route, Tensor, Weight } from '../tensor.ts'
+import { expertDownTile, expertUpTile, linearTile, pairedTile } from './tiles.ts'
 
 /** gate * sigmoid(gate) * up. */
 export const siluGate = (gate: Expr, up: Expr): Expr => gate.mul(sigmoid(gate)).mul(up)
@@ -24,21 +25,21 @@ export function swiglu<H extends Dim, I extends Dim>(
   w: { readonly gate: Weight<[I, H]>; readonly up: Weight<[I, H]>; readonly down: Weight<[H, I]> },
   { phase = 'dense', activation = siluGate }: GatedOptions = {},
 ): Tensor<[H]> {
-  const gate = linear(x as Tensor, w.gate, { phase: `${phase}.up` })
-  const up = linear(x as Tensor, w.up, { phase: `${phase}.up` })
-  return linear(map(gate, up, activation), w.down as Weight, { phase: `${phase}.down` }) as Tensor as Tensor<[H]>
+  const [hidden, inter] = w.down.dims
+  const up = { phase: `${phase}.up`, out: [inter] } as const
+  const inner = applyTile(pairedTile(activation), { x, w: [w.gate, w.up] }, up)
+  return applyTile(linearTile, { x: inner, w: w.down }, { phase: `${phase}.down`, out: [hidden] })
 }
 
-/** The same for the experts that `chosen` names, summed with their weights. */
+/** The same for the experts that `route` names, summed with their weights. */
 export function experts<H extends Dim, I extends Dim, E extends Dim>(
   x: Tensor<[H]>,
-  chosen: Route,
+  route: Route,
   w: { readonly gate: Weight<[E, I, H]>; readonly up: Weight<[E, I, H]>; readonly down: Weight<[E, H, I]> },
   { phase = 'expert', activation = siluGate }: GatedOptions = {},
 ): Tensor<[H]> {
-  const gate = expertLinear(x as Tensor, chosen, w.gate, { phase: `${phase}.up` })
-  const up = expertLinear(x as Tensor, chosen, w.up, { phase: `${phase}.up` })
-  const hidden = map(gate as Tensor, up as Tensor, activation)
-  const down = expertLinear(hidden, chosen, w.down as Weight, { phase: `${phase}.down` })
-  return combine(down as never, chosen) as Tensor as Tensor<[H]>
+  const [, hidden, inter] = w.down.dims
+  const up = { phase: `${phase}.up`, out: [route.slot, inter] } as const
+  const inner = applyTile(expertUpTile(activation), { x, w: [w.gate, w.up], route }, up)
+  return applyTile(expertDownTile, { x: inner, w: w.down, route }, { phase: `${phase}.down`, out: [hidden] })
 }

@@ -3,11 +3,13 @@ import { z } from 'zod'
 import { DiagnosticError, InternalError } from '../../compiler/diagnostics/diagnostic.ts'
 import { buildGraph } from '../../compiler/frontend/build-graph.ts'
 import { assertGraph, graphViolations } from '../../compiler/graph/check-graph.ts'
-import { printGraph } from '../../compiler/graph/print-graph.ts'
+import { printGraph, printNode } from '../../compiler/graph/print-graph.ts'
 import type { GraphBuilder } from '../../dsl/builder.ts'
 import type { Graph, GraphNode } from '../../dsl/graph.ts'
 import {
+  activation,
   add,
+  applyTile,
   attention,
   bf16,
   combine,
@@ -19,7 +21,9 @@ import {
   map,
   mul,
   norm,
+  pairedMatrix,
   parallelDim,
+  result,
   rope,
   route,
   scale,
@@ -28,6 +32,8 @@ import {
   slice,
   sqrt,
   type Tensor,
+  tanh,
+  tileOp,
   weight,
 } from '../../dsl/index.ts'
 import { atSpan, currentSpan, spanOfThrown } from '../../dsl/where.ts'
@@ -170,4 +176,27 @@ test('the innermost call in progress is where things are built', () => {
   ).toThrow(error)
   expect(spanOfThrown(error)).toEqual(span(2))
   expect(currentSpan()).toBeUndefined()
+})
+
+test('a tile op of a model is nodes of its phase', () => {
+  const tiles = tileOp('scaled.up', { x: activation, w: pairedMatrix, out: result }, (t, { x, w, out }) => {
+    const [rows] = t.over(w.rows(16))
+    const acc = t.zeros()
+    t.loop(w.k(32), (k) => t.mma(acc, t.dequant(t.load(w.page(rows, k))), t.staged(x.at(k))))
+    const [a, b] = t.pair(t.join(acc))
+    t.store(
+      out.at(rows),
+      t.map(t.map(a, tanh), b, (p, q) => p.sub(q)),
+    )
+  })
+  const g = build((_, x) => {
+    const w = (name: string) => weight(name, [hidden, hidden], bf16)
+    return applyTile(tiles, { x, w: [w('a'), w('b')] }, { out: [hidden] })
+  })
+  expect(g.nodes.slice(1, 5).map(printNode)).toEqual([
+    '%1 [scaled.up] [hidden=64] = linear(%0) param=a',
+    '%2 [scaled.up] [hidden=64] = linear(%0) param=b',
+    '%3 [hidden=64] = map(%1) expr=tanh(a)',
+    '%4 [hidden=64] = map(%3, %2) expr=(a - b)',
+  ])
 })

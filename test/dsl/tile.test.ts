@@ -79,6 +79,15 @@ const misuses: Record<string, { op: TileOp; message: string }> = {
     message: 't: tiles differ along rows, but the result is stored at the same place',
   },
 }
+misuses['steps that pages do not have'] = {
+  op: tileOp('t', operands, (t, { x, w, out }) => {
+    const [rows] = t.over(w.rows(8))
+    const acc = t.zeros()
+    t.loop(w.k(32), (k) => t.mma(acc, t.dequant(t.load(w.page(rows, k))), t.staged(x.at(k))))
+    t.store(out.at(rows), t.join(acc))
+  }),
+  message: 't: rows run in steps of 16, got 8',
+}
 test.each(Object.entries(misuses))('refuses %s', (_, { op, message }) => {
   expect(trace(op).problems).toContain(message)
 })
