@@ -73,6 +73,7 @@ function constants(plan: Plan, validIds: number): string {
         .join(', ')};`,
     )
   ints({ ranks: plan.ranks, sms: plan.sms, rows: 8, ctx: plan.ctx, valid_ids: validIds })
+  ints({ entries: plan.entries.length, phases: Math.max(...plan.segments.map((s) => s.phases.length)) })
   ints({
     load_warps: warps('load'),
     compute_warps: warps('compute'),
@@ -161,7 +162,6 @@ function names(plan: Plan): string {
 function tables(plan: Plan): string {
   const out = new Writer()
   const { entries, tallies } = plan
-  out.line(`constexpr int entries = ${entries.length};`)
   const rows = (title: string, type: string, values: readonly (string | number)[], width = 12): void => {
     out.line(`TILE_TABLE ${type} ${title}[${values.length}] = {`)
     for (let i = 0; i < values.length; i += width) out.line(`  ${values.slice(i, i + width).join(', ')},`)
@@ -254,14 +254,14 @@ function rolePrograms(plan: Plan): string {
       out.block('for (;;)', () => {
         out.line('const RoundControl& c = begin_round(w);')
         out.line('if (c.op == round_quit) return;')
-        out.block('for (int entry = 0; entry < entries; ++entry)', () => {
+        out.block('for (int entry = 0; entry < Plan::entries; ++entry)', () => {
           out.line('const At at = entry_of(c, entry);')
           out.block('switch (entry_segment[entry])', () => {
             plan.segments.forEach((s, i) => {
               const calls = s.phases.filter((p) => p.roles[role].length > 0)
               if (calls.length === 0) return
               out.line(`case ${i}:  // ${s.name}`)
-              for (const p of calls) out.line(`  ${phaseFunction(s, p, role)}(w, at);`)
+              for (const p of calls) out.line(`  run(w, at, ${s.phases.indexOf(p)}, ${phaseFunction(s, p, role)});`)
               out.line('  break;')
             })
             out.line('default: break;')

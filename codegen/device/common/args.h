@@ -49,6 +49,7 @@ struct EngineArgs {
   char* workspace;  // Plan::workspace_bytes; counters, control and inbox areas zeroed before the launch
   char* peer_workspace[max_ranks];  // every rank's workspace as seen from this one, itself included
   size_t image_bytes, kv_bytes, workspace_bytes;
+  char* trace;         // TILE_TRACE: events (trace.h)
   void* mailbox;       // mapped host memory
   FaultRecord* fault;  // mapped host memory
   u64 deadline_ns;     // a wait that is not idle gives up after this long

@@ -14,6 +14,11 @@ struct RouteTable {
   float weight[8][Plan::top_k];
 };
 
+/** Which warp of which role a warp of the SM is. */
+struct WarpRole {
+  int role, index;
+};
+
 struct Shared {
   static constexpr int warps = Plan::load_warps + Plan::compute_warps + Plan::epilogue_warps + Plan::communicate_warps;
   // indices of barriers
@@ -49,6 +54,12 @@ struct Shared {
            : barrier == slots_full ? Plan::compute_warps
            : barrier == slots_empty ? Plan::epilogue_warps
                                     : role_warps(barrier - role);
+  }
+  /** Warps of the SM in order of their roles. */
+  TILE_BOTH static constexpr WarpRole role_of(int warp) {
+    int role = load_role;
+    while (role < role_count - 1 && warp >= role_warps(role)) warp -= role_warps(role++);
+    return WarpRole{role, warp};
   }
   TILE_BOTH static constexpr int role_warps(int role) {
     return role == load_role ? Plan::load_warps : role == compute_role ? Plan::compute_warps : role == epilogue_role ? Plan::epilogue_warps : Plan::communicate_warps;

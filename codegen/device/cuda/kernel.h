@@ -7,7 +7,6 @@
 namespace tile {
 
 __global__ void __launch_bounds__(Shared::warps * 32, 1) engine_kernel(const __grid_constant__ EngineArgs args) {
-  const int warp = int(threadIdx.x / 32);
   if (threadIdx.x == 0) {
     for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i));
     ptx::barrier_fence_init();
@@ -18,10 +17,8 @@ __global__ void __launch_bounds__(Shared::warps * 32, 1) engine_kernel(const __g
 
   Warp w;
   w.rank = args.rank, w.sm = int(blockIdx.x), w.sms = int(gridDim.x), w.args = &args;
-  int first = 0;
-  w.role = load_role;
-  for (int role = 0; role < role_count - 1 && warp >= first + Shared::role_warps(role); ++role) first += Shared::role_warps(role), w.role = role + 1;
-  w.index = warp - first, w.count = Shared::role_warps(w.role);
+  const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
+  w.role = me.role, w.index = me.index, w.count = Shared::role_warps(me.role);
   switch (w.role) {
     case load_role: role_load(w); break;
     case compute_role: role_compute(w); break;

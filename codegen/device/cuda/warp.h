@@ -103,50 +103,47 @@ struct Warp {
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
 
   // ---- giving up ----
-  /** One lane: has somebody given up, or must this warp? Fills the fault record when it is the first. */
-  __device__ __noinline__ bool overdue(u64& since, int site, What what, int object, u32 expected, u32 got, bool idle) {
-    if (ptx::load_relaxed_system(ws<u32>(Plan::abort_at)) != 0) return true;
+  static constexpr u64 gone = ~u64(0);
+  /** One lane, now and then: has somebody given up, or must this warp? Returns when the wait began, or `gone`. Fills the fault
+      record when it is the first. Called, not inlined, and given no Warp: a Warp whose address escapes could not stay in registers. */
+  __device__ __noinline__ static u64 overdue(const EngineArgs* args, u32 round, u64 since, int site, What what, int object, u32 expected, u32 got, bool idle) {
+    u32* abort_word = reinterpret_cast<u32*>(args->workspace + Plan::abort_at);
+    if (ptx::load_relaxed_system(abort_word) != 0) return gone;
     const u64 now = ptx::nanoseconds();
     if (since == 0) since = now;
-    if (idle || now - since < args->deadline_ns) return false;
+    if (idle || now - since < args->deadline_ns) return since;
     FaultRecord* record = args->fault;
-    if (atomicCAS(ws<u32>(Plan::abort_at), 0u, 1u) == 0u && atomicCAS_system(&record->state, 0u, 1u) == 0u) {
-      record->what = int(what), record->rank = rank, record->sm = sm, record->role = role, record->warp = index;
+    if (atomicCAS_system(abort_word, 0u, 1u) == 0u && atomicCAS_system(&record->state, 0u, 1u) == 0u) {
+      const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
+      record->what = int(what), record->rank = args->rank, record->sm = int(blockIdx.x), record->role = me.role, record->warp = me.index;
       record->site = site, record->object = object, record->expected = expected, record->got = got, record->round = round;
       __threadfence_system();
       ptx::store_relaxed_system(&record->state, 2u);
     }
-    for (int to = 0; to < args->ranks; ++to) ptx::store_relaxed_system(peer<u32>(to, Plan::abort_at), 1u);
-    return true;
+    for (int to = 0; to < args->ranks; ++to) ptx::store_relaxed_system(reinterpret_cast<u32*>(args->peer_workspace[to] + Plan::abort_at), 1u);
+    return gone;
   }
   /** Lane 0 polls value() until int(value - expected) >= 0; all lanes leave the kernel together when it gives up. */
   template <class F>
   TILE_FN void spin(int site, What what, int object, u32 expected, bool idle, F value) {
-    bool gone = false;
-    if (lane() == 0) {
-      u64 since = 0;
-      for (u32 polls = 1;; ++polls) {
+    u64 since = 0;
+    if (lane() == 0)
+      for (u32 polls = 1; since != gone; ++polls) {
         const u32 got = value();
         if (int(got - expected) >= 0) break;
-        if (polls % 1024 == 0 && overdue(since, site, what, object, expected, got, idle)) {
-          gone = true;
-          break;
-        }
+        if (polls % 1024 == 0) since = overdue(args, round, since, site, what, object, expected, got, idle);
       }
-    }
-    if (__any_sync(~0u, gone)) ptx::leave_kernel();
+    if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
     __syncwarp();
   }
   TILE_FN void wait_barrier(int site, int which, u32 phases, What what) {
     const u32 parity = (phases - 1) & 1u;
-    if (!__all_sync(~0u, ptx::barrier_try_wait(barrier(which), parity))) {
-      u64 since = 0;
-      for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(barrier(which), parity)); ++polls)
-        if (polls % 64 == 0) {
-          const bool gone = lane() == 0 && overdue(since, site, what, which, phases, phases - 1, false);
-          if (__any_sync(~0u, gone)) ptx::leave_kernel();
-        }
-    }
+    u64 since = 0;
+    for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(barrier(which), parity)); ++polls)
+      if (polls % 64 == 0) {
+        if (lane() == 0) since = overdue(args, round, since, site, what, which, phases, phases - 1, false);
+        if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
+      }
     __syncwarp();
   }
   TILE_FN void arrive(int which) {
@@ -195,8 +192,8 @@ struct Warp {
       const u32 votes = __ballot_sync(~0u, ready(lane()));
       if (votes == ~0u) break;
       if (polls % 512 == 0) {
-        const bool gone = lane() == 0 && overdue(since, site, what, object, 32, u32(__popc(votes)), idle);
-        if (__any_sync(~0u, gone)) ptx::leave_kernel();
+        if (lane() == 0) since = overdue(args, round, since, site, what, object, 32, u32(__popc(votes)), idle);
+        if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
       }
     }
     __syncwarp();

@@ -51,6 +51,8 @@ class Engine {
     wire_.send(FrameType::ready, node_.describe());
     const std::string fault = node_.run([this](bool may_block) { return service(may_block); });
     take_results();
+    if (!options_.trace.empty())
+      if (Failure failure = write_trace()) std::fprintf(stderr, "%s\n", failure.text.c_str());
     if (!fault.empty()) {
       wire_.send(FrameType::fault, fault);
       return 3;
@@ -114,6 +116,18 @@ class Engine {
     for (const Failure& failure : failures)
       if (failure) return failure;
     return {};
+  }
+
+  /** The events of all ranks, one after the other. */
+  Failure write_trace() {
+    if (trace_bytes == 0) return Failure{"usage", "this engine was built without TILE_TRACE"};
+    std::vector<u8> events(trace_bytes);
+    std::FILE* file = std::fopen(options_.trace.c_str(), "wb");
+    bool written = file != nullptr;
+    for (u32 rank = 0; rank < u32(Plan::ranks) && written; rank++)
+      written = !node_.read_trace(rank, events.data()) && std::fwrite(events.data(), 1, events.size(), file) == events.size();
+    if (file) written = std::fclose(file) == 0 && written;
+    return written ? Failure{} : Failure{"file", "cannot write the trace to " + options_.trace};
   }
 
   /** Each rank's image as it was loaded, for tests and for looking at. */

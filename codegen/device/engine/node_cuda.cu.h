@@ -108,6 +108,12 @@ class Node {
     return check(r, cudaMemcpy(to, r.args.image + at, bytes, cudaMemcpyDeviceToHost), "reading its image");
   }
 
+  Failure read_trace(u32 rank, u8* to) {
+    const Rank& r = ranks_[rank];
+    cudaSetDevice(r.device);
+    return check(r, cudaMemcpy(to, r.args.trace, trace_bytes, cudaMemcpyDeviceToHost), "reading its trace");
+  }
+
   // ---- running ----
   Failure launch() {
     for (Rank& r : ranks_) {
@@ -247,6 +253,8 @@ class Node {
       if (error == cudaSuccess) error = slab(a.image, Plan::image_bytes);
       if (error == cudaSuccess) error = slab(a.kv, Plan::kv_bytes);
       if (error == cudaSuccess) error = slab(a.workspace, Plan::workspace_bytes);
+      if (error == cudaSuccess) error = slab(a.trace, trace_bytes);
+      if (error == cudaSuccess) error = cudaMemsetAsync(a.trace, 0, trace_bytes, r.stream);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.image, 0, Plan::image_bytes, r.stream);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.kv, 0, Plan::kv_bytes, r.stream);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.workspace, 0, Plan::workspace_bytes, r.stream);

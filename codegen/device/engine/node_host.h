@@ -35,6 +35,8 @@ class Node {
       if (Failure failure = slab(Plan::image_bytes, "image", a.image)) return failure;
       if (Failure failure = slab(Plan::kv_bytes, "KV cache", a.kv)) return failure;
       if (Failure failure = slab(Plan::workspace_bytes, "workspace", a.workspace)) return failure;
+      if (trace_bytes > 0)
+        if (Failure failure = slab(trace_bytes, "trace", a.trace)) return failure;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox, a.fault = &faults_[size_t(rank)];
       a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = Plan::ranks, a.sms = Plan::sms;
@@ -81,6 +83,11 @@ class Node {
 
   Failure read_image(u32 rank, u64 at, u8* to, u64 bytes) {
     std::memcpy(to, args_[rank].image + at, bytes);
+    return {};
+  }
+
+  Failure read_trace(u32 rank, u8* to) {
+    std::memcpy(to, args_[rank].trace, trace_bytes);
     return {};
   }
 

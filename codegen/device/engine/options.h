@@ -17,11 +17,12 @@ struct Options {
   std::vector<std::pair<int, int>> mutations;  // host, checking builds
   u64 deadline_ns = 10000000000;
   std::vector<int> devices;  // CUDA: device of each rank; empty: 0, 1, ...
+  std::string trace;         // TILE_TRACE builds: file for the events of all ranks, written at the end
   std::string dump;          // write each rank's loaded image to FOLDER/image.RANK and end
 };
 
 inline Failure parse_options(int count, char** words, Options& o) {
-  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER]"};
+  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER] [--trace FILE]"};
   o.socket = words[1];
   for (int i = 2; i < count; i += 2) {
     const std::string name = words[i];
@@ -30,6 +31,7 @@ inline Failure parse_options(int count, char** words, Options& o) {
     char* end = value;
     if (name == "--seed") o.seed = std::strtoull(value, &end, 10);
     else if (name == "--deadline-ms") o.deadline_ns = std::strtoull(value, &end, 10) * 1000000;
+    else if (name == "--trace") o.trace = value, end = value + o.trace.size();
     else if (name == "--dump") o.dump = value, end = value + o.dump.size();
     else if (name == "--mutate") {
       const int site = int(std::strtol(value, &end, 10));

@@ -268,8 +268,13 @@ inline void World::entry() {
 /** Turns a memory fault or an endless loop inside a phase into a fault of the run (TILE_CHECK: mutated schedules do both). */
 struct CrashGuard {
   static inline sigjmp_buf back;
-  static inline volatile sig_atomic_t ticks = 0, last_ticks = -1;
+  static inline volatile sig_atomic_t ticks = 0, last_ticks = -1, in_fiber = 0;
   static void handler(int signal) {
+    if (!in_fiber) {
+      // The host program's own fault: not ours to explain.
+      if (signal != SIGVTALRM) ::signal(signal, SIG_DFL);
+      return;
+    }
     if (signal == SIGVTALRM && ticks != last_ticks) {
       last_ticks = ticks;
       return;
@@ -340,6 +345,7 @@ inline Outcome World::run() {
   CrashGuard guard;
   if (const int signal = sigsetjmp(CrashGuard::back, 1); signal != 0) {
     Fiber& fiber = *current;
+    CrashGuard::in_fiber = 0;
     record(fiber, What::crash, fiber.site, signal, 0, 0,
            who(fiber) + ", after " + site_name(fiber.site) + (signal == SIGVTALRM ? ": an endless loop" : ": a memory fault"));
     return outcome;
@@ -359,9 +365,13 @@ inline Outcome World::run() {
       moved = true;
       current = fiber;
 #ifdef TILE_CHECK
-      ++CrashGuard::ticks;
+      CrashGuard::ticks = CrashGuard::ticks + 1;
+      CrashGuard::in_fiber = 1;
 #endif
       switch_context(main_, fiber->context);
+#ifdef TILE_CHECK
+      CrashGuard::in_fiber = 0;
+#endif
       if (outcome.fault.state) return outcome;
       while (!deliveries.empty() && random(3) == 0) deliver_one();
     }
