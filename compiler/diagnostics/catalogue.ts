@@ -222,6 +222,58 @@ const entries = {
     title: 'device headers missing',
     explain: 'codegen/device holds the headers that every engine includes; it belongs to the installed package.',
   },
+  TILE5100: {
+    title: 'unknown diagnostic code',
+    explain: '`tilec explain` was asked for a code that tilec does not have. Without a code it lists all of them.',
+  },
+  TILE5101: {
+    title: 'unknown model',
+    explain:
+      'A model is named by a preset (nano, mimo-v2.5-pro, mimo-v2-flash), by the folder of a checkpoint as Hugging Face publishes it, or by a model file that ends in .ts. The name given is none of them; perhaps the path is wrong.',
+  },
+  TILE5102: {
+    title: 'unknown target',
+    explain:
+      'Engines are built for `host` (C++ on this machine, no GPU needed) or `sm_90a` (a Hopper GPU: H100, H200). `auto` chooses sm_90a where nvcc and enough such GPUs are there, else host.',
+  },
+  TILE5103: {
+    title: 'model file without a config',
+    explain:
+      'A model file says how a graph is built from a config, not which config. Give one with --config, or give a checkpoint folder, whose config.json is taken, with --checkpoint.',
+  },
+  TILE5104: {
+    title: 'checkpoint of an unknown family',
+    explain:
+      'The `model_type` of the config.json names a family of models that no model file of tilec reads. Write one (docs/first-model.md) and name it as the model, with this folder as --checkpoint.',
+  },
+  TILE5105: {
+    title: 'config file cannot be read',
+    explain: 'The file given with --config does not exist or is not JSON.',
+  },
+  TILE5106: {
+    title: 'model does not say where its weights lie',
+    explain:
+      'A checkpoint was given, but the model file exports no `weights`, so no parameter can be read from it. `weights.bind` gives, for each parameter of the graph, the tensors and rows that it is made of; models/mimo/weights.ts is an example.',
+  },
+  TILE5107: {
+    title: 'no schedule for the target',
+    explain:
+      'How work is laid out over the warps of an SM is part of a model: its file exports `schedules`, an object (or a function of the config) with one schedule a target. The target asked for has none. tilec invents no schedule, because a bad one is worse than none.',
+  },
+  TILE5108: {
+    title: 'impossible engine',
+    explain:
+      'The number of ranks is 1, 2, 4 or 8; the context is a whole number of positions up to 1048576; the number of SMs is a whole number from 1.',
+  },
+  TILE5109: {
+    title: 'no weights to run',
+    explain:
+      'A model without a checkpoint can be checked, compiled and inspected, but not run. Presets of published models come with their config alone: download the checkpoint and give its folder as the model, or with --checkpoint.',
+  },
+  TILE5110: {
+    title: 'result cannot be written',
+    explain: "A file that was asked for with -o or --html could not be written; the system's own words follow.",
+  },
   TILE6001: {
     title: 'weights do not fit the engine',
     explain:
@@ -277,6 +329,20 @@ const entries = {
     explain: 'A request is outside what the engine can do; the message names the value and the legal ones.',
   },
   TILE6014: { title: 'engine closed', explain: 'The engine was closed while, or before, something was asked of it.' },
+  TILE6101: {
+    title: 'generation refused',
+    explain:
+      'A value of the request is outside of what it can be: temperature from 0, top-k a whole number from 0, top-p above 0 and at most 1, min-p between 0 and 1, at least one token to write, no empty stop string, no token outside of the vocabulary. The message names the value.',
+  },
+  TILE6102: {
+    title: 'empty prompt',
+    explain: 'A model continues something: the prompt must have at least one token.',
+  },
+  TILE6103: {
+    title: 'prompt longer than the context',
+    explain:
+      'An engine is compiled for a number of positions (--ctx): its caches hold as many and no more. The prompt alone has more tokens. Open the model with a larger context, or shorten the prompt; nothing is cut off silently.',
+  },
   TILE7001: {
     title: 'checkpoint folder cannot be read',
     explain:

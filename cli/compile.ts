@@ -1,0 +1,105 @@
+/** `tilec compile MODEL`: from a model to an engine, and what it will ask of the machine. */
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Compiled } from '../codegen/compile.ts'
+import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
+import { buildEngine } from '../runtime/build/build-engine.ts'
+import { compileModel } from '../runtime/session/compile-model.ts'
+import { chooseTarget, readTarget } from '../runtime/session/machine.ts'
+import { resolveModel } from '../runtime/session/resolve-model.ts'
+import { type ModelOptions, modelRequest, type TargetOptions, whole, withModel, withTarget } from './model-options.ts'
+import { progressLine } from './progress.ts'
+import { printReport, reportOf } from './report.ts'
+import { printJson, showDiagnostics, type Terminal } from './terminal.ts'
+
+interface CompileOptions extends ModelOptions, TargetOptions {
+  readonly sms?: number
+  readonly emitOnly?: boolean
+  readonly output?: string
+  readonly weights: boolean
+  readonly json?: boolean
+}
+
+const examples = `
+Examples:
+  tilec compile nano                                             builds for what this machine has
+  tilec compile nano --target host --gpus 4                      four ranks as slabs of memory
+  tilec compile mimo-v2.5-pro --target sm_90a --gpus 8 --emit-only -o engine
+  tilec compile my/graph.ts --config my/config.json --emit-only --json
+
+-o writes engine.cu, plan.json (the figures that are printed) and weights.json (which rows of which parameters fill
+which bytes of each rank's image), and the executable unless --emit-only. Without -o the executable stays in the cache.`
+
+export function addCompile(program: Command, terminal: Terminal): void {
+  withTarget(withModel(program.command('compile').description('compile a model into an engine')))
+    .option('--sms <n>', 'SMs of a GPU, where the schedule names none (132)', whole)
+    .option('--emit-only', 'write the source, run no C++ compiler')
+    .option('-o, --output <folder>', 'where to write')
+    .option('--no-weights', 'leave weights.json out, which is long for a large model')
+    .option('--json', 'print an object')
+    .addHelpText('after', examples)
+    .action((model: string, options: CompileOptions) => compile(model, options, terminal))
+}
+
+async function compile(name: string, options: CompileOptions, terminal: Terminal): Promise<void> {
+  const target = await chooseTarget(readTarget(options.target), options.gpus)
+  const began = performance.now()
+  const resolved = resolveModel(modelRequest(name, options))
+  const { gpus, ctx, sms } = options
+  const compiled = compileModel(resolved, { target, gpus, ctx, ...(sms !== undefined && { sms }) })
+  const compileSeconds = (performance.now() - began) / 1000
+  showDiagnostics(terminal, [...resolved.warnings, ...compiled.warnings], resolved.sources)
+  const report = reportOf(compiled, target)
+  if (!options.json) {
+    terminal.out(printReport(report))
+    terminal.out(`Compiled in ${compileSeconds.toFixed(2)} s\n`)
+  }
+  const built = options.emitOnly ? undefined : await build(compiled, target, terminal)
+  if (built && !options.json) {
+    for (const k of built.ptxas)
+      terminal.out(`ptxas: ${k.kernel}: ${k.registers} registers, ${k.spills} bytes spilled\n`)
+    terminal.out(
+      built.cached
+        ? `Executable (built before): ${built.executable}\n`
+        : `Built in ${built.seconds.toFixed(1)} s: ${built.executable}\n`,
+    )
+  }
+  const files = options.output === undefined ? [] : write(options.output, compiled, report, built?.executable, options)
+  if (options.json) printJson(terminal, { ...report, compileSeconds, ...(built && { built }), files })
+  else if (files.length > 0) terminal.out(`Wrote ${files.join(', ')}\n`)
+}
+
+async function build({ source }: Compiled, target: 'host' | 'sm_90a', terminal: Terminal) {
+  const progress = progressLine(terminal)
+  const began = performance.now()
+  try {
+    progress.show({ stage: 'build', target })
+    return { ...(await buildEngine({ source, target })), seconds: (performance.now() - began) / 1000 }
+  } finally {
+    progress.done()
+  }
+}
+
+function write(
+  folder: string,
+  compiled: Compiled,
+  report: object,
+  executable: string | undefined,
+  { weights }: CompileOptions,
+): string[] {
+  const texts: readonly (readonly [string, string])[] = [
+    ['engine.cu', compiled.source],
+    ['plan.json', `${JSON.stringify(report, null, 2)}\n`],
+    ...(weights ? [['weights.json', `${JSON.stringify(compiled.manifest)}\n`] as const] : []),
+  ]
+  try {
+    mkdirSync(folder, { recursive: true })
+    for (const [name, text] of texts) writeFileSync(join(folder, name), text)
+    if (executable !== undefined) copyFileSync(executable, join(folder, 'engine'))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DiagnosticError([diagnostic('TILE5110', `cannot write: ${reason}`, { subject: folder })])
+  }
+  return [...texts.map(([name]) => name), ...(executable === undefined ? [] : ['engine'])].map((f) => join(folder, f))
+}

@@ -1,0 +1,161 @@
+/**
+ * What a compiled engine will ask of an SM and of the memory: the figures that `tilec compile` prints.
+ *
+ * Vocabulary: a phase's *floor* is the time that its bytes take at the rate an H200 streams (4.55 TB/s); *one row* is
+ * plain decode, *a block* 8 rows. Experts that 8 rows touch are counted as if routing were uniform and independent.
+ * Invariant: bytes are of one rank and include padding, as they are streamed.
+ */
+import type { Compiled } from '../codegen/compile.ts'
+import type { Role, SegmentPlan } from '../compiler/plan/ir.ts'
+import { sharedMemory } from '../compiler/plan/shared-memory.ts'
+import { cacheSlots, keySpanBytes, ROWS, valueSpanBytes } from '../compiler/tile/forms.ts'
+import type { Phase, PhaseKind } from '../compiler/tile/ir.ts'
+import type { Target } from '../runtime/build/toolchain.ts'
+import { bytes, microseconds, table } from './table.ts'
+
+export const streamedBytesPerSecond = 4.55e12
+const registerFile = 65536
+/** What a thread block may use of an SM's shared memory. */
+const sharedLimit = 227 * 1024
+
+export interface PhaseReport {
+  readonly segment: string
+  readonly phase: string
+  readonly kind: PhaseKind
+  /** Executions in a round. */
+  readonly runs: number
+  /** Weights of one execution, all experts. */
+  readonly weightBytes: number
+  /** Streamed by one execution: weights, and the caches of a full context. */
+  readonly rowBytes: number
+  readonly blockBytes: number
+}
+
+export interface EngineReport {
+  readonly model: string
+  readonly target: Target
+  readonly ranks: number
+  readonly sms: number
+  readonly ctx: number
+  readonly roles: readonly (Role & { readonly fileRegisters: number })[]
+  readonly registers: { readonly used: number; readonly limit: number }
+  readonly shared: {
+    readonly areas: readonly { readonly name: string; readonly bytes: number }[]
+    readonly used: number
+    readonly limit: number
+  }
+  readonly memory: { readonly image: number; readonly kv: number; readonly workspace: number }
+  readonly phases: readonly PhaseReport[]
+  readonly round: {
+    readonly rowBytes: number
+    readonly blockBytes: number
+    readonly rowUs: number
+    readonly blockUs: number
+  }
+  readonly counters: number
+  readonly sites: number
+  readonly source: { readonly lines: number; readonly bytes: number }
+}
+
+export function reportOf({ plan, phases: program, source }: Compiled, target: Target): EngineReport {
+  const roles = plan.roles.map((r) => ({ ...r, fileRegisters: r.warps * 32 * r.registers }))
+  const shared = sharedMemory(plan)
+  const phases = plan.segments.flatMap((s, i) =>
+    segmentPhases(s, program.segments[i]!.phases, plan.route.topK, plan.ctx),
+  )
+  const total = (of: (p: PhaseReport) => number): number => phases.reduce((n, p) => n + p.runs * of(p), 0)
+  const [rowBytes, blockBytes] = [total((p) => p.rowBytes), total((p) => p.blockBytes)]
+  return {
+    model: plan.name,
+    target,
+    ranks: plan.ranks,
+    sms: plan.sms,
+    ctx: plan.ctx,
+    roles,
+    registers: { used: roles.reduce((n, r) => n + r.fileRegisters, 0), limit: registerFile },
+    shared: { areas: shared.areas, used: shared.total, limit: sharedLimit },
+    memory: { image: plan.imageBytes, kv: plan.kvBytes, workspace: plan.workspaceBytes },
+    phases,
+    round: { rowBytes, blockBytes, rowUs: floorUs(rowBytes), blockUs: floorUs(blockBytes) },
+    counters: plan.tallies.filter((t) => t.scope === 'counter').length,
+    sites: plan.sites.length,
+    source: { lines: source.split('\n').length - 1, bytes: Buffer.byteLength(source) },
+  }
+}
+
+function segmentPhases(plan: SegmentPlan, phases: readonly Phase[], topK: number, ctx: number): PhaseReport[] {
+  return plan.phases.map((p, i) => {
+    const phase = phases[i]!
+    const streamed = (rows: number): number => p.weightBytes * activeShare(phase, topK, rows) + cacheBytes(phase, ctx)
+    return {
+      segment: plan.name,
+      phase: p.name,
+      kind: phase.kind,
+      runs: Math.max(1, plan.layers.length),
+      weightBytes: p.weightBytes,
+      rowBytes: streamed(1),
+      blockBytes: streamed(ROWS),
+    }
+  })
+}
+
+/** The part of a phase's weights that `rows` rows touch. */
+function activeShare(phase: Phase, topK: number, rows: number): number {
+  if (phase.kind !== 'product' || !phase.routed || !phase.experts) return 1
+  return 1 - (1 - topK / phase.experts) ** rows
+}
+
+function cacheBytes(phase: Phase, ctx: number): number {
+  if (phase.kind !== 'attend') return 0
+  return phase.kv * cacheSlots(phase.window, ctx) * (keySpanBytes(phase.keyDim) + valueSpanBytes(phase.valueDim))
+}
+
+export const floorUs = (n: number): number => (n / streamedBytesPerSecond) * 1e6
+
+export function printReport(r: EngineReport): string {
+  const right = (title: string) => ({ title, align: 'right' as const })
+  const roles = table(
+    [{ title: 'role' }, right('warps'), right('registers'), right('of the file')],
+    r.roles.map((x) => [x.name, `${x.warps}`, `${x.registers}`, `${x.fileRegisters}`]),
+  )
+  const shared = table(
+    [{ title: 'area' }, right('bytes')],
+    r.shared.areas.filter((a) => a.bytes > 0).map((a) => [a.name, `${a.bytes}`]),
+  )
+  const phases = table(
+    [
+      { title: 'phase' },
+      right('runs'),
+      right('weights'),
+      right('one row'),
+      right('floor'),
+      right('a block'),
+      right('floor'),
+    ],
+    r.phases.map((p) => [
+      `${p.segment}.${p.phase}`,
+      `${p.runs}`,
+      p.weightBytes > 0 ? bytes(p.weightBytes) : '',
+      p.rowBytes > 0 ? bytes(p.rowBytes) : '',
+      microseconds(floorUs(p.rowBytes)),
+      p.blockBytes > 0 ? bytes(p.blockBytes) : '',
+      microseconds(floorUs(p.blockBytes)),
+    ]),
+  )
+  const { round } = r
+  return `${r.model} for ${r.target}: ${r.ranks} ${r.ranks === 1 ? 'rank' : 'ranks'} of ${r.sms} SMs, context ${r.ctx}
+
+Roles of an SM
+${roles}  registers: ${r.registers.used} of ${r.registers.limit}
+
+Shared memory of an SM
+${shared}  in all: ${r.shared.used} of ${r.shared.limit}
+
+Memory of a rank: weights ${bytes(r.memory.image)}, KV cache ${bytes(r.memory.kv)}, workspace ${bytes(r.memory.workspace)}
+
+Phases (bytes one rank streams in one execution, weights and a full context's keys and values; floor at 4.55 TB/s)
+${phases}  a round: ${bytes(round.rowBytes)} and ${microseconds(round.rowUs)} for one row, ${bytes(round.blockBytes)} and ${microseconds(round.blockUs)} for a block of 8
+
+Source: ${r.source.lines} lines; ${r.counters} counters, ${r.sites} sync sites
+`
+}

@@ -1,0 +1,106 @@
+/**
+ * Prints a plan: memory, counters, and the program of each role in each phase, one step a line.
+ *
+ * Invariants: the text shows every sync step with the name of its site, so equal text means equal synchronisation; it does
+ * not depend on the machine.
+ */
+import { printForm } from '../tile/forms.ts'
+import {
+  type Access,
+  type Domain,
+  type Loop,
+  type Plan,
+  roleNames,
+  type Step,
+  type SyncStep,
+  type WorkStep,
+} from './ir.ts'
+import { sharedMemory } from './shared-memory.ts'
+
+const domains: { readonly [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>) => string } = {
+  share: (d) => `this SM's share of ${d.count}`,
+  activeShare: (d) => `this SM's share of active experts (of ${d.experts}) x ${d.count}`,
+  activeGroups: (d) => `active experts (of ${d.experts}) in groups of ${d.size}`,
+  spanShare: (d) =>
+    `this SM's share of ${d.kv} KV heads x visible spans${d.window === undefined ? '' : ` (window ${d.window})`}`,
+  range: (d) => `${d.count}`,
+}
+export const printDomain = (d: Domain): string => (domains[d.kind] as (d: Domain) => string)(d)
+
+const since = (after: number): string => (after > 0 ? ` +${after}` : '')
+
+const syncs: { readonly [K in SyncStep['kind']]: (s: Extract<SyncStep, { kind: K }>) => string } = {
+  wait: (s) => `wait ${s.counter}${since(s.after)}`,
+  signal: (s) => `signal ${s.counter}`,
+  waitLocal: (s) => `wait local ${s.local}${since(s.after)}`,
+  signalLocal: (s) => `signal local ${s.local}`,
+  acquire: (s) => `acquire ${s.channel}`,
+  commit: (s) => `commit ${s.channel}`,
+  await: (s) => `await ${s.channel}`,
+  release: (s) => `release ${s.channel}`,
+  barrier: () => 'barrier',
+}
+
+const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K }>) => string } = {
+  copyPage: (w) => `copy a page of ${w.product.name}`,
+  copyGroup: (w) => `copy a group of ${w.product.name}`,
+  copySpan: (w) => `copy a span of ${w.attend.keys} and ${w.attend.values}`,
+  stage: (w) => `stage ${w.product.source}${w.product.norm ? `, normalised by ${w.product.norm.param}` : ''}`,
+  clear: (w) => `clear the sums of ${w.product.name}`,
+  multiply: (w) => `multiply ${w.product.name} (${w.product.format})`,
+  joinPut: () => 'put sums into the join',
+  multiplyGroup: (w) => `multiply a group of ${w.product.name} (${w.product.format})`,
+  finish: (w) => `finish ${w.product.name} from ${w.from}${w.elements === 'all' ? '' : `, ${w.elements} the exchange`}`,
+  gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
+  route: (w) => `choose ${w.phase.topK} of ${w.phase.experts} experts`,
+  attendSpan: (w) => `attend a span of ${w.attend.keys}`,
+  mergeSpans: (w) => `merge spans into ${w.merge.output}`,
+  embed: (w) => `embed ${w.phase.param}`,
+  pointwise: (w) => `pointwise ${w.phase.name}`,
+  sample: (w) => `sample ${w.phase.logits}`,
+}
+
+const isSync = (s: Step): s is SyncStep => Object.hasOwn(syncs, s.kind)
+const isLoop = (s: Step): s is Loop => s.kind === 'loop'
+
+/** What a step does, without its site and its accesses; of a loop, its head. */
+export function describeStep(s: Step): string {
+  if (isLoop(s)) return `for ${s.variable} in ${printDomain(s.domain)}`
+  return isSync(s) ? (syncs[s.kind] as (s: SyncStep) => string)(s) : (works[s.kind] as (w: WorkStep) => string)(s)
+}
+
+const accesses = (word: string, list: readonly Access[] | undefined): string =>
+  list && list.length > 0 ? ` ${word} ${list.map((a) => `${a.region}/${a.part}`).join(', ')}` : ''
+
+function printStep(s: Step, indent: string, plan: Plan): string[] {
+  const head = `${indent}${describeStep(s)}`
+  if (isLoop(s)) return [`${head}:`, ...s.body.flatMap((b) => printStep(b, `${indent}  `, plan))]
+  if (isSync(s)) return [`${head}  @${plan.sites[s.site] ?? s.site}`]
+  return [`${head}${accesses('reads', s.reads)}${accesses('writes', s.writes)}`]
+}
+
+export function printPlan(plan: Plan): string {
+  const lines = [
+    `plan ${plan.name}: ${plan.ranks} ranks of ${plan.sms} SMs, context ${plan.ctx}`,
+    ...plan.roles.map((r) => `role ${r.name} ${r.warps} warps, ${r.registers} registers`),
+    `ring ${plan.ring.depth} x ${plan.ring.pageBytes}, join ${plan.join.depth} x ${plan.join.parts} parts, slots ${plan.slots.tiles} tiles, exchange as ${plan.exchangeAs}`,
+    ...sharedMemory(plan).areas.map((a) => `shared ${a.name} ${a.bytes}`),
+    `memory image ${plan.imageBytes}, kv ${plan.kvBytes}, workspace ${plan.workspaceBytes}`,
+    ...plan.buffers.map((b) => `buffer ${b.name} at ${b.offset}: ${b.bytes} bytes, ${printForm(b.form)}`),
+    ...plan.tallies.map((t) => `${t.scope} ${t.name}: ${t.perRound} a round`),
+    `round ${plan.entries.map((e) => plan.segments[e.segment]!.name).join(' ')}`,
+  ]
+  for (const s of plan.segments) {
+    lines.push(`segment ${s.name}${s.layers.length > 0 ? `: ${s.layers.join(', ')}` : ''}`)
+    for (const p of s.image)
+      lines.push(`  image ${p.params.join(' | ')} at ${p.offset}: ${p.bytes} bytes, ${p.layout.kind}`)
+    for (const p of s.phases) {
+      lines.push(`  phase ${p.name}: ${p.weightBytes} bytes of weights, counter ${p.counter} signalled by ${p.signals}`)
+      for (const role of roleNames) {
+        if (p.roles[role].length === 0) continue
+        lines.push(`    ${role}:`, ...p.roles[role].flatMap((step) => printStep(step, '      ', plan)))
+      }
+    }
+  }
+  return `${lines.join('\n')}\n`
+}
