@@ -6,9 +6,10 @@
  */
 import type { Model } from '../../dsl/builder.ts'
 import type { Graph } from '../../dsl/graph.ts'
-import { spanOfThrown } from '../../dsl/where.ts'
+import type { Report } from '../../dsl/problem.ts'
 import { type DiagnosticParts, InternalError, Session } from '../diagnostics/diagnostic.ts'
 import { assertGraph } from '../graph/check-graph.ts'
+import { authored } from './authored.ts'
 import { readConfig } from './read-config.ts'
 
 /** Reads `json` with the model's schema and builds its graph. Throws DiagnosticError with all findings. */
@@ -24,17 +25,14 @@ export function buildGraph<Config>(model: Model<Config>, json: unknown, source: 
 /** The graph of a checked config, or undefined when something was reported. */
 export function runModel<Config>(model: Model<Config>, config: Config, session: Session): Graph | undefined {
   const before = session.diagnostics.length
-  try {
-    const graph = model.build(config, ({ code, message, span, notes, help }) =>
-      session.report(code, message, { span, help, ...(notes && { notes }) }),
-    )
-    if (session.diagnostics.length > before) return undefined
-    assertGraph(graph, 'graph')
-    return graph
-  } catch (error) {
-    if (error instanceof InternalError) throw error
-    const what = error instanceof Error ? error.message : String(error)
-    session.report('TILE1005', `model '${model.name}' threw: ${what}`, { span: spanOfThrown(error) })
-    return undefined
-  }
+  const graph = authored(`model '${model.name}'`, session, () => model.build(config, reportTo(session)))
+  if (!graph || session.diagnostics.length > before) return undefined
+  assertGraph(graph, 'graph')
+  return graph
+}
+
+/** Takes the DSL's problems into a session. */
+export const reportTo = (session: Session): Report => {
+  return ({ code, message, span, notes, help }) =>
+    session.report(code, message, { span, help, ...(notes && { notes }) })
 }

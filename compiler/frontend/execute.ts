@@ -9,8 +9,9 @@ import { readFileSync } from 'node:fs'
 import vm from 'node:vm'
 import * as zod from 'zod'
 import * as dsl from '../../dsl/index.ts'
-import { atSpan, spanOfThrown } from '../../dsl/where.ts'
+import { atSpan } from '../../dsl/where.ts'
 import { InternalError, type Session } from '../diagnostics/diagnostic.ts'
+import { authored } from './authored.ts'
 import { instrument } from './instrument.ts'
 import type { Import, ModelModule, ModelSources } from './source-files.ts'
 
@@ -59,12 +60,5 @@ export function execute(sources: ModelSources, session: Session): Exports | unde
     compile(module)(exports, require, at, module.file)
     return exports
   }
-  try {
-    return run(sources.modules.at(-1)!.path)
-  } catch (error) {
-    if (error instanceof InternalError) throw error
-    const what = error instanceof Error ? error.message : String(error)
-    session.report('TILE1005', `the model file threw: ${what}`, { span: spanOfThrown(error) })
-    return undefined
-  }
+  return authored('the model file', session, () => run(sources.modules.at(-1)!.path))
 }

@@ -8,7 +8,6 @@
  */
 import type { Model } from '../../dsl/builder.ts'
 import type { Graph } from '../../dsl/graph.ts'
-import type { Report } from '../../dsl/problem.ts'
 import { readSchedule } from '../../dsl/schedule.ts'
 import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { ScheduleText } from '../../dsl/schedule-text.ts'
@@ -17,7 +16,8 @@ import type { TileProgram } from '../../dsl/tile-ir.ts'
 import type { Binding, WeightSource } from '../../dsl/weights.ts'
 import { type Diagnostic, Session } from '../diagnostics/diagnostic.ts'
 import { printGraph } from '../graph/print-graph.ts'
-import { runModel } from './build-graph.ts'
+import { authored } from './authored.ts'
+import { reportTo, runModel } from './build-graph.ts'
 import { checkDeterminism } from './check-determinism.ts'
 import { type Exports, execute } from './execute.ts'
 import { readConfig } from './read-config.ts'
@@ -40,7 +40,7 @@ export interface LoadedModel {
   readonly schedules: ReadonlyMap<string, Schedule>
   /** One for each parameter, in the graph's order; empty when the model says nothing about checkpoints. */
   readonly bindings: readonly Binding[]
-  /** The model's own tile ops, by the phase that they are for. */
+  /** The tile ops that the file exports, by name: for inspect. What the model computes with them is in the graph. */
   readonly tiles: ReadonlyMap<string, TileProgram>
   /** Prefixes of checkpoint tensors that the model does not read. */
   readonly unread: readonly string[]
@@ -96,14 +96,14 @@ const isWeightSource = (v: unknown): v is WeightSource<unknown> => isRecord(v) &
 
 const isTileOp = (v: unknown): v is TileOp => isRecord(v) && v.kind === 'tileOp'
 
-const reportTo = (session: Session): Report => {
-  return ({ code, message, span, notes, help }) =>
-    session.report(code, message, { span, help, ...(notes && { notes }) })
-}
-
 function traceTiles(exports: Exports, session: Session): ReadonlyMap<string, TileProgram> {
   const ops = Object.values(exports).filter(isTileOp)
-  return new Map(ops.map((op) => [op.name, op.trace(reportTo(session))]))
+  const tiles = new Map<string, TileProgram>()
+  for (const op of ops) {
+    const program = authored(`tile op '${op.name}'`, session, () => op.trace(reportTo(session)))
+    if (program) tiles.set(op.name, program)
+  }
+  return tiles
 }
 
 function compareBuilds(first: Graph, second: Graph, session: Session): void {
@@ -112,8 +112,9 @@ function compareBuilds(first: Graph, second: Graph, session: Session): void {
   if (at < 0 && a.length === b.length) return
   const [one, two] = [a[at] ?? '(nothing)', b[at] ?? '(nothing)']
   const node = first.nodes.find((n) => one.trim().startsWith(`%${n.id} `))
+  const param = first.params.find((p) => one.startsWith(`param ${p.name} `))
   session.report('TILE1011', 'two builds of the same config gave different graphs', {
-    span: node?.span,
+    span: (node ?? param)?.span,
     notes: [{ message: `first:  ${one.trim()}` }, { message: `second: ${two.trim()}` }],
     help: 'state that outlives a build, such as a counter in the module, is the usual reason',
   })
@@ -125,9 +126,12 @@ function readSchedules(
   file: string,
   session: Session,
 ): ReadonlyMap<string, Schedule> {
-  const exported = exports.schedules
-  const found = typeof exported === 'function' ? (exported as (config: unknown) => unknown)(config) : (exported ?? {})
+  const exported = exports.schedules ?? {}
+  const give = typeof exported === 'function' ? (exported as (config: unknown) => unknown) : () => exported
+  const given = authored("'schedules'", session, () => ({ found: give(config) }))
   const schedules = new Map<string, Schedule>()
+  if (!given) return schedules
+  const { found } = given
   if (!isRecord(found)) {
     session.report('TILE1006', `'schedules' must be an object of schedules by target, got ${typeof found}`, {
       subject: file,
@@ -156,7 +160,7 @@ function bindWeights(exports: Exports, graph: Graph, config: unknown, file: stri
     return { bindings: [], unread: [] }
   }
   const bindings = graph.params.flatMap((param): Binding[] => {
-    const binding = source.bind(param, config)
+    const binding = authored("'weights.bind'", session, () => source.bind(param, config))
     const rows = binding?.segments.reduce((n, s) => n + s.rows, 0)
     if (binding && rows === binding.rows) return [binding]
     const what = binding
