@@ -30,7 +30,7 @@ export interface Fault {
 export interface Stage {
   readonly ops: readonly Op[]
   readonly round: number
-  /** Position in the walk: what caches belong to. */
+  /** What caches belong to. */
   readonly entry: number
   readonly execution: number
   /** Executions of every tally before the entry. */
@@ -51,7 +51,13 @@ export class Sm {
   readonly channels: Readonly<Record<ChannelName, Channel>>
   readonly meetings: Readonly<Record<RoleName, Meeting>>
   readonly locals = new Map<string, { runs: number; notes: Note[] }>()
-  readonly regions = new Map<string, Region>()
+  readonly ringPages: readonly Region[]
+  readonly joinSlots: readonly Region[]
+  readonly regions = {
+    route: new Region('the route table'),
+    weights: new Region('the route weights'),
+    slots: new Region('the routed sums'),
+  }
   /** Warps that run a program, in the order in which they are tried. */
   readonly agents: Agent[] = []
   engine!: Agent
@@ -73,6 +79,8 @@ export class Sm {
       join: channel('join', plan.join.depth, compute, 1),
       slots: channel('slots', 1, compute, epilogue),
     }
+    this.ringPages = Array.from({ length: plan.ring.depth }, (_, i) => new Region(`ring page ${i}`))
+    this.joinSlots = Array.from({ length: plan.join.depth }, (_, i) => new Region(`join slot ${i}`))
     const meeting = (role: RoleName): Meeting => new Meeting(warps(role), fresh)
     this.meetings = {
       load: meeting('load'),
@@ -80,13 +88,6 @@ export class Sm {
       epilogue: meeting('epilogue'),
       communicate: meeting('communicate'),
     }
-  }
-  region(name: string): Region {
-    const known = this.regions.get(name)
-    if (known) return known
-    const region = new Region(name)
-    this.regions.set(name, region)
-    return region
   }
 }
 
@@ -130,6 +131,11 @@ export class Agent {
   hear(note: Note): void {
     joinLocal(this.local, note.local)
     this.global = this.global.join(note.global)
+  }
+  /** Learns all that an agent of the same SM knows. */
+  follow(other: Agent): void {
+    if (other.global !== this.global) this.global = this.global.join(other.global)
+    joinLocal(this.local, other.local)
   }
   tell(note: Note): void {
     note.add(this.local, this.global)

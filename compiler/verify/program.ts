@@ -11,7 +11,7 @@
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it; the routing step ends with a
  * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier.
  */
-import type { Access, ChannelName, Loop, PhasePlan, Plan, RoleName, Step } from '../plan/ir.ts'
+import type { Access, ChannelName, Loop, PhasePlan, RoleName, Step } from '../plan/ir.ts'
 import { ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
 
 export interface Source {

@@ -5,14 +5,15 @@
  * representatives of the ranks, SMs and warps (shares.ts, machine.ts), and run them (run.ts). Three rounds, because
  * double-buffered things (control, packets) are used again in the round after the next.
  */
-import type { Plan, RoleName } from '../plan/ir.ts'
+import type { PhasePlan, Plan, RoleName } from '../plan/ir.ts'
 import { roleNames } from '../plan/ir.ts'
 import { isCache } from '../tile/forms.ts'
 import { Global, Note } from './clocks.ts'
 import { Agent, type Fault, type Findings, Sm, type Stage } from './machine.ts'
 import { type Op, roundProgram, warpProgram } from './program.ts'
+import { talliesOf } from './prove-counts.ts'
 import { Run } from './run.ts'
-import { productIn, type Representative, representatives, type Valuation } from './shares.ts'
+import { type Representative, representatives, type Valuation } from './shares.ts'
 import { shortWalk } from './walk.ts'
 
 export interface OrderOptions {
@@ -32,8 +33,8 @@ export interface OrderResult {
 
 const ROUNDS = 3
 
-/** What the data decides, for a position of the walk in a round. */
-export type Scenario = (round: number, at: number) => Valuation
+/** What the data decides, for an entry in a round. */
+export type Scenario = (round: number, entry: number) => Valuation
 
 /** Least and most work, and a mixture in which no two neighbours are alike. */
 export function scenarios(plan: Plan): readonly Scenario[] {
@@ -41,16 +42,17 @@ export function scenarios(plan: Plan): readonly Scenario[] {
   const least = { active: 1, spans: 1e-9 }
   const most = { active: maxActive, spans: 1 }
   const half = { active: Math.ceil(maxActive / 3), spans: 0.4 }
-  return [() => most, () => least, (round, at) => [least, half, most][(round * 2 + at) % 3]!]
+  return [() => most, () => least, (round, entry) => [least, half, most][(round * 2 + entry) % 3]!]
 }
 
 export function proveOrder(plan: Plan, scenario: Scenario, findings: Findings, options: OrderOptions): OrderResult {
   const whole = options.whole === true
   const depth = Math.max(plan.ring.depth, plan.join.depth)
   const most = whole ? Number.POSITIVE_INFINITY : depth + 2
-  const walk = whole ? plan.entries.map((_, i) => i) : shortWalk(plan)
-  const rounds = Array.from({ length: ROUNDS }, (_, i) => i + 1)
-  const valuations = distinct(rounds.flatMap((r) => walk.map((_, at) => scenario(r, at))))
+  const walks = Array.from({ length: ROUNDS }, (_, i) =>
+    whole ? plan.entries.map((_, e) => e) : shortWalk(plan, i + 1),
+  )
+  const valuations = distinct(walks.flatMap((walk, r) => walk.map((e) => scenario(r, e))))
   const sms: Representative[] = whole
     ? Array.from({ length: plan.sms }, (_, sm) => ({ sm, members: 1 }))
     : representatives(plan, valuations, most, 2)
@@ -61,7 +63,7 @@ export function proveOrder(plan: Plan, scenario: Scenario, findings: Findings, o
   }
   const { machines, nothing, size } = build(plan, ranks, sms, warps)
   const counts = { senders: new Map<number, number>(), receivers: new Map<number, number>() }
-  const stages = unroll(plan, { walk, rounds, scenario, most, warps, counts })
+  const stages = unroll(plan, { walks, scenario, valuations, most, warps, counts })
   const programs = new Map(machines.flatMap((m) => m.agents).map((a) => [a, stages(a)]))
   const warpsOfRank = machines.filter((m) => m.rank === 0).reduce((n, m) => n + m.agents.length, 0)
   const run = new Run(
@@ -79,7 +81,7 @@ export function proveOrder(plan: Plan, scenario: Scenario, findings: Findings, o
       const stage = programs.get(agent)![agent.stage]!
       return { agent, op: stage.ops[agent.op]!, stage }
     })
-  const instances = walk.reduce((n, e) => n + plan.segments[plan.entries[e]!.segment]!.phases.length, 0) * ROUNDS
+  const instances = walks.flat().reduce((n, e) => n + plan.segments[plan.entries[e]!.segment]!.phases.length, 0)
   return { events: run.events, joins: run.joins, agents: size, classes: sms.length, instances, blocked }
 }
 
@@ -113,47 +115,56 @@ function build(
 }
 
 interface Unrolling {
-  readonly walk: readonly number[]
-  readonly rounds: readonly number[]
+  /** Entries of each round. */
+  readonly walks: readonly (readonly number[])[]
   readonly scenario: Scenario
+  readonly valuations: readonly Valuation[]
   readonly most: number
   readonly warps: (role: RoleName) => number
   readonly counts: { readonly senders: Map<number, number>; readonly receivers: Map<number, number> }
 }
 
-/** The stages of an agent. Programs are shared between the entries, SMs and rounds for which they are equal. */
+/** The stages of an agent. Programs are shared between the entries, rounds and ranks for which they are equal. */
 function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
-  const programs = new Map<string, Op[]>()
+  const shared = new Map<string, Map<PhasePlan, Op[]>[]>()
   const runs = countRuns(plan, u)
+  const valuationAt = u.walks.map((walk, r) =>
+    walk.map((e) => u.valuations.findIndex((v) => sameValuation(v, u.scenario(r, e)))),
+  )
   return (agent) => {
     const { rank, sm } = agent.sm
     const role = agent.role as RoleName
     const view = { plan, sm, rank, role, warp: agent.warp, warps: u.warps(role), most: u.most }
+    const key = `${rank === 0} ${sm} ${role} ${agent.warp}`
+    const programs = shared.get(key) ?? u.valuations.map(() => new Map<PhasePlan, Op[]>())
+    shared.set(key, programs)
     const stages: Stage[] = []
     let execution = 0
     let entry = 0
-    for (const round of u.rounds) {
-      const [first] = plan.segments[0]!.phases
-      const ops = roundProgram(first!, { ...view, valuation: { active: 1, spans: 1 } }, round)
+    u.walks.forEach((walk, r) => {
+      const round = r + 1
+      const ops = roundProgram(plan.segments[0]!.phases[0]!, { ...view, valuation: u.valuations[0]! }, round)
       stages.push({ ops, round, entry: 0, execution: 0, runs: runs[0]! })
-      u.walk.forEach((e, at) => {
+      walk.forEach((e, at) => {
         const segment = plan.segments[plan.entries[e]!.segment]!
-        const valuation = u.scenario(round, at)
+        const v = valuationAt[r]![at]!
         for (const phase of segment.phases) {
           execution++
           if (phase.roles[role].length === 0) continue
-          const key = `${plan.entries[e]!.segment} ${phase.name} ${role} ${agent.warp} ${rank === 0} ${sm} ${valuation.active} ${valuation.spans}`
-          const ops = programs.get(key) ?? warpProgram(segment.name, phase, { ...view, valuation })
-          programs.set(key, ops)
+          const ops =
+            programs[v]!.get(phase) ?? warpProgram(segment.name, phase, { ...view, valuation: u.valuations[v]! })
+          programs[v]!.set(phase, ops)
           count(ops, execution, rank, u.counts)
-          if (ops.length > 0) stages.push({ ops, round, entry: at, execution, runs: runs[entry]! })
+          if (ops.length > 0) stages.push({ ops, round, entry: e, execution, runs: runs[entry]! })
         }
         entry++
       })
-    }
+    })
     return stages
   }
 }
+
+const sameValuation = (a: Valuation, b: Valuation): boolean => a.active === b.active && a.spans === b.spans
 
 function count(ops: readonly Op[], execution: number, rank: number, counts: Unrolling['counts']): void {
   const add = (to: Map<number, number>): void => void to.set(execution, (to.get(execution) ?? 0) + 1)
@@ -166,15 +177,10 @@ function countRuns(plan: Plan, u: Unrolling): Map<string, number>[] {
   const before: Map<string, number>[] = []
   const now = new Map(plan.tallies.map((t) => [t.name, 0]))
   const add = (name: string, n: number): void => void now.set(name, (now.get(name) ?? 0) + n)
-  for (const _ of u.rounds) {
-    for (const e of u.walk) {
-      before.push(new Map(now))
-      for (const phase of plan.segments[plan.entries[e]!.segment]!.phases) {
-        add(phase.counter, 1)
-        const steps = Object.values(phase.roles).flat()
-        if (steps.some((s) => s.kind === 'route')) add('route', 1)
-        if (productIn(phase.roles.communicate)?.exchange) add('exchange', 1)
-      }
+  for (const e of u.walks.flat()) {
+    before.push(new Map(now))
+    for (const phase of plan.segments[plan.entries[e]!.segment]!.phases) {
+      for (const name of talliesOf(phase)) add(name, 1)
     }
   }
   return before

@@ -30,28 +30,29 @@ export class Region {
   #reads: Touch[] = []
   constructor(readonly name: string) {}
 
-  access(touch: Touch, onRace: OnRace): void {
-    if (touch.write && !this.#inGroup(touch)) {
+  access(actor: Agent, source: Source, write: boolean, own: boolean, execution: number, onRace: OnRace): void {
+    if (write && !this.#inGroup(source, execution)) {
       this.#old = [...this.#writes, ...this.#reads]
       this.#writes = []
       this.#reads = []
     }
-    check(this.#old, touch, this.name, onRace)
-    check(this.#writes, touch, this.name, onRace)
-    if (touch.write) check(this.#reads, touch, this.name, onRace)
-    const list = touch.write ? this.#writes : this.#reads
-    const known = list.find(
-      (t) => t.actor === touch.actor && t.source.step === touch.source.step && t.execution === touch.execution,
-    )
-    if (known) known.time = touch.time
-    else list.push(touch)
+    const list = write ? this.#writes : this.#reads
+    let now = list.find((t) => t.actor === actor && t.source.step === source.step && t.execution === execution)
+    if (now) now.time = actor.time
+    else {
+      now = { actor, source, write, own, execution, time: actor.time }
+      list.push(now)
+    }
+    check(this.#old, now, this.name, onRace)
+    check(this.#writes, now, this.name, onRace)
+    if (write) check(this.#reads, now, this.name, onRace)
   }
 
-  #inGroup(touch: Touch): boolean {
+  #inGroup(source: Source, execution: number): boolean {
     const [first] = this.#writes
     return first === undefined
       ? this.#reads.length === 0 && this.#old.length === 0
-      : first.execution === touch.execution && first.source.step === touch.source.step
+      : first.execution === execution && first.source.step === source.step
   }
 }
 

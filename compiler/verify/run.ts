@@ -6,11 +6,11 @@
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { ChannelName } from '../plan/ir.ts'
-import { type Global, joinLocal } from './clocks.ts'
+import type { Global } from './clocks.ts'
 import type { Agent, Fault, Findings, Sm, Stage } from './machine.ts'
 import { Counter, Exchange, Execution, type Page } from './objects.ts'
 import type { Op, Source } from './program.ts'
-import { Region } from './regions.ts'
+import { type OnRace, Region } from './regions.ts'
 
 export interface Sizes {
   /** Agents of all SMs together, and program agents of a rank. */
@@ -26,12 +26,18 @@ export interface Sizes {
 
 type Rules = { [K in Op['kind']]: (op: Extract<Op, { kind: K }>, agent: Agent, stage: Stage, run: Run) => boolean }
 
+interface OfRank {
+  readonly counters: Map<string, Counter>
+  /** By name and, for caches, entry. */
+  readonly regions: Map<string, Region[]>
+}
+
 export class Run {
-  readonly #counters = new Map<string, Counter>()
+  readonly #ranks: OfRank[] = []
   readonly #exchanges = new Map<string, Exchange>()
-  readonly #regions = new Map<string, Region>()
   readonly #anywhere = new Map<Source, Source>()
   readonly #rounds = new Map<string, Execution>()
+  readonly #race: OnRace = (region, earlier, later) => this.findings.race(region, earlier, later)
   events = 0
   joins = 0
   constructor(
@@ -73,14 +79,18 @@ export class Run {
   }
 
   counter(rank: number, name: string): Counter {
-    return found(this.#counters, `${rank} ${name}`, () => new Counter(name, this.sizes.sms, this.sizes.agents))
+    const make = (): Counter => new Counter(name, this.sizes.sms, this.sizes.agents)
+    return found(this.#of(rank).counters, name, make)
   }
   region(rank: number, name: string, entry: number): Region {
-    return found(
-      this.#regions,
-      this.caches.has(name) ? `${rank} ${name} ${entry}` : `${rank} ${name}`,
-      () => new Region(name),
-    )
+    const of = found(this.#of(rank).regions, name, () => [])
+    const at = this.caches.has(name) ? entry : 0
+    of[at] ??= new Region(name)
+    return of[at]
+  }
+  #of(rank: number): OfRank {
+    this.#ranks[rank] ??= { counters: new Map(), regions: new Map() }
+    return this.#ranks[rank]
   }
   exchange(op: Op & { kind: 'send' | 'receive' }, stage: Stage): { exchange: Exchange; epoch: number; half: string } {
     const epoch = op.logits ? stage.round : stage.runs.get('exchange')! + op.after
@@ -97,11 +107,10 @@ export class Run {
   /** Packets carry their epoch: within one epoch sender and receiver agree by themselves. */
   packets(region: Region, agent: Agent, op: Op, write: boolean, epoch: number): void {
     const source = found(this.#anywhere, op.source, () => ({ ...op.source, step: undefined }))
-    region.access({ actor: agent, source, write, own: true, execution: epoch, time: agent.time }, this.findings.race)
+    region.access(agent, source, write, true, epoch, this.#race)
   }
   touch(region: Region, agent: Agent, op: Op, write: boolean, own: boolean, execution: number): void {
-    const { source } = op
-    region.access({ actor: agent, source, write, own, execution, time: agent.time }, this.findings.race)
+    region.access(agent, op.source, write, own, execution, this.#race)
   }
 }
 
@@ -112,8 +121,6 @@ function found<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   map.set(key, value)
   return value
 }
-
-const consumes: Record<ChannelName, Agent['role']> = { ring: 'compute', join: 'epilogue', slots: 'epilogue' }
 
 /** A page of another execution than the agent's: producer and consumer count differently. */
 function expectOwn(page: Page, op: Op, agent: Agent, stage: Stage, run: Run, channel: ChannelName): void {
@@ -245,31 +252,31 @@ const rules: Rules = {
     const engine = engineOf(agent)
     const position = agent.positions.ring
     const channel = agent.sm.channels.ring
-    run.touch(agent.sm.region(`ring page ${position % channel.shape.depth}`), engine, op, true, true, position)
+    run.touch(agent.sm.ringPages[position % channel.shape.depth]!, engine, op, true, true, position)
     const page = channel.page(position)
     page.copies++
     engine.tell(page.full)
     return true
   },
   local: (op, agent, stage, run) => {
-    run.touch(agent.sm.region(op.region), agent, op, op.write, op.own, stage.execution)
+    run.touch(agent.sm.regions[op.region], agent, op, op.write, op.own, stage.execution)
     return true
   },
   page: (op, agent, stage, run) => {
     const { depth } = agent.sm.channels.ring.shape
-    run.touch(agent.sm.region(`ring page ${agent.positions.ring % depth}`), agent, op, false, false, stage.execution)
+    run.touch(agent.sm.ringPages[agent.positions.ring % depth]!, agent, op, false, false, stage.execution)
     return true
   },
   put: (op, agent, _stage, run) => {
     const { depth } = agent.sm.channels.join.shape
     const { join } = agent.positions
-    run.touch(agent.sm.region(`join slot ${join % depth}`), agent, op, true, true, join)
+    run.touch(agent.sm.joinSlots[join % depth]!, agent, op, true, true, join)
     return true
   },
   take: (op, agent, _stage, run) => {
     const { depth } = agent.sm.channels.join.shape
     const { join } = agent.positions
-    run.touch(agent.sm.region(`join slot ${join % depth}`), agent, op, false, false, join)
+    run.touch(agent.sm.joinSlots[join % depth]!, agent, op, false, false, join)
     return true
   },
   send: (op, agent, stage, run) => {
@@ -345,7 +352,6 @@ const rules: Rules = {
 /** The copy engine, knowing what the warp knows that sets it to work. */
 function engineOf(agent: Agent): Agent {
   const { engine } = agent.sm
-  if (agent.global !== engine.global) engine.global = engine.global.join(agent.global)
-  joinLocal(engine.local, agent.local)
+  engine.follow(agent)
   return engine
 }

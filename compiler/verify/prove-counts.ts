@@ -1,0 +1,236 @@
+/**
+ * prove-counts: what can be counted without running anything.
+ *
+ * Checked for every phase: the counter is signalled once by each SM, and by nobody else; a wait asks for no execution that
+ * comes later in the program; producer and consumer of a channel take equally many turns of the same loops, one use each;
+ * an exchange is sent and received under the same epoch, all tiles of it; the runs that entries start from are the
+ * executions before them.
+ * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
+ */
+import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
+import { roleNames } from '../plan/ir.ts'
+import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
+import { productIn } from './shares.ts'
+
+type Report = (finding: PlanFinding) => void
+
+export function proveCounts(plan: Plan, report: Report): void {
+  const awaited = new Set<string>()
+  for (const { step } of allSteps(plan)) if (step.kind === 'wait') awaited.add(step.counter)
+  for (const segment of plan.segments) {
+    let exchanges = 0
+    for (const [index, phase] of segment.phases.entries()) {
+      if (exchangesIn(phase)) exchanges++
+      signals(segment, phase, awaited, report)
+      waits(segment, index, report)
+      for (const c of channels) channel(segment, phase, c, report)
+      epochs(segment, phase, exchanges, report)
+    }
+    locals(plan, segment, report)
+  }
+  runs(plan, report)
+}
+
+interface Found {
+  readonly step: Step
+  readonly role: RoleName
+  readonly loops: number
+}
+
+function* stepsOf(phase: PhasePlan): Generator<Found> {
+  function* inside(steps: readonly Step[], role: RoleName, loops: number): Generator<Found> {
+    for (const step of steps) {
+      yield { step, role, loops }
+      if (step.kind === 'loop') yield* inside(step.body, role, loops + 1)
+    }
+  }
+  for (const role of roleNames) yield* inside(phase.roles[role], role, 0)
+}
+function* allSteps(plan: Plan): Generator<Found> {
+  for (const s of plan.segments) for (const p of s.phases) yield* stepsOf(p)
+}
+
+export const exchangesIn = (phase: PhasePlan): boolean => productIn(phase.roles.communicate)?.exchange === true
+export const routesIn = (phase: PhasePlan): boolean => phase.roles.compute.some((s) => s.kind === 'route')
+/** Locals that a phase signals. */
+export const localsIn = (phase: PhasePlan): string[] =>
+  roleNames.flatMap((r) => phase.roles[r].flatMap((s) => (s.kind === 'signalLocal' ? [s.local] : [])))
+
+function signals(segment: SegmentPlan, phase: PhasePlan, awaited: ReadonlySet<string>, report: Report): void {
+  const place: Place = { segment: segment.name, phase, role: phase.signals }
+  const found = [...stepsOf(phase)].flatMap((f) => (f.step.kind === 'signal' ? [{ ...f, step: f.step }] : []))
+  const expected = awaited.has(phase.counter) ? 1 : 0
+  const right = found.filter((f) => f.role === phase.signals && f.loops === 0 && f.step.counter === phase.counter)
+  if (right.length === expected && found.length === expected) return
+  const others = found.filter((f) => !right.includes(f)).map((f) => `${f.role} signals '${f.step.counter}'`)
+  report({
+    code: 'TILE2103',
+    subject: placeName(place),
+    message: `an SM signals counter '${phase.counter}' ${right.length} times in one execution of '${phase.name}', its waiters count on ${expected}`,
+    span: phase.span,
+    notes: others.map((o) => noteAt(place, `besides, ${o}${found.some((f) => f.loops > 0) ? ', inside a loop' : ''}`)),
+    help: `let ${phase.signals} signal '${phase.counter}' exactly once, as its last step`,
+  })
+}
+
+function waits(segment: SegmentPlan, index: number, report: Report): void {
+  const phase = segment.phases[index]!
+  const before = (counter: string): number => segment.phases.slice(0, index).filter((p) => p.counter === counter).length
+  for (const { step, role } of stepsOf(phase)) {
+    if (step.kind !== 'wait' || step.after <= before(step.counter)) continue
+    const place: Place = { segment: segment.name, phase, role }
+    report({
+      code: 'TILE2104',
+      subject: placeName(place),
+      message: `waits for execution ${step.after} of counter '${step.counter}' in its entry, but only ${before(step.counter)} come before it`,
+      span: phase.span,
+      notes: segment.phases
+        .filter((p) => p.counter === step.counter)
+        .map((p) => noteAt({ ...place, phase: p }, `'${p.name}' signals it`)),
+      help: 'a wait may only ask for what an earlier phase of the same order signals',
+    })
+  }
+}
+
+const channels: readonly { name: ChannelName; producer: RoleName; consumer: RoleName; fills: Step['kind'] }[] = [
+  { name: 'ring', producer: 'load', consumer: 'compute', fills: 'commit' },
+  { name: 'join', producer: 'compute', consumer: 'epilogue', fills: 'commit' },
+  { name: 'slots', producer: 'compute', consumer: 'epilogue', fills: 'commit' },
+]
+const opens: Partial<Record<Step['kind'], string>> = { acquire: 'use', await: 'use' }
+const closes: Partial<Record<Step['kind'], string>> = { commit: 'done', release: 'done' }
+
+/** The loops around a channel's steps, and the order of the steps in them. */
+function outline(steps: readonly Step[], name: ChannelName): string {
+  return steps
+    .map((s) => {
+      if (s.kind === 'loop') {
+        const inner = outline(s.body, name)
+        return inner === '' ? '' : `${printDomain(s.domain)} { ${inner} }`
+      }
+      return 'channel' in s && s.channel === name ? (opens[s.kind] ?? closes[s.kind] ?? '') : ''
+    })
+    .filter((t) => t !== '')
+    .join(' ')
+}
+const printDomain = (d: Domain): string => `each ${Object.values(d).join(' ')}`
+
+function channel(segment: SegmentPlan, phase: PhasePlan, c: (typeof channels)[number], report: Report): void {
+  const produced = outline(phase.roles[c.producer], c.name)
+  const consumed = outline(phase.roles[c.consumer], c.name)
+  const strangers = roleNames.filter(
+    (r) => r !== c.producer && r !== c.consumer && outline(phase.roles[r], c.name) !== '',
+  )
+  const balanced = /^(?:use done|each [^{]*\{ | \}|\s)*$/.test(produced)
+  if (produced === consumed && balanced && strangers.length === 0) return
+  const place: Place = { segment: segment.name, phase, role: c.producer }
+  report({
+    code: 'TILE2105',
+    subject: placeName(place),
+    message: `${c.producer} and ${c.consumer} do not agree on the uses of the ${c.name}: ${produced || 'none'} against ${consumed || 'none'}`,
+    span: phase.span,
+    notes: [
+      noteAt(place, `${c.producer} acquires and commits: ${produced || 'nothing'}`),
+      noteAt({ ...place, role: c.consumer }, `${c.consumer} awaits and releases: ${consumed || 'nothing'}`),
+      ...strangers.map((r) => noteAt({ ...place, role: r }, `${r} has no business with the ${c.name}`)),
+    ],
+    help: 'every page that is committed must be awaited and released once, in loops over the same domain',
+  })
+}
+
+function epochs(segment: SegmentPlan, phase: PhasePlan, ordinal: number, report: Report): void {
+  const finishes = [...stepsOf(phase)].flatMap((f) => (f.step.kind === 'finish' ? [{ ...f, step: f.step }] : []))
+  const product = finishes[0]?.step.product
+  if (!product || !exchangesIn(phase)) return
+  const sends = finishes.filter((f) => f.step.elements === 'before')
+  const receives = finishes.filter((f) => f.step.elements === 'after')
+  const epoch = (of: typeof finishes): string => of.map((f) => f.step.after).join() || 'none'
+  const place: Place = { segment: segment.name, phase, role: 'communicate' }
+  const loop = phase.roles.communicate.find((s) => s.kind === 'loop')
+  const tiles = loop?.kind === 'loop' && loop.domain.kind === 'share' ? loop.domain.count : 0
+  if (epoch(sends) !== `${ordinal}` || epoch(receives) !== `${ordinal}`) {
+    report({
+      code: 'TILE2106',
+      subject: placeName(place),
+      message: `tiles are sent under epoch ${epoch(sends)} and received under epoch ${epoch(receives)}; this is exchange ${ordinal} of its entry`,
+      span: phase.span,
+      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'communicate receives')],
+      help: 'both sides of an exchange count the same executions',
+    })
+  } else if (tiles !== product.geometry.tiles) {
+    report({
+      code: 'TILE2106',
+      subject: placeName(place),
+      message: `${product.geometry.tiles} tiles are sent to every rank, ${tiles} are received`,
+      span: phase.span,
+      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'communicate receives')],
+      help: 'every tile that is sent must be received once on every rank',
+    })
+  }
+}
+
+/** A local is signalled once where its count goes on, and waited for within what has been counted. */
+function locals(plan: Plan, segment: SegmentPlan, report: Report): void {
+  const seen = new Map<string, number>()
+  for (const phase of segment.phases) {
+    const place: Place = { segment: segment.name, phase, role: 'compute' }
+    const bad = (message: string, help: string): void =>
+      report({ code: 'TILE2103', subject: placeName(place), message, span: phase.span, notes: [], help })
+    const signalled = localsIn(phase)
+    if (routesIn(phase) && signalled.filter((l) => l === 'route').length !== 1) {
+      bad(
+        `the routing step signals its table ${signalled.filter((l) => l === 'route').length} times instead of once`,
+        "signal local 'route' once, after the routing step",
+      )
+    }
+    for (const { step } of stepsOf(phase)) {
+      if (step.kind !== 'waitLocal' || step.after <= (seen.get(step.local) ?? 0)) continue
+      bad(
+        `waits for signal ${step.after} of '${step.local}' in its entry, but only ${seen.get(step.local) ?? 0} come before it`,
+        'a role may only wait for what an earlier phase signals',
+      )
+    }
+    for (const local of signalled) {
+      seen.set(local, (seen.get(local) ?? 0) + 1)
+      if (!plan.tallies.some((t) => t.name === local && t.scope === 'local')) {
+        bad(`signals '${local}', which is no local counter of the plan`, 'list the local among the tallies')
+      }
+    }
+  }
+}
+
+/** Names of the tallies that grow with one execution of a phase. */
+export const talliesOf = (phase: PhasePlan): string[] => [
+  phase.counter,
+  ...localsIn(phase),
+  ...(exchangesIn(phase) ? ['exchange'] : []),
+]
+
+function runs(plan: Plan, report: Report): void {
+  const now = new Map(plan.tallies.map((t) => [t.name, 0]))
+  const wrong = (message: string): void =>
+    report({
+      code: 'TILE2103',
+      subject: plan.name,
+      message,
+      notes: [],
+      help: 'this is a bug of tilec: the table of runs is derived',
+    })
+  for (const [i, entry] of plan.entries.entries()) {
+    const segment = plan.segments[entry.segment]!
+    plan.tallies.forEach((t, k) => {
+      if (entry.runs[k] === now.get(t.name)) return
+      wrong(
+        `entry ${i} (${entry.layer ?? segment.name}) begins with ${entry.runs[k]} runs of '${t.name}', after ${now.get(t.name)}`,
+      )
+    })
+    for (const phase of segment.phases) {
+      for (const name of talliesOf(phase)) now.set(name, (now.get(name) ?? 0) + 1)
+    }
+  }
+  for (const t of plan.tallies) {
+    if (now.get(t.name) !== t.perRound) {
+      wrong(`a round counts ${t.perRound} runs of '${t.name}', its entries make ${now.get(t.name)}`)
+    }
+  }
+}
