@@ -1,0 +1,36 @@
+/** nano on the host engine: the session that the command line uses, and the prompts that everything is tried on. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createReference, type Reference } from '../../compiler/reference/reference.ts'
+import { type OpenOptions, openModel, type Session } from '../../runtime/session/open-model.ts'
+import { loadNano } from './nano.ts'
+
+/** Executables are shared by all test files, and kept between runs on one machine. */
+process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
+
+export const prompts = [
+  'export function add(a: number, b: number): number {\n',
+  '/**\n * Returns true when the string is empty.\n */\nexport function isEmpty(',
+  "import { readFileSync } from 'node:fs'\n\nconst ",
+  'export class Queue<T> {\n  private items: T[] = []\n\n  ',
+  'const sorted = values.sort((a, b) => ',
+  'interface Options {\n  readonly name: string\n  readonly ',
+  'for (let i = 0; i < list.length; i++) {\n  if (',
+  '// größe: die Länge in Zeichen\nfunction length(text) {\n  return ',
+]
+
+export const ctx = 512
+
+export const openNano = (options: Partial<OpenOptions> = {}): Promise<Session> =>
+  openModel({ model: 'nano', target: 'host', ctx, ...options })
+
+let reference: Reference | undefined
+export function nanoReference(): Reference {
+  const nano = loadNano()
+  reference ??= createReference(nano.graph, nano.params, { ctx })
+  return reference
+}
+
+export async function greedy(session: Session, tokens: readonly number[], count: number): Promise<readonly number[]> {
+  return (await session.complete({ tokens, maxTokens: count, ignoreEnd: true })).tokenIds
+}
