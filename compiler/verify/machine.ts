@@ -17,7 +17,7 @@
 import type { ChannelName, Plan, RoleName } from '../plan/ir.ts'
 import { type Global, joinLocal, type LocalTimes, type Note } from './clocks.ts'
 import { Channel, type Exchange, Meeting } from './objects.ts'
-import type { Op, Source } from './program.ts'
+import type { LocalRegion, Op, Source } from './program.ts'
 import { type OnRace, Region } from './regions.ts'
 
 export interface Fault {
@@ -53,11 +53,7 @@ export class Sm {
   readonly locals = new Map<string, { runs: number; notes: Note[] }>()
   readonly ringPages: readonly Region[]
   readonly joinSlots: readonly Region[]
-  readonly regions = {
-    route: new Region('the route table'),
-    weights: new Region('the route weights'),
-    slots: new Region('the routed sums'),
-  }
+  readonly regions: Readonly<Record<LocalRegion, Region>>
   /** Warps that run a program, in the order in which they are tried. */
   readonly agents: Agent[] = []
   engine!: Agent
@@ -66,6 +62,7 @@ export class Sm {
     /** Where the SM's agents begin among all. */
     readonly at: number,
     plan: Plan,
+    order: 'seen' | 'done',
     warps: (role: RoleName) => number,
     readonly fresh: () => Note,
   ) {
@@ -79,8 +76,14 @@ export class Sm {
       join: channel('join', plan.join.depth, compute, 1),
       slots: channel('slots', 1, compute, epilogue),
     }
-    this.ringPages = Array.from({ length: plan.ring.depth }, (_, i) => new Region(`ring page ${i}`))
-    this.joinSlots = Array.from({ length: plan.join.depth }, (_, i) => new Region(`join slot ${i}`))
+    const region = (name: string): Region => new Region(name, order === 'seen' ? 'writes' : 'reads')
+    this.regions = {
+      route: region('the route table'),
+      weights: region('the route weights'),
+      slots: region('the routed sums'),
+    }
+    this.ringPages = Array.from({ length: plan.ring.depth }, (_, i) => region(`ring page ${i}`))
+    this.joinSlots = Array.from({ length: plan.join.depth }, (_, i) => region(`join slot ${i}`))
     const meeting = (role: RoleName): Meeting => new Meeting(warps(role), fresh)
     this.meetings = {
       load: meeting('load'),

@@ -5,7 +5,7 @@
  * channel's page p is full when all producers have committed it and free when all consumers have released it; a barrier's
  * generation g ends when all warps of the role have come for the g-th time. Who waits learns what all those who completed
  * it knew then, and nothing that came later.
- * Exchanges are taken as a whole: a receive waits until all SMs of all ranks have sent their tiles (in truth it waits for
+ * Exchanges (which order only where the run counts packets as order) are taken as a whole: a receive waits until all SMs of all ranks have sent their tiles (in truth it waits for
  * the tiles that it sums: less), and learns only what every sender knew when it began to send (in truth, more). That every
  * tile has been received is learnt where all receivers are done: with the counter that they signal. So the treatment is
  * the same for every SM, whichever tiles it owns.
@@ -162,8 +162,8 @@ export class Exchange {
   ) {
     this.sent = new Int32Array(size)
   }
-  send(agent: Agent, last: boolean): void {
-    if (!this.#began.has(agent)) {
+  send(agent: Agent, last: boolean, orders: boolean): void {
+    if (orders && !this.#began.has(agent)) {
       this.#began.add(agent)
       const times = agent.global.times.slice()
       overlay(times, agent.local, agent.sm.at)
@@ -171,9 +171,10 @@ export class Exchange {
       else this.#common = times
     }
     if (!last) return
+    this.#done++
+    if (!orders) return
     joinTimes(this.sent, agent.global.times)
     overlay(this.sent, agent.local, agent.sm.at)
-    this.#done++
   }
   isSent(): boolean {
     return this.#done >= this.senders

@@ -22,15 +22,22 @@ export interface Touch {
   time: number
 }
 
+/** Which earlier accesses are compared: a write must have become visible, a read only needs to be over. */
+export type Watch = 'all' | 'reads' | 'writes' | 'none'
+
 export type OnRace = (region: string, earlier: Touch, later: Touch) => void
 
 export class Region {
   #old: Touch[] = []
   #writes: Touch[] = []
   #reads: Touch[] = []
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly watch: Watch = 'all',
+  ) {}
 
   access(actor: Agent, source: Source, write: boolean, own: boolean, execution: number, onRace: OnRace): void {
+    if (this.watch === 'none') return
     if (write && !this.#inGroup(source, execution)) {
       this.#old = [...this.#writes, ...this.#reads]
       this.#writes = []
@@ -43,9 +50,9 @@ export class Region {
       now = { actor, source, write, own, execution, time: actor.time }
       list.push(now)
     }
-    check(this.#old, now, this.name, onRace)
-    check(this.#writes, now, this.name, onRace)
-    if (write) check(this.#reads, now, this.name, onRace)
+    check(this.#old, now, this, onRace)
+    check(this.#writes, now, this, onRace)
+    if (write) check(this.#reads, now, this, onRace)
   }
 
   #inGroup(source: Source, execution: number): boolean {
@@ -56,10 +63,11 @@ export class Region {
   }
 }
 
-function check(earlier: readonly Touch[], now: Touch, region: string, onRace: OnRace): void {
+function check(earlier: readonly Touch[], now: Touch, region: Region, onRace: OnRace): void {
   for (const t of earlier) {
     if (t.actor === now.actor || !(t.write || now.write)) continue
+    if (region.watch !== 'all' && (region.watch === 'writes') !== t.write) continue
     const apart = t.own && now.own && t.execution === now.execution && t.source.step === now.source.step
-    if (!apart && !now.actor.knows(t.actor, t.time)) onRace(region, t, now)
+    if (!apart && !now.actor.knows(t.actor, t.time)) onRace(region.name, t, now)
   }
 }

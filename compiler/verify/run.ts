@@ -22,6 +22,11 @@ export interface Sizes {
   /** Warps that send, over all ranks, and that receive, on one rank, by execution. */
   readonly senders: ReadonlyMap<number, number>
   readonly receivers: ReadonlyMap<number, number>
+  /**
+   * What counts as order. `seen`: only what makes writes visible (counters, channels, barriers). `done`: packets too; they
+   * come after what their sender did, but without a fence they make nothing else visible.
+   */
+  readonly order: 'seen' | 'done'
 }
 
 type Rules = { [K in Op['kind']]: (op: Extract<Op, { kind: K }>, agent: Agent, stage: Stage, run: Run) => boolean }
@@ -85,8 +90,14 @@ export class Run {
   region(rank: number, name: string, entry: number): Region {
     const of = found(this.#of(rank).regions, name, () => [])
     const at = this.caches.has(name) ? entry : 0
-    of[at] ??= new Region(name)
+    of[at] ??= new Region(name, this.sizes.order === 'seen' ? 'writes' : 'reads')
     return of[at]
+  }
+  /** Memory that packets are sent to. */
+  inbox(rank: number, name: string): Region {
+    const of = found(this.#of(rank).regions, name, () => [])
+    of[0] ??= new Region(name, this.sizes.order === 'seen' ? 'none' : 'all')
+    return of[0]
   }
   #of(rank: number): OfRank {
     this.#ranks[rank] ??= { counters: new Map(), regions: new Map() }
@@ -153,7 +164,8 @@ const rules: Rules = {
     const counter = run.counter(agent.rank, op.counter)
     const n = counter.next(agent)
     const before = n > 1 ? counter.at(n - 1) : undefined
-    if (before && (!counter.isComplete(n - 1) || !before.knownTo(agent))) {
+    const seen = run.sizes.order === 'seen'
+    if (seen && before && (!counter.isComplete(n - 1) || !before.knownTo(agent))) {
       run.findings.alias(op.counter, op.source, agent)
     }
     counter.at(n).signal(agent)
@@ -291,9 +303,9 @@ const rules: Rules = {
     }
     exchange.sender = { source: op.source, execution: stage.execution }
     for (const rank of op.logits ? [0] : run.sizes.ranks) {
-      run.packets(run.region(rank, half, 0), agent, op, true, epoch)
+      run.packets(run.inbox(rank, half), agent, op, true, epoch)
     }
-    exchange.send(agent, op.last)
+    exchange.send(agent, op.last, run.sizes.order === 'done')
     agent.tick()
     return true
   },
@@ -303,18 +315,18 @@ const rules: Rules = {
     if (exchange.sender && exchange.sender.execution !== stage.execution) {
       run.findings.mismatch(`receives packets of another exchange`, op.source, exchange.sender.source, agent)
     }
-    agent.learn(exchange.common())
+    if (run.sizes.order === 'done') agent.learn(exchange.common())
     run.joins++
-    run.packets(run.region(agent.rank, half, 0), agent, op, false, epoch)
+    run.packets(run.inbox(agent.rank, half), agent, op, false, epoch)
     if (op.last) {
       exchange.receive(agent.rank)
-      agent.received.push(exchange)
+      if (run.sizes.order === 'done') agent.received.push(exchange)
     }
     return true
   },
   publish: (op, agent, stage, run) => {
     for (const rank of run.sizes.ranks) {
-      run.touch(run.region(rank, `control inbox ${(stage.round + 1) & 1}`, 0), agent, op, true, false, stage.round + 1)
+      run.touch(run.inbox(rank, `control inbox ${(stage.round + 1) & 1}`), agent, op, true, false, stage.round + 1)
     }
     run.control('published', 0, stage.round + 1).signal(agent)
     agent.tick()
@@ -332,9 +344,9 @@ const rules: Rules = {
     const left = run.control('left', agent.rank, round - 2)
     if (round > 1 && published.signallers.length === 0) return false
     if (round > 2 && left.signallers.length < run.sizes.warpsOfRank) return false
-    if (round > 1) agent.learn(published.complete())
+    if (round > 1 && run.sizes.order === 'done') agent.learn(published.complete())
     if (round > 2) agent.learn(left.complete())
-    run.touch(run.region(agent.rank, `control inbox ${round & 1}`, 0), agent, op, false, false, round)
+    run.touch(run.inbox(agent.rank, `control inbox ${round & 1}`), agent, op, false, false, round)
     run.touch(run.region(agent.rank, `control ${round & 1}`, 0), agent, op, true, false, round)
     run.control('relayed', agent.rank, round).signal(agent)
     agent.tick()
