@@ -16,9 +16,10 @@ export type SourceRecord =
       readonly kind: 'stored'
       readonly format: number
       readonly tensor: FileTensor
+      /** Its first row that counts, in bytes from the tensor's start; and the bytes of a row. */
+      readonly at: number
       readonly rowBytes: number
-      readonly scale?: FileTensor
-      readonly scaleRowBytes?: number
+      readonly scale?: { readonly tensor: FileTensor; readonly at: number; readonly rowBytes: number }
     }
   | {
       readonly kind: 'synthetic'
@@ -33,9 +34,13 @@ export interface ItemRecord {
   readonly entry: WeightEntry
   readonly format: number
   readonly table: number
-  readonly sources: readonly SourceRecord[]
+  /** Where `sources` put those of the first expert, and how many each has. */
+  readonly firstSource: number
+  readonly sourcesEach: number
+  readonly firstExpert: number
+  readonly experts: number
   readonly imageAt: number
-  readonly name: string
+  readonly expertBytes: number
 }
 
 export class PlanBytes {
@@ -87,36 +92,11 @@ export class PlanBytes {
     return [at, data.length]
   }
 
-  item(item: ItemRecord): void {
+  /** Appends source records and says where the first lies. */
+  addSources(records: readonly SourceRecord[]): number {
     const first = this.sources.count
-    for (const source of item.sources) this.source(source)
-    const e = item.entry
-    const tiles = e.kind === 'tiles'
-    this.items.u32(
-      item.rank,
-      tiles ? 1 : 0,
-      item.format,
-      item.table,
-      first,
-      item.sources.length,
-      ...this.text(item.name),
-    )
-    this.items.u64(item.imageAt).u32(e.firstColumn, e.columns)
-    if (tiles)
-      this.items.u32(
-        e.pages,
-        e.pageBytes,
-        e.cells,
-        e.cellBytes,
-        e.units,
-        e.pagesPerTile,
-        e.tilesPerPage,
-        e.cellsPerTile,
-        e.pageUnitStride,
-        e.cellUnitStride,
-      )
-    else this.items.u32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    this.items.count++
+    for (const s of records) this.source(s)
+    return first
   }
 
   private source(s: SourceRecord): void {
@@ -126,10 +106,27 @@ export class PlanBytes {
       this.sources.u32(s.seed).f32(s.mean).f32(s.amplitude).u32(0)
       return
     }
-    this.sources.u32(0, s.format, this.file(s.tensor), s.scale ? this.file(s.scale) : 0)
-    this.sources.u64(s.tensor.offset).u64(s.rowBytes)
-    this.sources.u64(s.scale?.offset ?? 0).u64(s.scaleRowBytes ?? 0)
+    const { tensor, scale } = s
+    this.sources.u32(0, s.format, this.file(tensor), scale ? this.file(scale.tensor) : 0)
+    this.sources.u64(tensor.offset + s.at).u64(s.rowBytes)
+    this.sources.u64(scale ? scale.tensor.offset + scale.at : 0).u64(scale?.rowBytes ?? 0)
     this.sources.u32(0).f32(0).f32(0).u32(0)
+  }
+
+  item(item: ItemRecord): void {
+    const e = item.entry
+    const tiles = e.kind === 'tiles'
+    this.items.u32(item.rank, tiles ? 1 : 0, item.format, item.table, item.firstSource, item.sourcesEach)
+    this.items
+      .u32(...this.text(e.name))
+      .u64(item.imageAt)
+      .u64(item.expertBytes)
+    this.items.u32(item.experts, item.firstExpert, e.firstColumn, e.columns)
+    if (tiles) {
+      this.items.u32(e.pages, e.pageBytes, e.cells, e.cellBytes, e.units)
+      this.items.u32(e.pagesPerTile, e.tilesPerPage, e.cellsPerTile, e.pageUnitStride, e.cellUnitStride)
+    } else this.items.u32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    this.items.count++
   }
 
   finish(): Uint8Array {

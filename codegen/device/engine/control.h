@@ -199,6 +199,9 @@ TILE_FN void first_round(Warp& w) {
 // Ends a round: samples, publishes the results, decides what comes next. All compute warps of rank 0's SM 0 call it;
 // `logits` is f32 [rows][stride], complete for the rows that are sampled.
 TILE_FN void finish_round(Warp& w, const RoundControl& c, const float* logits, int stride) {
+#ifndef __CUDACC__
+  if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, c.rows, c.position);
+#endif
   int chosen[max_rows] = {};
   Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
   for (int row = c.sample_from; row < c.rows; row++)

@@ -1,14 +1,16 @@
 // The binary load plan: what the engine reads from which file into which bytes of which rank's image. TypeScript writes
 // it (runtime/engine/load-plan.ts) from the compiler's manifest and the checkpoint's headers; this file maps it.
 //
-// Vocabulary: an *item* is one packed weight of one rank (of one expert) or one plain array. Its *table* lists the rows
-// in the order the image wants them; each entry names one of the item's *sources* (a tensor, or a generator of synthetic
-// numbers), the tensor's row, and the row of its scale grid. An entry with source -1 is a row of zeros.
+// Vocabulary: an *item* is one packed weight of one rank or one plain array, or the same of several *experts*, one after
+// the other. Its *table* lists the rows in the order the image wants them; each entry names one of the item's *sources* (rows
+// of a tensor, or a generator of synthetic numbers), the row within it, and the row of its scales. An entry with source -1
+// is a row of zeros. Each expert has sources of its own and all share the table.
 // Invariants: little endian, every array starts at a multiple of 8; `load_plan_of` checks every index and every extent
 // against the arrays before anything is loaded, so the loader need not.
 #pragma once
-#include <cstdio>
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "../common/args.h"
 
@@ -48,13 +50,18 @@ struct LoadItem {
   u32 rank;
   ItemKind kind;
   Format format;  // in the image
-  u32 table, first_source, sources, name, name_length;
-  u64 image_at;
+  u32 table, first_source, sources /* of an expert */, name, name_length;
+  u64 image_at, expert_bytes;  // of the first expert, and of each
+  u32 experts, first_expert;   // at least one; the number of the first, for messages
   u32 first_column, columns;
   // tiles: page p, cell c belong to tile p / pages_per_tile * tiles_per_page + c / cells_per_tile and begin at unit
   // p % pages_per_tile * page_unit_stride + c % cells_per_tile * cell_unit_stride
   u32 pages, page_bytes, cells, cell_bytes, units, pages_per_tile, tiles_per_page, cells_per_tile, page_unit_stride, cell_unit_stride;
 };
+
+inline u64 source_columns_bytes(Format format, u64 columns) {
+  return format == Format::f32 ? columns * 4 : format == Format::bf16 ? columns * 2 : format == Format::e4m3 ? columns : columns / 2;
+}
 
 struct LoadPlan {
   const LoadHeader* header;
@@ -67,11 +74,13 @@ struct LoadPlan {
 
   std::string text(u32 at, u32 length) const { return std::string(strings + at, length); }
   std::string item_name(const LoadItem& item) const { return text(item.name, item.name_length); }
+  std::string item_name(const LoadItem& item, u32 expert) const {
+    return item.experts == 1 && item.first_expert == 0 ? item_name(item) : item_name(item) + ", expert " + std::to_string(item.first_expert + expert);
+  }
+  u64 item_bytes(const LoadItem& item) const {
+    return item.kind == ItemKind::tiles ? u64(item.pages) * item.page_bytes : u64(tables[item.table].count) * source_columns_bytes(item.format, item.columns);
+  }
 };
-
-inline u64 source_columns_bytes(Format format, u64 columns) {
-  return format == Format::f32 ? columns * 4 : format == Format::bf16 ? columns * 2 : format == Format::e4m3 ? columns : columns / 2;
-}
 
 namespace load_plan_detail {
 template <class T>
@@ -81,6 +90,54 @@ inline bool take(const char*& at, const char* end, u32 count, const T*& out) {
   out = reinterpret_cast<const T*>(at);
   at += bytes;
   return true;
+}
+}  // namespace load_plan_detail
+
+namespace load_plan_detail {
+/** What is wrong with the sources of one expert, whose rows go up to `last` (-1: unused). */
+inline std::string check_source(const LoadPlan& plan, const LoadItem& item, const LoadSource& source, const LoadRow& last) {
+  const LoadHeader& h = *plan.header;
+  const auto is_plain = [](Format f) { return f == Format::f32 || f == Format::bf16; };
+  if (source.kind >= SourceKind::count || source.format >= Format::count || (is_plain(item.format) ? !is_plain(source.format) : source.format != item.format))
+    return "is made from a source of another format";
+  if (source.kind != plan.sources[item.first_source].kind) return "mixes files and synthetic sources";
+  if (source.kind != SourceKind::file || last.row < 0) return "";
+  const bool scaled = !is_plain(item.format);
+  if (source.file >= h.files || (scaled && source.scale_file >= h.files)) return "has a source in a file that is not listed";
+  const u64 columns = u64(item.first_column) + item.columns;
+  if (source.at + u64(last.row) * source.row_bytes + source_columns_bytes(source.format, columns) > plan.files[source.file].bytes) return "reads past the end of its file";
+  const u64 scale_columns = item.format == Format::e4m3 ? (columns + 127) / 128 * 4 : columns / 32;
+  if (scaled && source.scale_at + u64(last.scale_row) * source.scale_row_bytes + scale_columns > plan.files[source.scale_file].bytes)
+    return "reads scales past the end of their file";
+  return "";
+}
+
+inline std::string check_item(const LoadPlan& plan, const LoadItem& item) {
+  const LoadHeader& h = *plan.header;
+  if (item.rank >= h.ranks || item.kind >= ItemKind::count || item.format >= Format::count || item.table >= h.tables || item.columns == 0 || item.experts == 0 ||
+      u64(item.first_source) + u64(item.sources) * item.experts > h.sources)
+    return "has an index out of range";
+  const LoadTable& table = plan.tables[item.table];
+  const bool tiles = item.kind == ItemKind::tiles;
+  if (!tiles && item.format != Format::f32 && item.format != Format::bf16) return "is a plain array of a scaled format";
+  if (item.format == Format::e2m1 && (item.columns | item.first_column) % 32) return "cuts a block of 32 columns";
+  if (tiles && (item.pages_per_tile == 0 || item.cells_per_tile == 0 || item.tiles_per_page == 0 || item.cells == 0 || item.units == 0 || table.count % 16 ||
+                u64(item.cells) * item.cell_bytes > item.page_bytes || (item.page_bytes | item.image_at | item.expert_bytes) % 16 ||
+                u64(item.pages) * item.tiles_per_page != u64(table.count / 16) * item.pages_per_tile))
+    return "has pages that do not hold its tiles";
+  if (item.expert_bytes < plan.item_bytes(item) || item.image_at > h.image_bytes || item.expert_bytes > (h.image_bytes - item.image_at) / item.experts)
+    return "ends past the image";
+  std::vector<LoadRow> last(item.sources, LoadRow{-1, -1, -1});
+  for (u32 r = table.first; r < table.first + table.count; r++) {
+    const LoadRow& row = plan.rows[r];
+    if (row.source == -1) continue;
+    if (row.source < 0 || u32(row.source) >= item.sources || row.row < 0 || row.scale_row < 0) return "has a row without a source";
+    LoadRow& l = last[size_t(row.source)];
+    l.row = std::max(l.row, row.row), l.scale_row = std::max(l.scale_row, row.scale_row);
+  }
+  for (u32 s = 0; s < item.sources * item.experts; s++)
+    if (std::string wrong = check_source(plan, item, plan.sources[item.first_source + s], last[s % item.sources]); !wrong.empty()) return wrong;
+  return "";
 }
 }  // namespace load_plan_detail
 
@@ -102,44 +159,7 @@ inline std::string load_plan_of(const char* bytes, u64 length, LoadPlan& plan) {
   for (u32 i = 0; i < h.items; i++) {
     const LoadItem& item = plan.items[i];
     if (u64(item.name) + item.name_length > h.string_bytes) return "has an item name outside its strings";
-    const std::string name = plan.item_name(item);
-    if (item.rank >= h.ranks || item.kind >= ItemKind::count || item.format >= Format::count || item.table >= h.tables ||
-        u64(item.first_source) + item.sources > h.sources || item.columns == 0)
-      return "has an item '" + name + "' with an index out of range";
-    const bool tiles = item.kind == ItemKind::tiles;
-    const LoadTable& table = plan.tables[item.table];
-    const u64 extent = tiles ? u64(item.pages) * item.page_bytes : u64(table.count) * source_columns_bytes(item.format, item.columns);
-    if (item.image_at + extent > h.image_bytes) return "has an item '" + name + "' that ends past the image";
-    if (!tiles && item.format != Format::f32 && item.format != Format::bf16) return "has a plain item '" + name + "' of a scaled format";
-    if (tiles && (item.pages_per_tile == 0 || item.cells_per_tile == 0 || item.tiles_per_page == 0 || item.cells == 0 || item.units == 0 || table.count % 16 ||
-                  u64(item.cells) * item.cell_bytes > item.page_bytes || (item.page_bytes | item.image_at) % 16 ||
-                  u64(item.pages) * item.tiles_per_page != u64(table.count / 16) * item.pages_per_tile))
-      return "has an item '" + name + "' whose pages do not hold its tiles";
-    if (item.format == Format::e2m1 && (item.columns | item.first_column) % 32) return "cuts a block of 32 columns of '" + name + "'";
-    for (u32 s = item.first_source; s < item.first_source + item.sources; s++) {
-      const LoadSource& source = plan.sources[s];
-      const bool plain = item.format == Format::f32 || item.format == Format::bf16;
-      const bool source_plain = source.format == Format::f32 || source.format == Format::bf16;
-      if (source.kind != plan.sources[item.first_source].kind) return "mixes files and synthetic sources in '" + name + "'";
-      if (source.kind >= SourceKind::count || source.format >= Format::count || (plain ? !source_plain : source.format != item.format))
-        return "cannot make item '" + name + "' from its source's format";
-      if (source.kind == SourceKind::file && (source.file >= h.files || (!plain && source.scale_file >= h.files)))
-        return "has a source of '" + name + "' in a file that it does not list";
-    }
-    for (u32 r = table.first; r < table.first + table.count; r++) {
-      const LoadRow& row = plan.rows[r];
-      if (row.source < -1 || row.source >= int(item.sources)) return "has a row of '" + name + "' without a source";
-      if (row.source < 0) continue;
-      const LoadSource& source = plan.sources[item.first_source + row.source];
-      if (row.row < 0 || row.scale_row < 0) return "has a negative row in '" + name + "'";
-      if (source.kind != SourceKind::file) continue;
-      const u64 last = source.at + u64(row.row) * source.row_bytes + source_columns_bytes(source.format, item.first_column + item.columns);
-      if (last > plan.files[source.file].bytes) return "reads '" + name + "' past the end of its file";
-      const u64 scale_columns = source.format == Format::e4m3 ? (u64(item.first_column) + item.columns + 127) / 128 * 4
-                              : source.format == Format::e2m1 ? (u64(item.first_column) + item.columns) / 32 : 0;
-      if (scale_columns && source.scale_at + u64(row.scale_row) * source.scale_row_bytes + scale_columns > plan.files[source.scale_file].bytes)
-        return "reads the scales of '" + name + "' past the end of their file";
-    }
+    if (const std::string wrong = load_plan_detail::check_item(plan, item); !wrong.empty()) return "has an item '" + plan.item_name(item) + "' that " + wrong;
   }
   return "";
 }

@@ -111,8 +111,8 @@ inline const LoadRow* scale_entry(const LoadRow* rows, u32 index) {
   return nullptr;
 }
 
-/** Rows [first, first + count) of an item from its files, as staged rows. */
-inline void gather(const LoadPlan& plan, const Files& files, const LoadItem& item, u32 first, u32 count, u8* out) {
+/** Rows [first, first + count) of an item from its files, as staged rows. `sources` are the expert's. */
+inline void gather(const LoadPlan& plan, const Files& files, const LoadItem& item, const LoadSource* sources, u32 first, u32 count, u8* out) {
   const StagedShape shape = staged_shape(item);
   const LoadRow* rows = plan.rows + plan.tables[item.table].first;
   const bool scaled = item.format == Format::e4m3 || item.format == Format::e2m1;
@@ -120,18 +120,18 @@ inline void gather(const LoadPlan& plan, const Files& files, const LoadItem& ite
     const LoadRow& row = rows[r];
     std::memset(out, 0, shape.stride);
     if (row.source >= 0) {
-      const LoadSource& source = plan.sources[item.first_source + row.source];
+      const LoadSource& source = sources[row.source];
       const u8* from = files.at(source.file, source.at + u64(row.row) * source.row_bytes + source_columns_bytes(source.format, item.first_column));
       if (scaled) std::memcpy(out, from, source_columns_bytes(item.format, item.columns));
       else convert_row(source.format, item.format, from, item.columns, out);
     }
     const LoadRow* scales = scaled ? scale_entry(rows, r) : nullptr;
-    if (scales && (row.source >= 0 || item.format == Format::e4m3)) gather_scales(files, item, plan.sources[item.first_source + scales->source], *scales, out + shape.scales_at);
+    if (scales && (row.source >= 0 || item.format == Format::e4m3)) gather_scales(files, item, sources[scales->source], *scales, out + shape.scales_at);
   }
 }
 
 /** The same for synthetic sources: what to make of each row; the node makes them where it packs them. */
-inline void recipes(const LoadPlan& plan, const LoadItem& item, u32 first, u32 count, Recipe* out) {
+inline void recipes(const LoadPlan& plan, const LoadItem& item, const LoadSource* sources, u32 first, u32 count, Recipe* out) {
   const LoadRow* rows = plan.rows + plan.tables[item.table].first;
   const bool tiles = item.kind == ItemKind::tiles;
   for (u32 r = first; r < first + count; r++) {
@@ -140,47 +140,58 @@ inline void recipes(const LoadPlan& plan, const LoadItem& item, u32 first, u32 c
     Recipe& recipe = out[r - first];
     recipe = Recipe{0, 0, 0, 0, 0, item.format, rows[r].source < 0};
     if (row.source < 0) continue;
-    const LoadSource& source = plan.sources[item.first_source + row.source];
+    const LoadSource& source = sources[row.source];
     recipe = Recipe{source.seed, u32(row.row), u32(scales->scale_row), source.mean, source.amplitude, source.format, rows[r].source < 0};
   }
+}
+
+/** What loading `item` reports as progress. */
+inline u64 staged_bytes(const LoadPlan& plan, const LoadItem& item) { return u64(item.experts) * plan.tables[item.table].count * staged_shape(item).stride; }
+
+/** One expert of item `index` (the item itself, where there are no experts), chunk by chunk. */
+template <class Node, class Progress>
+Failure load_item(const LoadPlan& plan, const Files& files, u32 index, u32 expert, Node& node, Progress& progress) {
+  const LoadItem& item = plan.items[index];
+  const bool tiles = item.kind == ItemKind::tiles;
+  const StagedShape shape = staged_shape(item);
+  const u32 rows = plan.tables[item.table].count;
+  const u32 step = tiles ? 16 * item.tiles_per_page : 1;
+  const u64 fitting = Node::staging_bytes / std::max<u64>(shape.stride, sizeof(Recipe)) / step * step;
+  if (fitting == 0) return Failure{"plan", plan.item_name(item) + ": one page's rows do not fit the staging memory"};
+  const LoadSource* sources = plan.sources + item.first_source + u64(expert) * item.sources;
+  const bool synthetic = item.sources > 0 && sources->kind == SourceKind::synthetic;
+  const u64 image_at = item.image_at + expert * item.expert_bytes;
+  for (u32 first = 0; first < rows; first += u32(fitting)) {
+    const u32 count = std::min(rows - first, u32(fitting));
+    u8* staging = nullptr;
+    if (Failure failure = node.stage(item.rank, staging)) return failure;
+    if (synthetic) recipes(plan, item, sources, first, count, reinterpret_cast<Recipe*>(staging));
+    else gather(plan, files, item, sources, first, count, staging);
+    Failure failure;
+    if (tiles) {
+      const PackJob job{StagedRows{nullptr, shape.stride, shape.columns, shape.scales_at, item.first_column},
+                        item.format, first / 16, count / 16, item.page_bytes, item.cells, item.cell_bytes, item.units, item.pages_per_tile,
+                        item.tiles_per_page, item.cells_per_tile, item.page_unit_stride, item.cell_unit_stride};
+      failure = node.pack(item.rank, job, image_at, Place{index, expert}, synthetic, item.columns);
+    } else {
+      failure = node.place(item.rank, item, shape, image_at + u64(first) * shape.stride, count, synthetic);
+    }
+    if (failure) return failure;
+    if (!progress(u64(count) * shape.stride)) return Failure{"stopped", "loading was stopped"};
+  }
+  return {};
 }
 
 /** Loads everything that belongs to `rank`. `progress(bytes)` may say stop (false). */
 template <class Node, class Progress>
 Failure load_rank(const LoadPlan& plan, const Files& files, u32 rank, Node& node, Progress progress) {
-  for (u32 i = 0; i < plan.header->items; i++) {
-    const LoadItem& item = plan.items[i];
-    if (item.rank != rank) continue;
-    const bool tiles = item.kind == ItemKind::tiles;
-    const StagedShape shape = staged_shape(item);
-    const u32 rows = plan.tables[item.table].count;
-    const u32 step = tiles ? 16 * item.tiles_per_page : 1;
-    const u64 fitting = Node::staging_bytes / std::max<u64>(shape.stride, sizeof(Recipe)) / step * step;
-    if (fitting == 0) return Failure{"plan", plan.item_name(item) + ": one page's rows do not fit the staging memory"};
-    const bool synthetic = item.sources > 0 && plan.sources[item.first_source].kind == SourceKind::synthetic;
-    for (u32 first = 0; first < rows; first += u32(fitting)) {
-      const u32 count = std::min(rows - first, u32(fitting));
-      u8* staging = nullptr;
-      if (Failure failure = node.stage(rank, staging)) return failure;
-      if (synthetic) recipes(plan, item, first, count, reinterpret_cast<Recipe*>(staging));
-      else gather(plan, files, item, first, count, staging);
-      Failure failure;
-      if (tiles) {
-        const PackJob job{StagedRows{nullptr, shape.stride, shape.columns, shape.scales_at, item.first_column},
-                          item.format, first / 16, count / 16, item.page_bytes, item.cells, item.cell_bytes, item.units, item.pages_per_tile,
-                          item.tiles_per_page, item.cells_per_tile, item.page_unit_stride, item.cell_unit_stride};
-        failure = node.pack(rank, job, item.image_at, i, synthetic, item.columns);
-      } else {
-        failure = node.place(rank, item, shape, item.image_at + u64(first) * shape.stride, count, synthetic);
-      }
-      if (failure) return failure;
-      if (!progress(u64(count) * shape.stride)) return Failure{"stopped", "loading was stopped"};
-    }
-  }
-  u32 item = 0;
+  for (u32 i = 0; i < plan.header->items; i++)
+    for (u32 expert = 0; plan.items[i].rank == rank && expert < plan.items[i].experts; expert++)
+      if (Failure failure = load_item(plan, files, i, expert, node, progress)) return failure;
+  Place place{};
   Illegal illegal = Illegal::none;
-  if (Failure failure = node.settle(rank, illegal, item)) return failure;
-  if (illegal != Illegal::none) return Failure{"value", plan.item_name(plan.items[item]) + ": contains " + illegal_text(illegal)};
+  if (Failure failure = node.settle(rank, illegal, place)) return failure;
+  if (illegal != Illegal::none) return Failure{"value", plan.item_name(plan.items[place.item], place.expert) + ": contains " + illegal_text(illegal)};
   return {};
 }
 

@@ -87,7 +87,7 @@ class Engine {
   }
   Failure load_ranks(const LoadPlan& plan, const Files& files) {
     u64 total = 0;
-    for (u32 i = 0; i < plan.header->items; i++) total += u64(plan.tables[plan.items[i].table].count) * staged_shape(plan.items[i]).stride;
+    for (u32 i = 0; i < plan.header->items; i++) total += staged_bytes(plan, plan.items[i]);
     std::atomic<u64> done{0};
     std::atomic<bool> stop{false};
     std::vector<Failure> failures(Plan::ranks);

@@ -17,16 +17,16 @@
 
 namespace tile {
 
-/** Word where packing reports the first illegal value: (item + 1) << 8 | Illegal. */
-__device__ inline void report_illegal(unsigned long long* word, u32 item, Illegal what) {
-  atomicCAS_system(word, 0ull, (unsigned long long)(item + 1) << 8 | (unsigned long long)(what));
+/** Word where packing reports the first illegal value: item << 32 | expert << 8 | Illegal. */
+__device__ inline void report_illegal(unsigned long long* word, Place place, Illegal what) {
+  atomicCAS_system(word, 0ull, (unsigned long long)(place.item) << 32 | (unsigned long long)(place.expert) << 8 | (unsigned long long)(what));
 }
 
-__global__ void pack_kernel(PackJob job, u8* image, u32 item, unsigned long long* illegal) {
+__global__ void pack_kernel(PackJob job, u8* image, Place place, unsigned long long* illegal) {
   const u64 jobs = job.jobs(), warps = u64(gridDim.x) * (blockDim.x / 32);
   for (u64 index = u64(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; index < jobs; index += warps) {
     const Illegal what = pack_lane(job, index, int(threadIdx.x % 32), image);
-    if (what != Illegal::none) report_illegal(illegal, item, what);
+    if (what != Illegal::none) report_illegal(illegal, place, what);
   }
 }
 
@@ -45,6 +45,7 @@ class Node {
   Failure open(const Options& options, u64 mailbox_size) {
     setenv("CUDA_MODULE_LOADING", "EAGER", 1);
     options_ = options;
+    if (!options.probe.empty()) return Failure{"usage", "--probe is for the host back end"};
     int present = 0;
     if (const cudaError_t error = cudaGetDeviceCount(&present); error != cudaSuccess) return gpu(std::string("no usable CUDA driver: ") + cudaGetErrorString(error));
     ranks_.resize(Plan::ranks);
@@ -73,7 +74,7 @@ class Node {
     staging = r.staging[r.turn];
     return check(r, cudaEventSynchronize(r.free_again[r.turn]), "staging");
   }
-  Failure pack(u32 rank, PackJob job, u64 image_at, u32 item, bool synthetic, u32 columns) {
+  Failure pack(u32 rank, PackJob job, u64 image_at, Place place, bool synthetic, u32 columns) {
     Rank& r = ranks_[rank];
     const u32 rows = job.tiles * 16;
     const StagedRows& s = job.staged;
@@ -83,7 +84,7 @@ class Node {
       synthesise_kernel<<<grid, 256, 0, r.stream>>>(reinterpret_cast<const Recipe*>(r.rows[r.turn]), rows, job.format, s.first_column, columns, s.scales_at, s.stride, r.made);
       job.staged.rows = r.made;
     }
-    pack_kernel<<<grid, 256, 0, r.stream>>>(job, reinterpret_cast<u8*>(r.args.image) + image_at, item, r.illegal);
+    pack_kernel<<<grid, 256, 0, r.stream>>>(job, reinterpret_cast<u8*>(r.args.image) + image_at, place, r.illegal);
     return check(r, cudaGetLastError(), "packing");
   }
   Failure place(u32 rank, const LoadItem& item, const StagedShape& shape, u64 image_at, u32 rows, bool synthetic) {
@@ -94,11 +95,11 @@ class Node {
     synthesise_kernel<<<grid, 256, 0, r.stream>>>(reinterpret_cast<const Recipe*>(r.rows[r.turn]), rows, item.format, item.first_column, item.columns, shape.scales_at, shape.stride, to);
     return check(r, cudaGetLastError(), "filling");
   }
-  Failure settle(u32 rank, Illegal& illegal, u32& item) {
+  Failure settle(u32 rank, Illegal& illegal, Place& place) {
     Rank& r = ranks_[rank];
     cudaSetDevice(r.device);
     const Failure failure = check(r, cudaStreamSynchronize(r.stream), "packing");
-    if (const unsigned long long word = *static_cast<volatile unsigned long long*>(r.illegal)) illegal = Illegal(word & 255), item = u32(word >> 8) - 1;
+    if (const unsigned long long word = *static_cast<volatile unsigned long long*>(r.illegal)) illegal = Illegal(word & 255), place = Place{u32(word >> 32), u32(word >> 8 & 0xFFFFFF)};
     return failure;
   }
 

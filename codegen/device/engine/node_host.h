@@ -54,7 +54,7 @@ class Node {
     staging = staging_.data();
     return {};
   }
-  Failure pack(u32 rank, PackJob job, u64 image_at, u32 item, bool synthetic, u32 columns) {
+  Failure pack(u32 rank, PackJob job, u64 image_at, Place place, bool synthetic, u32 columns) {
     std::vector<u8> made;
     job.staged.rows = staging_.data();
     if (synthetic) {
@@ -66,7 +66,7 @@ class Node {
     for (u64 index = 0; index < job.jobs(); index++)
       for (int lane = 0; lane < 32; lane++) {
         const Illegal illegal = pack_lane(job, index, lane, image);
-        if (illegal != Illegal::none && illegal_ == Illegal::none) illegal_ = illegal, illegal_item_ = item;
+        if (illegal != Illegal::none && illegal_ == Illegal::none) illegal_ = illegal, illegal_place_ = place;
       }
     return {};
   }
@@ -76,8 +76,8 @@ class Node {
     else std::memcpy(to, staging_.data(), u64(rows) * shape.stride);
     return {};
   }
-  Failure settle(u32, Illegal& illegal, u32& item) {
-    illegal = illegal_, item = illegal_item_;
+  Failure settle(u32, Illegal& illegal, Place& place) {
+    illegal = illegal_, place = illegal_place_;
     return {};
   }
 
@@ -99,6 +99,7 @@ class Node {
     host::Options options;
     options.seed = options_.seed;
     options.idle = [&service](bool may_block) { return host::Idle(int(service(may_block))); };
+    if (!options_.probe.empty()) options.computed = [this](u32 round, int rows, const int* position) { probe(round, u32(rows), position); };
     for (const auto& [site, mutation] : options_.mutations) host::mutate(site, host::Mutation(mutation));
     const host::Outcome outcome = host::run(args_.data(), Plan::ranks, Plan::sms, options);
     if (outcome.ok()) return "";
@@ -106,6 +107,17 @@ class Node {
   }
 
  private:
+  /** Appends what --probe asks for; a file that cannot be written shows as records that are missing. */
+  void probe(u32 round, u32 rows, const int* position) {
+    std::FILE* file = std::fopen(options_.probe.c_str(), "ab");
+    if (!file) return;
+    const u32 head[2] = {round, rows};
+    std::fwrite(head, sizeof head, 1, file);
+    std::fwrite(position, sizeof(int), max_rows, file);
+    for (const auto& [at, bytes] : options_.probe_ranges)
+      if (at + bytes <= Plan::workspace_bytes) std::fwrite(args_[0].workspace + at, 1, bytes, file);
+    std::fclose(file);
+  }
   struct Slab {
     void* at;
     u64 bytes;
@@ -129,7 +141,7 @@ class Node {
   std::vector<FaultRecord> faults_;
   std::vector<u8> staging_;
   Illegal illegal_ = Illegal::none;
-  u32 illegal_item_ = 0;
+  Place illegal_place_{};
 };
 
 }  // namespace tile

@@ -1,5 +1,5 @@
-// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER]`,
-// and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
+// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER]
+// [--probe FILE --probe-range OFFSET:BYTES ...]`, and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
 #pragma once
 #include <cstdlib>
 #include <string>
@@ -19,10 +19,13 @@ struct Options {
   std::vector<int> devices;  // CUDA: device of each rank; empty: 0, 1, ...
   std::string trace;         // TILE_TRACE builds: file for the events of all ranks, written at the end
   std::string dump;          // write each rank's loaded image to FOLDER/image.RANK and end
+  /** Host: a file that gets a record a round when its logits are complete: u32 round, u32 rows, int position[8], then the ranges of rank 0's workspace. */
+  std::string probe;
+  std::vector<std::pair<u64, u64>> probe_ranges;
 };
 
 inline Failure parse_options(int count, char** words, Options& o) {
-  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER] [--trace FILE]"};
+  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--dump FOLDER] [--trace FILE] [--probe FILE] [--probe-range OFFSET:BYTES]"};
   o.socket = words[1];
   for (int i = 2; i < count; i += 2) {
     const std::string name = words[i];
@@ -33,7 +36,11 @@ inline Failure parse_options(int count, char** words, Options& o) {
     else if (name == "--deadline-ms") o.deadline_ns = std::strtoull(value, &end, 10) * 1000000;
     else if (name == "--trace") o.trace = value, end = value + o.trace.size();
     else if (name == "--dump") o.dump = value, end = value + o.dump.size();
-    else if (name == "--mutate") {
+    else if (name == "--probe") o.probe = value, end = value + o.probe.size();
+    else if (name == "--probe-range") {
+      const u64 at = std::strtoull(value, &end, 10);
+      if (*end == ':') o.probe_ranges.emplace_back(at, std::strtoull(end + 1, &end, 10));
+    } else if (name == "--mutate") {
       const int site = int(std::strtol(value, &end, 10));
       if (*end == ':') o.mutations.emplace_back(site, int(std::strtol(end + 1, &end, 10)));
     } else if (name == "--devices") {

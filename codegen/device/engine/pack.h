@@ -19,6 +19,11 @@ struct StagedRows {
   u32 first_column;   // of the item in its tensor: where e4m3 blocks begin
 };
 
+/** Which weight a chunk belongs to, for reports. */
+struct Place {
+  u32 item, expert;
+};
+
 enum class Illegal : u32 { none, e4m3_nan, e8m0_nan, e8m0_zero, scale_not_finite, scales_differ, not_finite };
 
 inline const char* illegal_text(Illegal what) {
