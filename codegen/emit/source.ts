@@ -101,7 +101,12 @@ function constants(plan: Plan, validIds: number): string {
     logits_inbox_at: areas.logitsInbox,
   })
   sizes({ zeroed_bytes: areas.zeroed })
-  ints({ counters: control + 2, control_counter: control, control_left_counter: control + 1, local_counters: 1 })
+  ints({
+    counters: control + 2,
+    control_counter: control,
+    control_left_counter: control + 1,
+    local_counters: plan.tallies.filter((t) => t.scope === 'local').length,
+  })
   line('TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }')
   line('TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }')
   line(

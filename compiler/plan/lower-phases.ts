@@ -2,8 +2,9 @@
  * lower-phases: a phase becomes one program for each role. Every kind of phase has its own lowering in the table below;
  * what they share are the site numbers and the waits that derive-waits found.
  *
- * Invariants: a role that reads or writes what other SMs touch begins with all waits of its phase; the role that signals
- * does so as its last step, after all its warps on the SM (barrier), and has waited for the same counters itself.
+ * Invariants: a role that reads or writes what other SMs touch has waited for all counters of its phase before, or has been
+ * handed something by a role that has; the role that signals does so as its last step, after all its warps on the SM
+ * (barrier). Packets hand over nothing but themselves: the communicate role waits for itself. The prover checks all this.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type {
@@ -42,6 +43,11 @@ export interface LowerContext {
   /** Route executions and exchanges of the segment before this phase. */
   readonly routesBefore: number
   readonly exchangesBefore: number
+  /** Whether this is the first phase that uses the table of the last routing. */
+  readonly firstRouted: boolean
+  /** Phases after which load says that it is done with the table, and how many of them come before in the entry. */
+  readonly tableGuards: ReadonlySet<ProductPhase>
+  readonly guardsBefore: number
   readonly product: (phase: ProductPhase) => ProductPlan
   readonly plainOffset: (param: string) => number
   readonly caches: ReadonlySet<string>
@@ -77,8 +83,15 @@ class Steps {
   channel(role: RoleName, kind: 'acquire' | 'commit' | 'await' | 'release', channel: 'ring' | 'join' | 'slots'): Step {
     return { kind, site: this.site(role, `${kind} ${channel}`), channel }
   }
-  routed(role: RoleName): Step {
-    return { kind: 'waitLocal', site: this.site(role, 'wait route'), local: 'route', after: this.ctx.routesBefore }
+  /** Other roles than compute, which routes itself, wait for the table once. */
+  routed(role: RoleName): Step[] {
+    if (!this.ctx.firstRouted) return []
+    return [{ kind: 'waitLocal', site: this.site(role, 'wait route'), local: 'route', after: this.ctx.routesBefore }]
+  }
+  /** Load has read the table for the last time. */
+  doneWithTable(phase: ProductPhase): Step[] {
+    if (!this.ctx.tableGuards.has(phase)) return []
+    return [{ kind: 'signalLocal', site: this.site('load', 'signal table'), local: 'table' }]
   }
 }
 
@@ -117,7 +130,6 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     phase.routed === 'up'
       ? { kind: 'activeShare', count: tileGroups, experts: phase.experts! }
       : { kind: 'share', count: tileGroups }
-  const routeWait = (role: RoleName): Step[] => (phase.routed ? [to.routed(role)] : [])
   const routeRead = phase.routed ? [all('route')] : []
   const logits = logitsStore(phase, ctx)
   const ring = {
@@ -126,12 +138,12 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     commit: to.channel('load', 'commit', 'ring'),
   }
   const load = [
-    ...routeWait('load'),
+    ...to.routed('load'),
     loop('tile', domain, pages(g.pagesPerTile, [ring.acquire, ring.copy, ring.commit])),
+    ...to.doneWithTable(phase),
   ]
   const compute: Step[] = [
     ...to.waits('compute'),
-    ...routeWait('compute'),
     { kind: 'stage', site: to.site('compute', 'norm barrier'), product, reads: [all(product.source)] },
     loop('tile', domain, [
       { kind: 'clear', product },
@@ -168,9 +180,11 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
           reads: [...routeRead, ...elementAccess(product, 'all').reads],
           writes: elementAccess(product, 'all').writes,
         }
+  // Where every SM has a tile, the first sum that comes through the join brings what compute has waited for.
+  const idleSms = phase.routed !== undefined || tileGroups < ctx.schedule.sms
   const epilogue: Step[] = [
-    ...to.waits('epilogue'),
-    ...routeWait('epilogue'),
+    ...(idleSms ? to.waits('epilogue') : []),
+    ...to.routed('epilogue'),
     loop('tile', domain, [
       to.channel('epilogue', 'await', 'join'),
       epilogueWork,
@@ -229,16 +243,16 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
   const size = groupOf(phase.name, own, ctx.schedule)
   const groups: Domain = { kind: 'activeGroups', size, experts: phase.experts! }
   const load: Step[] = [
-    to.routed('load'),
+    ...to.routed('load'),
     loop('first', groups, [
       to.channel('load', 'acquire', 'ring'),
       { kind: 'copyGroup', site: to.site('load', 'copy group'), product, reads: [all('route')] },
       to.channel('load', 'commit', 'ring'),
     ]),
+    ...to.doneWithTable(phase),
   ]
   const compute: Step[] = [
     ...to.waits('compute'),
-    to.routed('compute'),
     to.channel('compute', 'acquire', 'slots'),
     loop('first', groups, [
       to.channel('compute', 'await', 'ring'),
@@ -262,8 +276,7 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
     }
   }
   const epilogue: Step[] = [
-    ...to.waits('epilogue'),
-    to.routed('epilogue'),
+    ...to.routed('epilogue'),
     to.channel('epilogue', 'await', 'slots'),
     finish(product.exchange ? 'before' : 'all', product.exchange ? 'send' : 'finish'),
     to.channel('epilogue', 'release', 'slots'),
@@ -320,7 +333,7 @@ function lowerPointwise(phase: PointwisePhase, to: Steps): Lowered {
   }
 }
 
-function lowerAttend(phase: AttendPhase, to: Steps): Lowered {
+function lowerAttend(phase: AttendPhase, to: Steps, ctx: LowerContext): Lowered {
   const domain: Domain = {
     kind: 'spanShare',
     kv: phase.kv,
@@ -342,7 +355,8 @@ function lowerAttend(phase: AttendPhase, to: Steps): Lowered {
         ]),
       ],
       compute: [
-        ...to.waits('compute'),
+        // The first span of keys brings what load has waited for; an SM without one must wait for itself.
+        ...(phase.kv < ctx.schedule.sms ? to.waits('compute') : []),
         loop('task', domain, [
           to.channel('compute', 'await', 'ring'),
           { kind: 'attendSpan', attend: phase, reads: [all(phase.queries)], writes: [own(phase.partials)] },
@@ -379,6 +393,16 @@ function lowerRoute(phase: RoutePhase, to: Steps, ctx: LowerContext): Lowered {
     roles: {
       compute: [
         ...to.waits('compute'),
+        ...(ctx.tableGuards.size > 0
+          ? [
+              {
+                kind: 'waitLocal' as const,
+                site: to.site('compute', 'wait table'),
+                local: 'table',
+                after: ctx.guardsBefore,
+              },
+            ]
+          : []),
         {
           kind: 'route',
           phase,

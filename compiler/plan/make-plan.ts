@@ -13,7 +13,18 @@ import type { PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
 import { absoluteName } from '../tile/split-segments.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
 import { deviceFormat, type Geometry, pagedGeometry, tiledGeometry, unitBytes } from './geometry.ts'
-import type { Entry, PhasePlan, PlacedBuffer, Placement, Plan, ProductPlan, SegmentPlan, Tally } from './ir.ts'
+import { tableGuards } from './guard-table.ts'
+import {
+  type Entry,
+  type PhasePlan,
+  type PlacedBuffer,
+  type Placement,
+  type Plan,
+  type ProductPlan,
+  roleNames,
+  type SegmentPlan,
+  type Tally,
+} from './ir.ts'
 import { lowerPhase, Sites } from './lower-phases.ts'
 import { groupOf, type PlanSchedule, roleOf } from './schedule.ts'
 import { sharedMemory } from './shared-memory.ts'
@@ -35,6 +46,10 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const waits = deriveWaits(program, caches)
   const awaited = new Set(waits.flat(2).map((w) => w.counter))
   const sites = new Sites()
+  const guards = tableGuards(
+    program.segments,
+    (p) => p.routed === 'down' && Math.ceil(p.rows / TILE_ROWS) >= schedule.sms,
+  )
   const images = program.segments.map((s) => placeImage(s, program, ctx))
   ctx.session.throwIfFailed()
 
@@ -42,8 +57,12 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     const image = images[si]!
     let routes = 0
     let exchanges = 0
+    let routedBefore = false
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
+      const firstRouted = phase.kind === 'product' && phase.routed !== undefined && !routedBefore
+      if (phase.kind === 'route') routedBefore = false
+      else if (firstRouted) routedBefore = true
       const plan = lowerPhase(phase, {
         segment: segment.name,
         schedule,
@@ -53,6 +72,9 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         awaited: awaited.has(counterOf(program, si, pi)),
         waits: waits[si]![pi]!,
         routesBefore: routes,
+        firstRouted,
+        tableGuards: guards,
+        guardsBefore: segment.phases.slice(0, pi).filter((p) => p.kind === 'product' && guards.has(p)).length,
         exchangesBefore: exchanges,
         product: (p) => image.products.get(p)!,
         plainOffset: (param) => image.placements.find((p) => p.params[0] === param)!.offset,
@@ -92,7 +114,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     inbox: 2 * ranks * exchangeTiles * PACKET_BYTES[schedule.exchangeAs],
     logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0,
     zeroed: 0,
-    sampler: 8 * ((sample?.vocabulary ?? 0) + 32 * roleOf(schedule, 'compute').warps + 64),
+    // One list of candidates a thread: its share of the vocabulary in fours, and a remainder.
+    sampler: 8 * ((sample?.vocabulary ?? 0) + 5 * 32 * roleOf(schedule, 'compute').warps),
     end: 0,
   })
   const first = areas.end
@@ -299,23 +322,25 @@ function placeBuffers(program: PhaseProgram, ctx: number, first: number): { buff
 /** Counters in order of first use, then the route table's local, then the exchange epoch. */
 function countTallies(program: PhaseProgram, segments: readonly SegmentPlan[]): Tally[] {
   const counts = new Map<string, number>()
-  let routes = 0
   let exchanges = 0
+  const locals = new Map<string, number>()
   for (const entry of program.sequence) {
     for (const phase of segments[entry.segment]!.phases) {
       counts.set(phase.counter, (counts.get(phase.counter) ?? 0) + 1)
+      for (const local of localsIn(phase)) locals.set(local, (locals.get(local) ?? 0) + 1)
     }
-    routes += routesIn(program.segments[entry.segment]!)
     exchanges += exchangesIn(program.segments[entry.segment]!)
   }
   return [
     ...[...counts].map(([name, perRound]): Tally => ({ name, scope: 'counter', perRound })),
-    { name: 'route', scope: 'local', perRound: routes },
+    ...[...locals].map(([name, perRound]): Tally => ({ name, scope: 'local', perRound })),
     { name: 'exchange', scope: 'exchange', perRound: exchanges },
   ]
 }
 
-const routesIn = (s: Segment): number => s.phases.filter((p) => p.kind === 'route').length
+/** Locals that one execution of a phase signals. */
+const localsIn = (phase: PhasePlan): string[] =>
+  roleNames.flatMap((r) => phase.roles[r].flatMap((s) => (s.kind === 'signalLocal' ? [s.local] : [])))
 const exchangesIn = (s: Segment): number =>
   s.phases.filter((p) => p.kind === 'product' && p.sections.some((x) => x.elements.some((e) => e.kind === 'exchange')))
     .length
@@ -340,8 +365,7 @@ function placeEntries(
     }
     imageBytes += s.imageBytes
     kvBytes += s.kvBytes
-    for (const phase of s.phases) add(phase.counter, 1)
-    add('route', routesIn(program.segments[segment]!))
+    for (const phase of s.phases) for (const name of [phase.counter, ...localsIn(phase)]) add(name, 1)
     add('exchange', exchangesIn(program.segments[segment]!))
     return entry
   })
