@@ -34,7 +34,13 @@ export interface Reference {
   reset(): void
 }
 
-export function createReference(graph: Graph, params: ParamSource, options: { readonly ctx: number }): Reference {
+export interface ReferenceOptions {
+  readonly ctx: number
+  /** What others read of a node's value; left out, the value itself. Lets a test round values as an engine stores them. */
+  readonly stored?: (node: GraphNode, value: Float64Array) => Float64Array
+}
+
+export function createReference(graph: Graph, params: ParamSource, options: ReferenceOptions): Reference {
   const paramDims = new Map(graph.params.map((p) => [p.name, p.dims]))
   const last = graph.nodes.findLast((n): n is NodeOf<'logits'> => n.op === 'logits')
   if (!last) throw new InternalError(`graph '${graph.name}' has no logits`)
@@ -56,7 +62,7 @@ export function createReference(graph: Graph, params: ParamSource, options: { re
             `node ${node.id} (${node.op}) gave ${value.length} numbers where its dims make ${expected}`,
           )
         }
-        values.push(value)
+        values.push(options.stored ? options.stored(node, value) : value)
       }
       const perRow = (id: number) => splitRows(values[id]!, rows.length)
       return {

@@ -31,6 +31,8 @@ struct Options {
   uint64_t seed = 0;
   /** Called when nothing moves (may_block: nothing can move until the hook does something) and now and then otherwise. */
   std::function<Idle(bool may_block)> idle;
+  /** Called by rank 0 when the logits of a round are complete, before anything is sampled. */
+  std::function<void(uint32_t round, int rows, const int* position)> computed;
 };
 
 struct Outcome {

@@ -1,0 +1,27 @@
+/**
+ * The reference with the engine's number formats: every value that a product or attention reads is rounded to bf16, as the
+ * staged forms are (docs/engine.md 2). What it differs from plain float64 by is what BF16 costs, whoever computes it.
+ */
+import type { ParamSource } from '../../compiler/reference/params.ts'
+import { createReference, type Reference } from '../../compiler/reference/reference.ts'
+import type { Graph, GraphNode } from '../../dsl/graph.ts'
+
+export function bf16Reference(graph: Graph, params: ParamSource, ctx: number): Reference {
+  const staged = new Set(
+    graph.nodes
+      .filter((n) => n.op === 'linear' || n.op === 'expertLinear' || n.op === 'attention')
+      .flatMap((n) => (n.op === 'attention' ? n.inputs : n.inputs.slice(0, 1))),
+  )
+  const stored = (node: GraphNode, value: Float64Array) => (staged.has(node.id) ? value.map(toBf16) : value)
+  return createReference(graph, params, { ctx, stored })
+}
+
+const float = new Float32Array(1)
+const bits = new Uint32Array(float.buffer)
+/** Rounds to the nearest bf16, ties to even. */
+export function toBf16(value: number): number {
+  float[0] = value
+  const b = bits[0]!
+  bits[0] = (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000
+  return float[0]!
+}
