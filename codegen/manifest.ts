@@ -77,11 +77,3 @@ export const unitBytes: Readonly<Record<TilesEntry['format'], readonly [codes: n
   e4m3: [512, 8],
   e2m1: [256, 16],
 }
-
-/** Bytes that the round control needs in rank 0's workspace (codegen/device/engine/control.h checks them). */
-export const controlMemory = {
-  control: 2 * 128,
-  inbox: 2 * 256,
-  decode: 256,
-  sampler: (vocabulary: number, computeWarps: number) => 8 * (vocabulary + 32 * computeWarps + 64),
-} as const

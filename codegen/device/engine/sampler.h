@@ -18,10 +18,12 @@
 
 namespace tile {
 
-// Memory of the sampler in the workspace: the lists of all threads, then the reduction's scratch.
-TILE_BOTH constexpr u64 sampler_bytes(int vocabulary, int compute_warps) {
-  return 8 * (u64(vocabulary) + 32 * u64(compute_warps) + 64);
-}
+// Memory of the sampler in the workspace: the lists of all threads. A thread has its share of the ids in fours, and one more.
+TILE_BOTH constexpr u64 sampler_bytes(int vocabulary, int compute_warps) { return 8 * (u64(vocabulary) + 5 * 32 * u64(compute_warps)); }
+
+struct alignas(16) Quad {
+  float value[4];
+};
 
 struct Sampler {
   Warp& w;
@@ -36,25 +38,21 @@ struct Sampler {
   TILE_FN Sampler(Warp& w, int valid, u64* memory, int site) : w(w), valid(valid), memory(memory), site(site), id_bits(bits_for(valid)) {}
 
   TILE_FN int threads() const { return 32 * w.count; }
-  TILE_FN volatile u64* scratch() { return memory; }
-  TILE_FN u64* list() { return memory + 64; }
+  TILE_FN u64* list() { return memory; }
+  // Where a warp of the role leaves its part of a reduction: its own packet exchange area, which it has no other use for now.
+  TILE_FN volatile u64* part_of(int warp) { return w.shared<u64>(Shared::exchange_at + size_t(Plan::load_warps + warp) * Shared::exchange_bytes) + parity; }
 
-  // Reduces one number of every lane of the role; every lane gets the result. Two scratch halves take turns, so that
-  // one barrier a reduction is enough.
+  // Reduces one number of every lane of the role; every lane gets the result. Two places take turns, so that one barrier
+  // a reduction is enough.
   template <class Op>
   TILE_FN u64 reduce(PerLane<u64>& value, Op op) {
     u64 mine = across(value, op);
     if (w.count == 1) return mine;
-    volatile u64* half = scratch() + 32 * (parity ^= 1);
-    w.lanes([&](int lane) {
-      if (lane == 0) half[w.index] = mine;
-    });
+    parity ^= 1;
+    w.once([&] { *part_of(w.index) = mine; });
     w.role_barrier(site);
     PerLane<u64> parts;
-    w.lanes([&](int lane) { parts[lane] = half[lane < w.count ? lane : 0]; });
-    w.lanes([&](int lane) {
-      if (lane >= w.count) parts[lane] = 0;
-    });
+    w.lanes([&](int lane) { parts[lane] = lane < w.count ? *part_of(lane) : 0; });
     return across(parts, op);
   }
 
@@ -77,13 +75,24 @@ struct Sampler {
   TILE_FN float x_of(float logit) const { return scaled(logit, largest, inverse_temperature); }
   TILE_FN u64 order_weight(u64 order) const { return weight_of(x_of(order_logit(order, id_bits))); }
 
-  // f(order, logit) over all ids of this lane.
+  // f(order, logit) over all ids of this lane: four neighbours at a time, several loads in flight.
   template <class F>
   TILE_FN void each_id(int lane, F f) {
-    for (int id = w.index * 32 + lane; id < valid; id += threads()) {
-      const float logit = logits[id];
-      f(order_of(logit, id, id_bits), logit);
+    constexpr int ahead = 4;
+    const int thread = w.index * 32 + lane, quads = reinterpret_cast<size_t>(logits) % 16 == 0 ? valid / 4 : 0;
+    const Quad* row = reinterpret_cast<const Quad*>(logits);
+    for (int first = thread; first < quads; first += ahead * threads()) {
+      Quad quad[ahead];
+      TILE_UNROLL
+      for (int i = 0; i < ahead; i++)
+        if (first + i * threads() < quads) quad[i] = row[first + i * threads()];
+      TILE_UNROLL
+      for (int i = 0; i < ahead; i++)
+        if (first + i * threads() < quads)
+          TILE_UNROLL
+          for (int k = 0; k < 4; k++) f(order_of(quad[i].value[k], (first + i * threads()) * 4 + k, id_bits), quad[i].value[k]);
     }
+    for (int id = quads * 4 + thread; id < valid; id += threads()) f(order_of(logits[id], id, id_bits), logits[id]);
   }
 
   template <class Keep>
