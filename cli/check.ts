@@ -1,18 +1,24 @@
-/** `tilec check MODEL`: everything that can be found out without a C++ compiler, for each target that has a schedule. */
+/**
+ * `tilec check MODEL`: everything that can be found out without a C++ compiler, for each target that has a schedule; with
+ * --numbers also what an engine computes, against the reference.
+ */
 import type { Command } from 'commander'
-import { DiagnosticError } from '../compiler/diagnostics/diagnostic.ts'
+import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import { diagnosticsAsJson } from '../compiler/diagnostics/render.ts'
+import { compareWithReference, sessionReference } from '../runtime/session/compare-reference.ts'
 import { compileModel } from '../runtime/session/compile-model.ts'
 import { readTarget, targets } from '../runtime/session/machine.ts'
-import { defaultCtx } from '../runtime/session/open-model.ts'
+import { defaultCtx, openModel } from '../runtime/session/open-model.ts'
 import { type ResolvedModel, resolveModel } from '../runtime/session/resolve-model.ts'
 import { type ModelOptions, modelRequest, whole, withModel } from './model-options.ts'
+import { progressLine } from './progress.ts'
 import { printJson, showDiagnostics, type Terminal } from './terminal.ts'
 
 interface CheckOptions extends ModelOptions {
   readonly target?: string
   readonly gpus: number
   readonly ctx: number
+  readonly numbers?: boolean
   readonly json?: boolean
 }
 
@@ -20,6 +26,7 @@ const examples = `
 Examples:
   tilec check nano
   tilec check my/graph.ts --config my/config.json --gpus 8
+  tilec check my/graph.ts --checkpoint weights --numbers
   tilec check my/graph.ts --config my/config.json --json      for editors: {ok, diagnostics}`
 
 export function addCheck(program: Command, terminal: Terminal): void {
@@ -29,43 +36,81 @@ export function addCheck(program: Command, terminal: Terminal): void {
     .option('--target <target>', 'host or sm_90a; all that the model has a schedule for when left out')
     .option('--gpus <n>', 'ranks: 1, 2, 4 or 8', whole, 1)
     .option('--ctx <n>', 'positions that a sequence may have', whole, defaultCtx)
+    .option(
+      '--numbers',
+      'also build for the host, and compare greedy tokens with the float64 reference (needs weights)',
+    )
     .option('--json', 'print an object')
     .addHelpText('after', examples)
     .action((model: string, options: CheckOptions) => check(model, options, terminal))
 }
 
-function check(name: string, options: CheckOptions, terminal: Terminal): void {
+async function check(name: string, options: CheckOptions, terminal: Terminal): Promise<void> {
   try {
     const resolved = resolveModel(modelRequest(name, options))
-    const lines = targetsOf(resolved, options).map((target) => {
+    const found = targetsOf(resolved, options).map((target) => {
       const { plan, warnings } = compileModel(resolved, { target, gpus: options.gpus, ctx: options.ctx })
-      showDiagnostics(terminal, options.json ? [] : warnings, resolved.sources)
       const phases = plan.segments.reduce((n, s) => n + s.phases.length, 0)
-      return { target, entries: plan.entries.length, phases, sites: plan.sites.length }
+      return { target, phases, sites: plan.sites.length, warnings }
     })
-    if (options.json) {
-      printJson(terminal, {
-        ok: true,
-        model: resolved.model.name,
-        targets: lines,
-        diagnostics: json(resolved.warnings, resolved.sources),
-      })
-      return
+    const warnings = [...resolved.warnings, ...found.flatMap((f) => f.warnings)]
+    if (!options.json) {
+      showDiagnostics(terminal, warnings, resolved.sources)
+      const { graph } = resolved.model
+      terminal.out(`${resolved.title}: ${graph.nodes.length} ops, ${graph.params.length} parameters\n`)
+      const ranks = `${options.gpus} ${options.gpus === 1 ? 'rank' : 'ranks'}`
+      for (const f of found) terminal.out(`${f.target}, ${ranks}: ok (${f.phases} phases, ${f.sites} sync sites)\n`)
     }
-    showDiagnostics(terminal, resolved.warnings, resolved.sources)
-    const { graph } = resolved.model
-    terminal.out(`${resolved.title}: ${graph.nodes.length} ops, ${graph.params.length} parameters\n`)
-    for (const l of lines) {
-      terminal.out(
-        `${l.target}, ${options.gpus} ${options.gpus === 1 ? 'rank' : 'ranks'}: ok (${l.phases} phases, ${l.sites} sync sites)\n`,
-      )
-    }
+    const numbers = options.numbers ? await compareNumbers(name, options, terminal) : undefined
+    if (!options.json) return
+    const targets = found.map(({ target, phases, sites }) => ({ target, phases, sites }))
+    const diagnostics = json(warnings, resolved.sources)
+    printJson(terminal, { ok: true, model: resolved.model.name, targets, ...(numbers && { numbers }), diagnostics })
   } catch (error) {
-    if (options.json && error instanceof DiagnosticError) {
-      printJson(terminal, { ok: false, diagnostics: json(error.diagnostics, error.sources) })
-      throw new DiagnosticError([])
+    if (!options.json || !(error instanceof DiagnosticError)) throw error
+    printJson(terminal, { ok: false, diagnostics: json(error.diagnostics, error.sources) })
+    throw new DiagnosticError([])
+  }
+}
+
+/** Prompts of arbitrary tokens: what is compared is arithmetic, not text. */
+function arbitraryPrompts(vocabulary: number): number[][] {
+  let state = 1
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state % vocabulary
+  }
+  return [1, 7, 24, 40].map((length) => Array.from({ length }, next))
+}
+
+async function compareNumbers(name: string, options: CheckOptions, terminal: Terminal) {
+  const progress = progressLine(terminal)
+  const { gpus, ctx } = options
+  const request = { ...modelRequest(name, options), target: 'host', gpus, ctx, onProgress: progress.show } as const
+  const session = await openModel(request).finally(progress.done)
+  try {
+    const prompts = arbitraryPrompts(session.tokenizer.size)
+    const compared = await compareWithReference(session, sessionReference(session), { prompts, count: 16 })
+    const { tokens, closeCalls, mismatch } = compared
+    if (mismatch) {
+      const { prompt, at, engine, first, gap } = mismatch
+      throw new DiagnosticError([
+        diagnostic(
+          'TILE5111',
+          `after ${tokens} tokens the engine wrote ${engine}, the reference ${first}, whose logit leads by ${gap.toFixed(4)}`,
+          { notes: [{ message: `prompt ${prompt} of ${prompts[prompt]!.length} tokens, token ${at}` }] },
+        ),
+      ])
     }
-    throw error
+    const close = closeCalls.map((c) => `${c.gap.toFixed(4)} of ${c.size.toFixed(1)}`).join(', ')
+    if (!options.json) {
+      const calls =
+        closeCalls.length === 0 ? '' : `; ${closeCalls.length} decided by rounding (logits apart by ${close})`
+      terminal.out(`numbers: ${tokens} greedy tokens as the reference${calls}\n`)
+    }
+    return compared
+  } finally {
+    await session.close()
   }
 }
 

@@ -274,6 +274,11 @@ const entries = {
     title: 'result cannot be written',
     explain: "A file that was asked for with -o or --html could not be written; the system's own words follow.",
   },
+  TILE5111: {
+    title: 'engine and reference disagree',
+    explain:
+      'The engine on the host and the float64 reference, which evaluates the graph without tiles or schedule, chose different tokens although the two largest logits are further apart than rounding explains. If a tile op of yours is in the model, its expression may lose more precision than BF16 allows (a difference of large numbers, for one); otherwise this is a bug of tilec.',
+  },
   TILE6001: {
     title: 'weights do not fit the engine',
     explain:

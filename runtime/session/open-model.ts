@@ -105,7 +105,7 @@ export class Session {
   private template: ChatTemplate | undefined
 
   constructor(
-    private readonly resolved: ResolvedModel,
+    readonly resolved: ResolvedModel,
     private readonly engine: RunningEngine,
     readonly tokenizer: Tokenizer,
     /** What the checkpoint recommends. */

@@ -1,9 +1,7 @@
 /** nano on the host engine: the session that the command line uses, and the prompts that everything is tried on. */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createReference, type Reference } from '../../compiler/reference/reference.ts'
 import { type OpenOptions, openModel, type Session } from '../../runtime/session/open-model.ts'
-import { loadNano } from './nano.ts'
 
 /** Executables are shared by all test files, and kept between runs on one machine. */
 process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
@@ -23,13 +21,6 @@ export const ctx = 512
 
 export const openNano = (options: Partial<OpenOptions> = {}): Promise<Session> =>
   openModel({ model: 'nano', target: 'host', ctx, ...options })
-
-let reference: Reference | undefined
-export function nanoReference(): Reference {
-  const nano = loadNano()
-  reference ??= createReference(nano.graph, nano.params, { ctx })
-  return reference
-}
 
 export async function greedy(session: Session, tokens: readonly number[], count: number): Promise<readonly number[]> {
   return (await session.complete({ tokens, maxTokens: count, ignoreEnd: true })).tokenIds
