@@ -114,8 +114,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     inbox: 2 * ranks * exchangeTiles * PACKET_BYTES[schedule.exchangeAs],
     logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0,
     zeroed: 0,
-    // One list of candidates a thread: its share of the vocabulary in fours, and a remainder.
-    sampler: 8 * ((sample?.vocabulary ?? 0) + 5 * 32 * roleOf(schedule, 'compute').warps),
+    // Two lists of candidates a thread: its share of the vocabulary in fours, and a remainder.
+    sampler: 16 * ((sample?.vocabulary ?? 0) + 5 * 32 * roleOf(schedule, 'compute').warps),
     end: 0,
   })
   const first = areas.end

@@ -8,7 +8,7 @@
 //
 // Vocabulary: sample_math.h. A *candidate list* is private to each lane (entry j of thread t lies at j * threads + t),
 // so it needs no atomics. *select* finds how far a prefix must reach for its measure (count or mass) to reach a target:
-// a binary search over the bits of the order, one reduction a bit.
+// a binary search over the bits of the order, one reduction a bit, over fewer candidates each time.
 // Invariant: every number that is reduced is an integer and every reduction is a sum or maximum, so the result does not
 // depend on the number of warps and equals the host's.
 #pragma once
@@ -18,8 +18,9 @@
 
 namespace tile {
 
-// Memory of the sampler in the workspace: the lists of all threads. A thread has its share of the ids in fours, and one more.
-TILE_BOTH constexpr u64 sampler_bytes(int vocabulary, int compute_warps) { return 8 * (u64(vocabulary) + 5 * 32 * u64(compute_warps)); }
+// A list has room for a thread's share of the ids in fours, and one more. The workspace holds two.
+TILE_BOTH constexpr u64 list_length(int vocabulary, int compute_warps) { return u64(vocabulary) + 5 * 32 * u64(compute_warps); }
+TILE_BOTH constexpr u64 sampler_bytes(int vocabulary, int compute_warps) { return 16 * list_length(vocabulary, compute_warps); }
 
 struct alignas(16) Quad {
   float value[4];
@@ -39,6 +40,8 @@ struct Sampler {
 
   TILE_FN int threads() const { return 32 * w.count; }
   TILE_FN u64* list() { return memory; }
+  TILE_FN u64* range() { return memory + list_length(valid, w.count); }
+  TILE_FN size_t place(int lane, int j) const { return size_t(j) * threads() + w.index * 32 + lane; }
   // Where a warp of the role leaves its part of a reduction: its own packet exchange area, which it has no other use for now.
   TILE_FN volatile u64* part_of(int warp) { return w.shared<u64>(Shared::exchange_at + size_t(Plan::load_warps + warp) * Shared::exchange_bytes) + parity; }
 
@@ -75,7 +78,7 @@ struct Sampler {
   TILE_FN float x_of(float logit) const { return scaled(logit, largest, inverse_temperature); }
   TILE_FN u64 order_weight(u64 order) const { return weight_of(x_of(order_logit(order, id_bits))); }
 
-  // f(order, logit) over all ids of this lane: four neighbours at a time, several loads in flight.
+  // f(id, logit) over all ids of this lane, ascending: four neighbours at a time, several loads in flight.
   template <class F>
   TILE_FN void each_id(int lane, F f) {
     constexpr int ahead = 4;
@@ -90,32 +93,30 @@ struct Sampler {
       for (int i = 0; i < ahead; i++)
         if (first + i * threads() < quads)
           TILE_UNROLL
-          for (int k = 0; k < 4; k++) f(order_of(quad[i].value[k], (first + i * threads()) * 4 + k, id_bits), quad[i].value[k]);
+          for (int k = 0; k < 4; k++) f((first + i * threads()) * 4 + k, quad[i].value[k]);
     }
-    for (int id = quads * 4 + thread; id < valid; id += threads()) f(order_of(logits[id], id, id_bits), logits[id]);
+    for (int id = quads * 4 + thread; id < valid; id += threads()) f(id, logits[id]);
   }
 
   template <class Keep>
   TILE_FN void collect(Keep keep) {
     w.lanes([&](int lane) {
       int n = 0;
-      const int thread = w.index * 32 + lane;
-      each_id(lane, [&](u64 order, float logit) {
-        if (keep(order, logit)) list()[u64(n++) * threads() + thread] = order;
+      each_id(lane, [&](int id, float logit) {
+        if (keep(id, logit)) list()[place(lane, n++)] = order_of(logit, id, id_bits);
       });
       listed[lane] = n;
     });
   }
 
-  // Sum of measure(order) over listed orders that are at least `from`.
+  /** Sum of measure(order) over listed orders that are at least `from`. */
   template <class Measure>
   TILE_FN u64 measured(u64 from, Measure measure) {
     PerLane<u64> sum;
     w.lanes([&](int lane) {
       u64 s = 0;
-      const int thread = w.index * 32 + lane;
       for (int j = 0; j < listed[lane]; j++) {
-        const u64 order = list()[u64(j) * threads() + thread];
+        const u64 order = list()[place(lane, j)];
         if (order >= from) s += measure(order);
       }
       sum[lane] = s;
@@ -123,44 +124,76 @@ struct Sampler {
     return reduce(sum, Add());
   }
 
-  // The last order of the shortest prefix of the list whose measure reaches `target`; 0 when the whole list does not.
+  /** A prefix of the list: its last order and its measure. */
+  struct Prefix {
+    u64 last, measure;
+  };
+
+  // The shortest prefix of the list whose measure reaches `target`, or the whole list. The search keeps a range of orders
+  // that holds the last one, halves it, and moves what remains to a list of its own, which thus shrinks as it goes.
   template <class Measure>
-  TILE_FN u64 select(u64 target, Measure measure) {
-    PerLane<u64> low, high;
-    w.lanes([&](int lane) {
-      u64 lo = ~u64(0), hi = 0;
-      const int thread = w.index * 32 + lane;
-      for (int j = 0; j < listed[lane]; j++) {
-        const u64 order = list()[u64(j) * threads() + thread];
-        lo = order < lo ? order : lo;
-        hi = order > hi ? order : hi;
+  TILE_FN Prefix select(u64 target, Measure measure) {
+    const u64* from = list();
+    PerLane<int> left = listed;
+    u64 low = 0, end = ~u64(0), above = 0;  // the last order lies in [low, end); what lies beyond measures `above`
+    for (;;) {
+      PerLane<u64> least, greatest;
+      w.lanes([&](int lane) {
+        u64 lo = ~u64(0), hi = 0;
+        left[lane] = narrow(from, lane, left[lane], low, end, [&](u64 order) {
+          lo = order < lo ? order : lo;
+          hi = order > hi ? order : hi;
+        });
+        least[lane] = ~lo, greatest[lane] = hi;  // inverted: 0 is what both reductions ignore
+      });
+      from = range();
+      const u64 first = reduce(greatest, Max()), last = ~reduce(least, Max());
+      if (last >= first) return Prefix{first, above + (first ? measure(first) : 0)};
+      int bit = 63;
+      while (!((first ^ last) >> bit & 1)) bit--;
+      low = first >> bit >> 1 << bit << 1;
+      for (int steps = 0; steps < 8 && bit >= 0; steps++, bit--) {
+        const u64 middle = low | u64(1) << bit;
+        end = low + (u64(2) << bit);
+        PerLane<u64> upper;
+        w.lanes([&](int lane) {
+          u64 sum = 0;
+          left[lane] = narrow(from, lane, left[lane], low, end, [&](u64 order) {
+            if (order >= middle) sum += measure(order);
+          });
+          upper[lane] = sum;
+        });
+        const u64 more = reduce(upper, Add());
+        if (above + more >= target) low = middle;
+        else above += more, end = middle;
       }
-      low[lane] = ~lo;  // inverted: 0 is what both reductions ignore
-      high[lane] = hi;
-    });
-    const u64 least = ~reduce(low, Max()), greatest = reduce(high, Max());
-    if (least > greatest || measured(least, measure) < target) return 0;
-    u64 found = least;
-    int bit = 63;
-    while (bit >= 0 && !((least ^ greatest) >> bit & 1)) bit--;
-    if (bit < 0) return found;
-    // Invariant: the measure from `found` reaches the target, and the answer shares found's bits above `bit`.
-    found = least >> bit >> 1 << bit << 1;
-    for (; bit >= 0; bit--) {
-      const u64 trial = found | u64(1) << bit;
-      if (measured(trial, measure) >= target) found = trial;
     }
-    return found;
+  }
+
+  // Moves a lane's orders in [low, end) to the range list, calling f for each; how many there are.
+  template <class F>
+  TILE_FN int narrow(const u64* from, int lane, int count, u64 low, u64 end, F f) {
+    int kept = 0;
+    for (int j = 0; j < count; j++) {
+      const u64 order = from[place(lane, j)];
+      if (order < low || order >= end) continue;
+      range()[place(lane, kept++)] = order;
+      f(order);
+    }
+    return kept;
   }
 
   /** The token that will stand at `position`, from the logits of the row before it; the same in every warp of the role. */
-  TILE_FN int sample(const float* row, const Sampling& s, u32 position) {
+  TILE_PHASE int sample(const float* row, const Sampling& s, u32 position) {
     logits = row;
     PerLane<u64> best;
     w.lanes([&](int lane) {
-      u64 b = 0;
-      each_id(lane, [&](u64 order, float) { b = order > b ? order : b; });
-      best[lane] = b;
+      float greatest = -INFINITY;
+      int at = -1;
+      each_id(lane, [&](int id, float logit) {
+        if (logit > greatest || at < 0 || greatest != greatest) greatest = logit, at = id;
+      });
+      best[lane] = at < 0 ? 0 : order_of(greatest, at, id_bits);
     });
     const u64 first = reduce(best, Max());
     if (s.inverse_temperature == 0.f) return order_id(first, id_bits);
@@ -172,7 +205,7 @@ struct Sampler {
     PerLane<u64> all, likely;
     w.lanes([&](int lane) {
       u64 a = 0, l = 0;
-      each_id(lane, [&](u64, float logit) {
+      each_id(lane, [&](int, float logit) {
         const float x = x_of(logit);
         const u64 weight = weight_of(x);
         a += weight;
@@ -189,29 +222,29 @@ struct Sampler {
       u64 bound = 0;
       if (s.top_k <= threads()) {
         w.lanes([&](int lane) {
-          list()[w.index * 32 + lane] = best[lane];
+          list()[place(lane, 0)] = best[lane];
           listed[lane] = best[lane] ? 1 : 0;
         });
-        bound = select(u64(s.top_k), count);
+        const Prefix prefix = select(u64(s.top_k), count);
+        bound = prefix.measure < u64(s.top_k) ? 0 : prefix.last;
       }
-      collect([&](u64 order, float) { return order >= bound; });
-      const u64 last = select(u64(s.top_k), count);
-      kept = measured(last, mass);
+      collect([&](int id, float logit) { return order_of(logit, id, id_bits) >= bound; });
+      kept = measured(select(u64(s.top_k), count).last, mass);
     } else {
       // What is left out weighs less than what the search may leave behind, so the search never needs it.
       const u64 ceiling = s.top_p ? multiply_high(kept, u64(s.top_p) << 32) : multiply_high(uniform, kept);
       const u64 negligible = (kept - ceiling - (kept > ceiling)) / u64(valid);
-      collect([&](u64, float logit) {
+      collect([&](int, float logit) {
         const u64 weight = weight_of(x_of(logit));
         return weight > negligible;
       });
     }
     if (s.top_p) {
       const u64 target = multiply_high(kept, u64(s.top_p) << 32);
-      kept = measured(select(target ? target : 1, mass), mass);
+      kept = select(target ? target : 1, mass).measure;
     }
     if (at_least_min_p < kept) kept = at_least_min_p;
-    return order_id(select(multiply_high(uniform, kept) + 1, mass), id_bits);
+    return order_id(select(multiply_high(uniform, kept) + 1, mass).last, id_bits);
   }
 };
 
