@@ -33,10 +33,16 @@ interface NodeBase {
   readonly span?: Span
 }
 
-/** x[row] = table[token[row]]; table [vocabulary, hidden...]. */
+/** x[row] = table[token[row]]; table [vocabulary, hidden...]. `instead`: one token has a vector of its own. */
 export interface EmbedNode extends NodeBase {
   readonly op: 'embed'
   readonly param: string
+  readonly instead?: { readonly token: number; readonly param: string }
+}
+/** What another program of the engine left for the block's rows: `taps` [tap, hidden], the tapped values in order. */
+export interface InputNode extends NodeBase {
+  readonly op: 'input'
+  readonly name: 'taps'
 }
 /** y = apply(x, mean over the last dims of stat(x), weight). Exprs: stat(x), apply(x, mean, w). */
 export interface NormNode extends NodeBase {
@@ -78,6 +84,16 @@ export interface AttentionNode extends NodeBase {
   readonly scale: number
   readonly window?: number
   readonly sink?: string
+  /** Every row sees all rows of the block, those after it too; the window then counts both ways. */
+  readonly block?: true
+  /** Name of the cache; programs of one engine that name the same cache share it. Its own when left out. */
+  readonly cache?: string
+}
+/** Appends the rows' k [kv, qd] and v [kv, vd] to a cache that another program's attention reads. Its dims are empty. */
+export interface RememberNode extends NodeBase {
+  readonly op: 'remember'
+  readonly cache: string
+  readonly window?: number
 }
 /**
  * Chooses `topK` experts a row. input: logits [expert]. score(logit); choose(score, bias); the chosen weights are
@@ -121,12 +137,14 @@ export interface LogitsNode extends NodeBase {
 
 export type GraphNode =
   | EmbedNode
+  | InputNode
   | NormNode
   | LinearNode
   | MapNode
   | SliceNode
   | RopeNode
   | AttentionNode
+  | RememberNode
   | RouteNode
   | ExpertLinearNode
   | CombineNode

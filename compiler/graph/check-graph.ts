@@ -3,8 +3,8 @@
  * tilec (or of a pass), so the check throws.
  *
  * Invariants checked: ids equal positions, inputs point backwards, dims follow each op's rule, parameters exist, are
- * used and have the dims that the op needs, attributes are in range, exactly one result. Each op kind has one entry in a
- * table; the driver knows none of them.
+ * used and have the dims that the op needs, attributes are in range, exactly one result (none where the program only
+ * remembers). Each op kind has one entry in a table; the driver knows none of them.
  */
 import { sameDims, stripDims } from '../../dsl/builder.ts'
 import { printDims, sameDim, sizeOf } from '../../dsl/dim.ts'
@@ -30,7 +30,17 @@ interface Rule<K extends OpKind> {
 const rules: { readonly [K in OpKind]: Rule<K> } = {
   embed: {
     arity: 0,
-    check: (n, c) => c.demand(sameDims(c.param(n.param).slice(1), n.dims), 'table is not [vocabulary, result dims]'),
+    check: (n, c) => {
+      const table = c.param(n.param)
+      c.demand(sameDims(table.slice(1), n.dims), 'table is not [vocabulary, result dims]')
+      if (!n.instead) return
+      c.demand(inRange(n.instead.token, 0, (table[0]?.size ?? 0) - 1), `token ${n.instead.token} is not in the table`)
+      c.demand(sameDims(c.param(n.instead.param), n.dims), 'the vector of the token apart is not [result dims]')
+    },
+  },
+  input: {
+    arity: 0,
+    check: (n, c) => c.demand(n.dims.length === 2, 'taps are not [tap, hidden]'),
   },
   norm: {
     arity: 1,
@@ -85,6 +95,17 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
       c.demand(sameDims(n.dims, [kv, group, vd]), 'result is not [kv, group, vd]')
       c.demand(n.window === undefined || inRange(n.window, 1, Number.MAX_SAFE_INTEGER), 'window out of range')
       c.demand(n.sink === undefined || sameDims(c.param(n.sink), [kv, group]), 'sink is not [kv, group]')
+      c.demand(n.block === undefined || n.cache !== undefined, 'a block keeps no keys, so it needs a named cache')
+    },
+  },
+  remember: {
+    arity: 2,
+    check: (n, c) => {
+      const [[kv, qd, ...k], [vkv, vd, ...v]] = [c.input(0), c.input(1)]
+      c.demand(!!kv && !!qd && !!vkv && !!vd && k.length + v.length === 0, 'operands are not [kv, qd] and [kv, vd]')
+      c.demand(!!kv && !!vkv && sameDim(kv, vkv), 'operands disagree')
+      c.demand(n.dims.length === 0, 'has a result')
+      c.demand(n.window === undefined || inRange(n.window, 1, Number.MAX_SAFE_INTEGER), 'window out of range')
     },
   },
   route: {
@@ -192,7 +213,8 @@ export function graphViolations(graph: Graph): string[] {
   })
   for (const name of params.keys()) if (!used.has(name)) found.push(`parameter '${name}' is not used`)
   const results = graph.nodes.filter((n) => n.op === 'logits').length
-  if (results !== 1) found.push(`${results} results instead of one`)
+  const remembers = graph.nodes.some((n) => n.op === 'remember')
+  if (results > 1 || (results === 0 && !remembers)) found.push(`${results} results instead of one`)
   return found
 }
 

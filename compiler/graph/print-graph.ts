@@ -30,7 +30,8 @@ export function printNode(n: GraphNode): string {
 
 function printAttribute(key: string, value: unknown): string {
   const names = inputNames[key]
-  return names ? printExpr(value as ExprNode, names) : String(value)
+  if (names) return printExpr(value as ExprNode, names)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 export function printGraph(g: Graph): string {

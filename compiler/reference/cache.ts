@@ -1,5 +1,5 @@
 /**
- * The key and value cache of one attention node: plain arrays indexed by absolute position.
+ * A key and value cache: plain arrays indexed by absolute position. Programs that name the same cache share it.
  *
  * Vocabulary: `length` counts the positions that hold a key, always 0..length-1 without holes. A later block may write a
  * position again (rows that a decode round rejected); nothing older than the write can have read it by then.

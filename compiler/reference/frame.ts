@@ -26,8 +26,10 @@ export interface Frame {
   choices(index: number): Int32Array
   /** Publishes the choices of the node under evaluation, a route node. */
   choose(experts: Int32Array): void
-  /** The cache of the node under evaluation, an attention node; created on first use. */
+  /** The cache that the node under evaluation names, or its own; created on first use. */
   cache(keyWidth: number, valueWidth: number): KvCache
+  /** What another program left for the block's rows, `rows x size of node.dims`. */
+  external(name: string): Float64Array
 }
 
 /** One op's meaning: its result for every row, `rows x size of node.dims`. */

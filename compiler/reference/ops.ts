@@ -1,7 +1,7 @@
 /** The table of ops: what each kind means. A kind that is missing here does not type-check. */
 import type { GraphNode, OpKind } from '../../dsl/graph.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
-import { attention, rope } from './attention.ts'
+import { attention, remember, rope } from './attention.ts'
 import type { Evaluate, Frame } from './frame.ts'
 import { combine, expertLinear, linear } from './linear.ts'
 import { embed, logits, map, norm, slice, tap } from './pointwise.ts'
@@ -9,12 +9,14 @@ import { route } from './route.ts'
 
 const ops: { readonly [K in OpKind]: Evaluate<K> } = {
   embed,
+  input: (node, frame) => frame.external(node.name),
   norm,
   linear,
   map,
   slice,
   rope,
   attention,
+  remember,
   route,
   expertLinear,
   combine,

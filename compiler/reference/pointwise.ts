@@ -18,7 +18,8 @@ export const embed: Evaluate<'embed'> = (node, frame) => {
     if (!(Number.isInteger(token) && token >= 0 && token < vocabulary)) {
       throw new RangeError(`token ${token} is not one of the ${vocabulary} rows of '${node.param}'`)
     }
-    const row = frame.params.slice(node.param, token)
+    const apart = node.instead?.token === token ? node.instead.param : undefined
+    const row = apart === undefined ? frame.params.slice(node.param, token) : frame.params.dense(apart)
     expectSize(node.param, row, size)
     y.set(row, r * size)
   })

@@ -16,7 +16,7 @@ import { evaluateNode } from './ops.ts'
 import { type ParamSource, remember } from './params.ts'
 
 export interface Step {
-  /** For each row, one logit for each entry of the vocabulary. */
+  /** For each row, one logit for each entry of the vocabulary; empty where the program has no logits. */
   readonly logits: readonly Float64Array[]
   /** For each tapped layer, the residual stream of each row. */
   readonly taps: ReadonlyMap<number, readonly Float64Array[]>
@@ -27,9 +27,10 @@ export interface Step {
 }
 
 export interface Reference {
-  /** Ids from here on are padding of the vocabulary and never sampled. */
+  /** Ids from here on are padding of the vocabulary and never sampled; 0 where the program has no logits. */
   readonly valid: number
-  step(rows: readonly Row[]): Step
+  /** `external`: values of the graph's input nodes by name, `rows x size of its dims`. */
+  step(rows: readonly Row[], external?: Readonly<Record<string, Float64Array>>): Step
   /** Forgets every position. */
   reset(): void
 }
@@ -38,24 +39,31 @@ export interface ReferenceOptions {
   readonly ctx: number
   /** What others read of a node's value; left out, the value itself. Lets a test round values as an engine stores them. */
   readonly stored?: (node: GraphNode, value: Float64Array) => Float64Array
+  /** Where named caches live; programs of one engine are given the same map. */
+  readonly caches?: Caches
 }
+
+/** By the name that nodes give, or by node. */
+export type Caches = Map<string | number, KvCache>
 
 export function createReference(graph: Graph, params: ParamSource, options: ReferenceOptions): Reference {
   const paramDims = new Map(graph.params.map((p) => [p.name, p.dims]))
   const last = graph.nodes.findLast((n): n is NodeOf<'logits'> => n.op === 'logits')
-  if (!last) throw new InternalError(`graph '${graph.name}' has no logits`)
   const taps = graph.nodes.filter((n): n is NodeOf<'tap'> => n.op === 'tap')
-  const caches = new Map<number, KvCache>()
+  const caches: Caches = options.caches ?? new Map()
 
   return {
-    valid: last.valid ?? sizeOf(last.dims),
+    valid: last ? (last.valid ?? sizeOf(last.dims)) : 0,
     reset: () => caches.clear(),
-    step(rows) {
+    step(rows, external = {}) {
       checkRows(rows, options.ctx)
       const values: Float64Array[] = []
       const choices = new Map<number, Int32Array>()
       for (const node of graph.nodes) {
-        const value = evaluateNode(node, frameOf(node, graph, rows, params, paramDims, values, choices, caches))
+        const value = evaluateNode(
+          node,
+          frameOf(node, graph, rows, params, paramDims, values, choices, caches, external),
+        )
         const expected = rows.length * sizeOf(node.dims)
         if (value.length !== expected) {
           throw new InternalError(
@@ -66,7 +74,7 @@ export function createReference(graph: Graph, params: ParamSource, options: Refe
       }
       const perRow = (id: number) => splitRows(values[id]!, rows.length)
       return {
-        logits: perRow(last.id),
+        logits: last ? perRow(last.id) : [],
         taps: new Map(taps.map((t) => [t.layer, perRow(t.id)])),
         value: (id) => found(values[id], `node ${id}`),
         choices: (id) => found(choices.get(id), `choices of node ${id}`),
@@ -83,7 +91,8 @@ function frameOf(
   paramDims: ReadonlyMap<string, readonly Dim[]>,
   values: readonly Float64Array[],
   choices: Map<number, Int32Array>,
-  caches: Map<number, KvCache>,
+  caches: Caches,
+  external: Readonly<Record<string, Float64Array>>,
 ): Frame {
   const id = (index: number) => found(node.inputs[index], `input ${index} of node ${node.id}`)
   return {
@@ -94,7 +103,11 @@ function frameOf(
     paramDims: (name) => found(paramDims.get(name), `param '${name}'`),
     choices: (index) => found(choices.get(id(index)), `choices of node ${id(index)}`),
     choose: (experts) => void choices.set(node.id, experts),
-    cache: (keyWidth, valueWidth) => remember(caches, node.id, () => createKvCache(keyWidth, valueWidth)),
+    cache: (keyWidth, valueWidth) => {
+      const own = 'cache' in node ? node.cache : undefined
+      return remember(caches, own ?? node.id, () => createKvCache(keyWidth, valueWidth))
+    },
+    external: (name) => found(external[name], `value for the input '${name}'`),
   }
 }
 

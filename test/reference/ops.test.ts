@@ -33,6 +33,7 @@ function evaluate(node: object, given: Given): { value: number[]; choices: numbe
     },
     choices: unused,
     cache: unused,
+    external: unused,
   }
   const value = evaluateNode(
     { id: 0, scope: '', inputs: inputs.map((_, i) => i), ...node } as unknown as GraphNode,
