@@ -1,7 +1,8 @@
 // Collects the training corpus from npm packages.
 //
 //   node fetch_corpus.mjs OUT_DIR            # packages and versions as pinned in corpus.json
-//   node fetch_corpus.mjs OUT_DIR --resolve  # take the newest version of each name, rewrite corpus.json
+//   node fetch_corpus.mjs OUT_DIR --resolve  # as pinned, the newest version where none is; rewrites corpus.json
+//   node fetch_corpus.mjs OUT_DIR --newest   # the newest version of every package; rewrites corpus.json
 //
 // Reads   corpus.json            [{ name, version, licence, split, files, bytes }, ...]
 // Writes  OUT_DIR/train.jsonl    {"pkg","path","text"} a line, one line a source file
@@ -18,7 +19,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const LICENCES = new Set(['MIT', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'MIT-0', 'Unlicense', 'CC0-1.0', 'BlueOak-1.0.0'])
-const PACKAGE_CAP = 9_000_000          // bytes of text from one package
+const PACKAGE_CAP = 24_000_000          // bytes of text from one package
 const DTS_SHARE = 0.08                 // of a package's other text
 const here = dirname(fileURLToPath(import.meta.url))
 const manifestPath = join(here, 'corpus.json')
@@ -33,10 +34,10 @@ const walk = (dir) => readdirSync(dir, { withFileTypes: true }).flatMap((e) => {
 })
 
 const readable = (text) => {
-  if (text.length < 200 || text.length > 600_000 || text.includes('\0') || text.includes('\ufffd')) return false
+  if (text.length < 200 || text.length > 10_000_000 || text.includes('\0') || text.includes('\ufffd')) return false
   const lines = text.split('\n')
   if (text.length / lines.length > 75) return false
-  if (lines.some((l) => l.length > 600)) return false
+  if (lines.reduce((n, l) => n + (l.length > 600 ? l.length : 0), 0) > text.length * 0.01) return false
   if (/@generated|DO NOT EDIT|automatically generated|auto-generated/i.test(text.slice(0, 600))) return false
   const digits = (text.match(/[0-9]/g) ?? []).length
   return digits / text.length < 0.12
@@ -76,7 +77,7 @@ const streams = { train: createWriteStream(join(out, 'train.jsonl')), heldout: c
 const result = []
 // held-out packages first: whatever they share with another package is then missing from the training text
 for (const entry of [...manifest].sort((a, b) => (a.split === 'heldout' ? 0 : 1) - (b.split === 'heldout' ? 0 : 1))) {
-  const spec = flag === '--resolve' || !entry.version ? entry.name : `${entry.name}@${entry.version}`
+  const spec = flag === '--newest' || !entry.version ? entry.name : `${entry.name}@${entry.version}`
   const tmp = mkdtempSync(join(tmpdir(), 'corpus-'))
   try {
     const tgz = execFileSync('npm', ['pack', spec, '--silent', '--ignore-scripts', '--pack-destination', tmp], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 90_000 }).trim().split('\n').pop()
@@ -86,8 +87,8 @@ for (const entry of [...manifest].sort((a, b) => (a.split === 'heldout' ? 0 : 1)
     const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const licence = typeof pkg.license === 'string' ? pkg.license : pkg.license?.type ?? pkg.licenses?.[0]?.type ?? 'unknown'
     if (!licence.replace(/[()]/g, '').split(/ OR /).some((l) => LICENCES.has(l))) { console.error(`skip ${spec}: licence ${licence}`); continue }
-    const files = walk(root).map((p) => relative(root, p)).filter((p) => !/(^|\/)(__tests__|tests?|locales?|i18n|fixtures?|languages|vendor|third_party|polyfills?)(\/|$)|\.min\.|bundle|\.test\.|\.spec\./i.test(p))
-    const pick = (re, not) => files.filter((p) => re.test(p) && !(not && not.test(p)) && statSync(join(root, p)).size < 600_000)
+    const files = walk(root).map((p) => relative(root, p)).filter((p) => !/(^|\/)(__tests__|tests?|locales?|i18n|fixtures?|languages|vendor|third_party|polyfills?)(\/|$)|\.min\.|bundle[./]|\.test\.|\.spec\./i.test(p))
+    const pick = (re, not) => files.filter((p) => re.test(p) && !(not && not.test(p)) && statSync(join(root, p)).size < 10_000_000)
     const load = (list) => list.map((path) => ({ path, text: clean(readFileSync(join(root, path), 'utf8')) })).filter((f) => readable(f.text))
     const ts = load(pick(/\.(ts|tsx|mts|cts)$/, /\.d\.[mc]?ts$/))
     const tsBytes = ts.reduce((n, f) => n + f.text.length, 0)
@@ -117,6 +118,6 @@ for (const entry of [...manifest].sort((a, b) => (a.split === 'heldout' ? 0 : 1)
   }
 }
 for (const s of Object.values(streams)) s.end()
-if (flag === '--resolve') writeFileSync(manifestPath, '[\n' + result.map((r) => '  ' + JSON.stringify(r)).join(',\n') + '\n]\n')
+if (flag) writeFileSync(manifestPath, '[\n' + result.map((r) => '  ' + JSON.stringify(r)).join(',\n') + '\n]\n')
 const total = (split) => result.filter((r) => r.split === split).reduce((n, r) => n + r.bytes, 0)
 console.error(`packages ${result.length} train ${total('train')} heldout ${total('heldout')}`)

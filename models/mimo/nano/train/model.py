@@ -143,7 +143,7 @@ def attend_window(q, k, v, scale, window, sink):
     return o.view(B, G, n, r, window, dv).transpose(2, 3).reshape(B, H, T, dv)
 
 
-def forward(cfg, W, bias, ids, fast=True):
+def forward(cfg, W, bias, ids, fast=True, drop=0.0):
     """-> final hidden states [B,T,D], list of per-layer expert loads"""
     B, T = ids.shape
     G, hd, vd, R = cfg.num_key_value_heads, cfg.head_dim, cfg.v_head_dim, cfg.num_attention_heads // cfg.num_key_value_heads
@@ -169,7 +169,7 @@ def forward(cfg, W, bias, ids, fast=True):
             o = attend_window(q, k, v, hd**-0.5, window, sink)
         else:
             o = attend_full(q, k, v, hd**-0.5)
-        x = x + F.linear(o.transpose(1, 2).reshape(B, T, -1), W[n + "o"])
+        x = x + F.dropout(F.linear(o.transpose(1, 2).reshape(B, T, -1), W[n + "o"]), drop)
         h = rms(x, W[n + "ln2"], cfg.layernorm_epsilon)
         a = F.silu(F.linear(h, W[n + "gate"])) * F.linear(h, W[n + "up"])
         if cfg.moe_layer_freq[l]:
@@ -180,11 +180,11 @@ def forward(cfg, W, bias, ids, fast=True):
             w = w / (w.sum(-1, keepdim=True) + 1e-20)
             loads.append(mask.sum((0, 1)))
             a = (a.view(B, T, cfg.n_routed_experts, -1) * w.to(dtype)[..., None]).flatten(2)
-        x = x + F.linear(a, W[n + "down"])
+        x = x + F.dropout(F.linear(a, W[n + "down"]), drop)
     return rms(x, W["norm"], cfg.layernorm_epsilon), loads
 
 
-def loss(cfg, W, bias, ids, targets, fast=True, reduction="mean"):
-    h, loads = forward(cfg, W, bias, ids, fast)
+def loss(cfg, W, bias, ids, targets, fast=True, reduction="mean", drop=0.0):
+    h, loads = forward(cfg, W, bias, ids, fast, drop)
     logits = F.linear(h, W["head"]).float()
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction=reduction), loads
