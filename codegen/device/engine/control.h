@@ -203,9 +203,7 @@ TILE_FN void finish_round(Warp& w, const RoundControl& c, const float* logits, i
   if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, c.rows, c.position);
 #endif
   int chosen[max_rows] = {};
-  Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
-  for (int row = c.sample_from; row < c.rows; row++)
-    chosen[row] = sampler.sample(logits + size_t(row) * stride, decoding_of(w).request.sampling, u32(c.position[row] + 1));
+  sample_rows(w, c, logits, stride, decoding_of(w).request.sampling, chosen);
   if (w.index == 0) decide(w, advance(w, c, chosen));
 }
 

@@ -184,7 +184,7 @@ struct Sampler {
   }
 
   /** The token that will stand at `position`, from the logits of the row before it; the same in every warp of the role. */
-  TILE_PHASE int sample(const float* row, const Sampling& s, u32 position) {
+  TILE_FN int sample(const float* row, const Sampling& s, u32 position) {
     logits = row;
     PerLane<u64> best;
     w.lanes([&](int lane) {
@@ -247,5 +247,11 @@ struct Sampler {
     return order_id(select(multiply_high(uniform, kept) + 1, mass).last, id_bits);
   }
 };
+
+/** Samples rows sample_from..rows-1: chosen[row] follows row. A function of its own, so that its registers are its own. */
+TILE_PHASE static void sample_rows(Warp& w, const RoundControl& c, const float* logits, int stride, const Sampling& sampling, int* chosen) {
+  Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
+  for (int row = c.sample_from; row < c.rows; row++) chosen[row] = sampler.sample(logits + size_t(row) * stride, sampling, u32(c.position[row] + 1));
+}
 
 }  // namespace tile
