@@ -68,7 +68,7 @@ export class EngineProcess {
       this.stderr = (this.stderr + String(text)).slice(-4000)
     })
     this.child.on('error', (error) => this.fail(exitText(options.executable, error.message, '')))
-    this.child.on('close', (status, signal) => this.exited(status, signal))
+    this.child.on('close', (status, signal) => void this.exited(status, signal))
     process.on('exit', this.killOnExit)
     this.watch = setInterval(() => this.checkSilence(), 500)
     this.watch.unref()
@@ -124,8 +124,13 @@ export class EngineProcess {
 
   private take({ type, payload }: Frame): void {
     const handler = this.handlers[type]
-    if (handler) handler(payload)
-    else this.fail(diagnostic('TILE6010', `the engine sent a frame of unknown type ${type}`))
+    try {
+      if (!handler) throw new Error('there is no such type')
+      handler(payload)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.fail(diagnostic('TILE6010', `the engine sent a frame of type ${type} that makes no sense: ${why}`))
+    }
   }
 
   private beat(payload: Buffer): void {
@@ -150,14 +155,20 @@ export class EngineProcess {
   private fail(what: ReturnType<typeof diagnostic>): void {
     this.said ??= new DiagnosticError([what])
     this.child.kill('SIGKILL')
-    if (this.child.pid === undefined) this.exited(null, null)
+    if (this.child.pid === undefined) void this.exited(null, null)
   }
 
-  private exited(status: number | null, signal: NodeJS.Signals | null): void {
+  /** The process is gone; what it said last may still be on its way through the socket. */
+  private async exited(status: number | null, signal: NodeJS.Signals | null): Promise<void> {
     clearInterval(this.watch)
+    const { socket } = this
+    if (socket && !socket.closed) {
+      const enough = setTimeout(() => socket.destroy(), 1000)
+      await new Promise((resolve) => socket.once('close', resolve))
+      clearTimeout(enough)
+    }
     process.off('exit', this.killOnExit)
     this.server.close()
-    this.socket?.destroy()
     rmSync(this.folder, { recursive: true, force: true })
     const how = signal ? `was killed by ${signal}` : `ended with status ${status}`
     const error =
