@@ -5,6 +5,7 @@
 // Without TILE_CHECK a Clock is empty and everything here costs nothing.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -47,6 +48,14 @@ struct History {
   }
 };
 
+/** What an actor had seen and done when it sent something, shared by everything that it sent since: packets of a tile, pieces of a copy. */
+struct Stamp {
+  Clock clock;
+  int actor = -1;
+  uint32_t time = 0;  // of the actor; its clock has moved on, so that later accesses are not covered
+};
+using StampRef = std::shared_ptr<const Stamp>;
+
 /** One access, as a report names it. */
 struct Access {
   int actor = -1;
@@ -58,6 +67,15 @@ struct Access {
 struct Place {
   Access write;
   std::vector<Access> reads;
+};
+
+/** Sixteen bytes that packets are stored in: who sent what lies there, and who touched it. */
+struct PacketPlace {
+  StampRef sent;
+  Place place;
+};
+struct PacketBlock {
+  PacketPlace packet[64];
 };
 
 /** Finds the earlier access that `now` conflicts with, and records `now`. Returns false when all is ordered. */

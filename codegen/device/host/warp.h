@@ -121,6 +121,7 @@ struct Warp {
     if constexpr (host::checking) {
       fiber->site = site;
       fiber->round = round;
+      fiber->stamp.reset();
     }
     world->preempt();
     if constexpr (host::checking) {
@@ -145,7 +146,10 @@ struct Warp {
     world->block([](void* question) -> unsigned { return (*static_cast<F*>(question))(); }, &value, expected, idle, what, object, site);
   }
   void acquire(const host::Clock& clock) {
-    if constexpr (host::checking) fiber->clock.join(clock);
+    if constexpr (host::checking) {
+      fiber->clock.join(clock);
+      fiber->stamp.reset();
+    }
   }
   void wait_barrier(int site, int barrier, u32 phases, What what) {
     host::Barrier& object = state->barriers[barrier];
@@ -310,13 +314,19 @@ struct Warp {
 
   // ---- packets ----
   void store_packet(Packet* to, const Packet& packet) {
-    if constexpr (host::checking) touch(packet_place(to), true, "packet");
+    if constexpr (host::checking) {
+      // The store happens before what the stamp publishes ends.
+      const host::StampRef& stamp = world->stamp();
+      touch_place(world->packet(to).place, stamp->clock, stamp->actor, stamp->time, packet_part(to), true, "packet");
+    }
     world->send_packet(reinterpret_cast<char*>(to), reinterpret_cast<const unsigned char*>(&packet));
   }
   void received(const Packet* at) {
     if constexpr (host::checking) {
-      acquire(world->packet_clocks[at]);
-      touch(packet_place(at), false, "packet");
+      host::PacketPlace& packet = world->packet(at);
+      // A sender's time is published once: who has seen it has seen all that came with it.
+      if (packet.sent && fiber->clock.of(packet.sent->actor) < packet.sent->time) acquire(packet.sent->clock);
+      touch_place(packet.place, fiber->clock, fiber->actor, fiber->clock.of(fiber->actor), packet_part(at), false, "packet");
     }
   }
   void send(int site, const Acc& acc, int tile, u32 epoch);
@@ -374,7 +384,7 @@ struct Warp {
     return in(args->image, args->image_bytes) || in(args->kv, args->kv_bytes) || in(args->workspace, args->workspace_bytes);
   }
   static host::PlaceKey region_place(int rank, int region, int part) { return u64(1) << 60 | u64(rank) << 52 | u64(u16(region)) << 32 | u32(part); }
-  host::PlaceKey packet_place(const void* at) const { return u64(2) << 60 | (reinterpret_cast<u64>(at) >> 4); }
+  u32 packet_part(const void* at) const { return u32(reinterpret_cast<u64>(at) >> 4); }
 
  public:
   void area_reads(Area area, int part) {
@@ -390,9 +400,13 @@ struct Warp {
   host::PlaceKey place(Area area, int part) const { return u64(3) << 60 | u64(sm_index()) << 40 | u64(area) << 32 | u32(part); }
   void touch(host::PlaceKey key, bool writes, const char* name) { touch(fiber->clock, fiber->actor, key, writes, name); }
   void touch(const host::Clock& clock, int actor, host::PlaceKey key, bool writes, const char* name) {
+    fiber->stamp.reset();
+    touch_place(world->places[key], clock, actor, clock.of(actor), u32(key), writes, name);
+  }
+  void touch_place(host::Place& place, const host::Clock& clock, int actor, u32 time, u32 part, bool writes, const char* name) {
     host::Access earlier;
-    const host::Access now{actor, clock.of(actor), fiber->site};
-    if (!host::conflicts(world->places[key], now, clock, writes, earlier)) return;
+    const host::Access now{actor, time, fiber->site};
+    if (!host::conflicts(place, now, clock, writes, earlier)) return;
     std::string other;
     if (size_t(earlier.actor) < world->fibers.size()) {
       other = world->who(*world->fibers[size_t(earlier.actor)]);
@@ -400,8 +414,8 @@ struct Warp {
       const int engine = earlier.actor - int(world->fibers.size());
       other = "rank " + std::to_string(engine / sms) + " SM " + std::to_string(engine % sms) + " copy engine";
     }
-    world->fail(What::race, fiber->site, int(u32(key)), 0, 0,
-                std::string("race: ") + name + " part " + std::to_string(u32(key)) + ": " + world->who(*fiber) + (writes ? " writes" : " reads") + " after " +
+    world->fail(What::race, fiber->site, int(part), 0, 0,
+                std::string("race: ") + name + " part " + std::to_string(part) + ": " + world->who(*fiber) + (writes ? " writes" : " reads") + " after " +
                     world->site_name(fiber->site) + ", not ordered with the access of " + other + " after " + world->site_name(earlier.site));
   }
 };

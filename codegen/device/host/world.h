@@ -67,6 +67,7 @@ struct Fiber {
   int actor = 0, rank = 0, sm = 0, role = 0, warp = 0;
   u32 round = 0;
   Clock clock;
+  StampRef stamp;  // of what it sends; renewed after every access and every acquire
 };
 
 /** Bytes on their way: a piece of a bulk copy (`barrier` gets its transaction bytes) or one packet. */
@@ -76,7 +77,8 @@ struct Delivery {
   unsigned bytes;
   Barrier* barrier;
   alignas(16) unsigned char packet[16];
-  Clock clock;
+  uint64_t serial;
+  StampRef stamp;
 };
 
 struct Names {
@@ -102,7 +104,7 @@ class World {
   Outcome outcome;
   std::vector<Delivery> deliveries;
   std::unordered_map<const void*, History> histories;  // of counters
-  std::unordered_map<const void*, Clock> packet_clocks;
+  std::unordered_map<uint64_t, std::unique_ptr<PacketBlock>> packet_blocks;
   std::unordered_map<PlaceKey, Place> places;
   std::vector<Clock> engine_clocks;  // of each SM's copy engine
   std::vector<int> engine_sites;
@@ -188,35 +190,57 @@ class World {
     if constexpr (checking) ++current->clock.slot(current->actor);
   }
 
+  /** What the running fiber has seen and done, for what it sends now. */
+  const StampRef& stamp() {
+    Fiber& fiber = *current;
+    if (!fiber.stamp) {
+      fiber.stamp = std::make_shared<Stamp>(Stamp{fiber.clock, fiber.actor, fiber.clock.of(fiber.actor)});
+      tick();
+    }
+    return fiber.stamp;
+  }
+  PacketPlace& packet(const void* at) {
+    const uint64_t key = reinterpret_cast<uint64_t>(at) >> 4;
+    if (key / 64 != packets_of_ || !packets_) {
+      std::unique_ptr<PacketBlock>& block = packet_blocks[packets_of_ = key / 64];
+      if (!block) block = std::make_unique<PacketBlock>();
+      packets_ = block.get();
+    }
+    return packets_->packet[key % 64];
+  }
+
   void copy(char* to, const char* from, unsigned bytes, Barrier& barrier, int engine) {
-    Clock clock;
-    if constexpr (checking) clock = engine_clocks[size_t(engine)];
     if (!fuzzing()) {
       std::memcpy(to, from, bytes);
-      land(barrier, bytes, clock);
+      land(barrier, bytes, checking ? &engine_clocks[size_t(engine)] : nullptr);
       return;
     }
+    StampRef stamp;
+    if constexpr (checking) stamp = std::make_shared<Stamp>(Stamp{engine_clocks[size_t(engine)], -1, 0});
     while (bytes > 0) {
       const unsigned pieces = bytes / 16, piece = random(3) == 0 ? bytes : 16 * (1 + random(pieces));
-      deliveries.push_back(Delivery{to, from, piece, &barrier, {}, clock});
+      deliveries.push_back(Delivery{to, from, piece, &barrier, {}, ++delivered_, stamp});
       to += piece, from += piece, bytes -= piece;
     }
   }
   void send_packet(char* to, const unsigned char* packet) {
-    Delivery delivery{to, nullptr, 16, nullptr, {}, {}};
-    std::memcpy(delivery.packet, packet, 16);
-    if constexpr (checking) delivery.clock = current->clock;
-    if (fuzzing())
+    if (fuzzing()) {
+      Delivery delivery{to, nullptr, 16, nullptr, {}, ++delivered_, {}};
+      std::memcpy(delivery.packet, packet, 16);
+      if constexpr (checking) delivery.stamp = stamp();
       deliveries.push_back(std::move(delivery));
-    else
-      deliver(delivery);
+      if (uint8_t& here = on_the_way(to); here < 255) ++here;
+    } else {
+      std::memcpy(to, packet, 16);
+      if constexpr (checking) this->packet(to).sent = stamp();
+    }
   }
 
   Outcome run();
 
  private:
-  void land(Barrier& barrier, unsigned bytes, const Clock& clock) {
-    if constexpr (checking) barrier.history.gather(clock);
+  void land(Barrier& barrier, unsigned bytes, const Clock* clock) {
+    if constexpr (checking) barrier.history.gather(*clock);
     barrier.bytes -= long(bytes);
     settle(barrier);
   }
@@ -226,33 +250,43 @@ class World {
     barrier.pending = barrier.count;
     if constexpr (checking) barrier.history.publish();
   }
-  void deliver(const Delivery& delivery) {
+  void deliver(Delivery& delivery) {
     if (delivery.barrier) {
       std::memcpy(delivery.to, delivery.from, delivery.bytes);
-      land(*delivery.barrier, delivery.bytes, delivery.clock);
+      land(*delivery.barrier, delivery.bytes, delivery.stamp ? &delivery.stamp->clock : nullptr);
     } else {
       std::memcpy(delivery.to, delivery.packet, 16);
-      if constexpr (checking) packet_clocks[delivery.to] = delivery.clock;
+      if constexpr (checking) packet(delivery.to).sent = std::move(delivery.stamp);
     }
   }
+  /** How many packets to this address are on their way, at least: addresses may share a count. */
+  uint8_t& on_the_way(const char* to) {
+    if (on_the_way_.empty()) on_the_way_.resize(size_t(1) << 20);
+    return on_the_way_[(reinterpret_cast<uint64_t>(to) >> 4) * 0x9E3779B97F4A7C15ull >> 44];
+  }
+  /** One that is on its way, at random; two packets to one address arrive in order, everything else may overtake. */
   void deliver_one() {
     size_t chosen = random(unsigned(deliveries.size()));
-    // Two packets to one address arrive in order; everything else may overtake.
-    if (!deliveries[chosen].barrier)
-      for (size_t i = 0; i < chosen; ++i)
-        if (deliveries[i].to == deliveries[chosen].to) {
-          chosen = i;
-          break;
-        }
-    const Delivery delivery = deliveries[chosen];
-    deliveries.erase(deliveries.begin() + long(chosen));
+    if (!deliveries[chosen].barrier) {
+      uint8_t& here = on_the_way(deliveries[chosen].to);
+      if (here > 1)
+        for (size_t i = 0; i < deliveries.size(); ++i)
+          if (deliveries[i].to == deliveries[chosen].to && deliveries[i].serial < deliveries[chosen].serial) chosen = i;
+      if (here < 255) --here;
+    }
+    Delivery delivery = std::move(deliveries[chosen]);
+    if (chosen + 1 < deliveries.size()) deliveries[chosen] = std::move(deliveries.back());
+    deliveries.pop_back();
     deliver(delivery);
   }
   bool deadlock();
   static void entry();
 
   Context main_;
-  uint64_t random_ = 0;
+  uint64_t random_ = 0, delivered_ = 0;
+  std::vector<uint8_t> on_the_way_;  // packets, by a hash of their address; 255 stays
+  uint64_t packets_of_ = 0;                               // the block looked up last
+  PacketBlock* packets_ = nullptr;
   friend struct CrashGuard;
 };
 
@@ -382,7 +416,8 @@ inline Outcome World::run() {
       return outcome;
     }
     if (!moved && !deliveries.empty()) {
-      deliver_one();
+      // One alone, or a burst: both orders of events matter, and thousands may be on their way.
+      for (unsigned burst = random(2) == 0 ? 1 : 1 + random(unsigned(deliveries.size())); burst > 0; --burst) deliver_one();
       continue;
     }
     if (moved && (pass & 255) != 0) continue;
