@@ -11,7 +11,7 @@ import { printDims, sameDim } from './dim.ts'
 import { printFormat } from './format.ts'
 import type { Graph, GraphNode, Param } from './graph.ts'
 import type { Problem, Report } from './problem.ts'
-import type { Dims, Tail } from './shapes.ts'
+import type { Dims, Shape, Tail } from './shapes.ts'
 import { Tensor, type Weight } from './tensor.ts'
 import type { TileOp } from './tile.ts'
 import type { TileProgram } from './tile-ir.ts'
@@ -35,8 +35,11 @@ export class GraphBuilder {
     this.#report = report
   }
 
-  /** Looks token ids up in a table [vocabulary, ...dims]. */
-  embed<const D extends Dims>(table: Weight<D>): Tensor<Tail<D>> {
+  /** Looks token ids up in a table [vocabulary, ...dims]. `instead`: one token has a vector of its own, not its row. */
+  embed<const D extends Dims>(
+    table: Weight<D>,
+    options: { readonly instead?: { readonly token: number; readonly weight: Weight<Tail<D>> } } = {},
+  ): Tensor<Tail<D>> {
     const dims = table.dims.slice(1)
     if (dims.length === 0) {
       this.problem(
@@ -44,7 +47,25 @@ export class GraphBuilder {
         `embed: a table needs a vocabulary dim and at least one more, got ${printDims(table.dims)}`,
       )
     }
-    return this.add({ op: 'embed', inputs: [], dims, param: this.use(table) })
+    const { instead } = options
+    const rows = table.dims[0]?.size ?? 0
+    if (instead && !(Number.isInteger(instead.token) && instead.token >= 0 && instead.token < rows)) {
+      this.problem('TILE1020', `embed: token ${instead.token} is not one of the ${rows} rows of '${table.name}'`)
+    }
+    if (instead && !sameDims(instead.weight.dims, dims)) {
+      this.problem(
+        'TILE1020',
+        `embed: '${instead.weight.name}' is ${printDims(instead.weight.dims)}, a row of '${table.name}' ${printDims(dims)}`,
+      )
+    }
+    const param = this.use(table)
+    const apart = instead && { token: instead.token, param: this.use(instead.weight) }
+    return this.add({ op: 'embed', inputs: [], dims, param, ...(apart && { instead: apart }) })
+  }
+
+  /** The values that the target's taps left for the rows, in the order of its layers: [tap, hidden]. */
+  taps<const D extends readonly [tap: Dim, hidden: Dim]>(dims: D): Tensor<Shape<D>> {
+    return this.add({ op: 'input', inputs: [], dims, name: 'taps' })
   }
 
   /** Builds under `name`; nested scopes join with dots, and parameters inside are named relative to them. */
@@ -128,7 +149,7 @@ export class GraphBuilder {
   }
 
   graph(): Graph {
-    if (!this.#nodes.some((n) => n.op === 'logits')) {
+    if (!this.#nodes.some((n) => n.op === 'logits' || n.op === 'remember')) {
       this.problem('TILE1042', `model '${this.#name}' has no result`, { help: 'end the model with m.logits(x)' })
     }
     return { name: this.#name, nodes: this.#nodes, params: [...this.#params.values()] }

@@ -2,8 +2,10 @@
  * What a model file imports: `import { defineModel, dim, linear } from 'tilec'`.
  */
 export { applyTile, type TileOperands } from './apply-tile.ts'
+export { type AttentionOptions, attention, type RememberOptions, remember } from './attention.ts'
 export { type ConfigSchema, defineModel, type GraphBuilder, type Model, range } from './builder.ts'
 export { type Dim, dim, parallelDim, sizeOf } from './dim.ts'
+export { type Drafter, type DrafterPrograms, defineDrafter } from './drafter.ts'
 export {
   abs,
   constant,
@@ -33,9 +35,7 @@ export type { Param } from './graph.ts'
 export { experts, type GatedOptions, siluGate, swiglu } from './library/feed-forward.ts'
 export { attendTile, expertDownTile, expertUpTile, linearTile, pairedTile } from './library/tiles.ts'
 export {
-  type AttentionOptions,
   add,
-  attention,
   combine,
   expertLinear,
   linear,
@@ -51,6 +51,7 @@ export {
   silu,
   slice,
 } from './ops.ts'
+export type { Problem, Report } from './problem.ts'
 export { type ScheduleSpec, scheduleOf } from './schedule.ts'
 export type { Schedule } from './schedule-ir.ts'
 export { type ScheduleText, schedule } from './schedule-text.ts'

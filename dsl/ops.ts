@@ -2,33 +2,22 @@
  * Graph ops: the free functions of a model file. Each checks its operands' named dims, twice: in its parameter types,
  * so that an editor refuses a mismatch in a sentence, and at run time, with the same sentence and the author's span.
  *
- * Vocabulary: an *anchor* op is one that a schedule can name by `phase`: linear, expertLinear, attention. The others are
- * pointwise or small and are fused into their neighbours.
+ * Vocabulary: an *anchor* op is one that a schedule can name by `phase`: linear, expertLinear, attention (attention.ts).
+ * The others are pointwise or small and are fused into their neighbours.
  * Invariant: what an op computes is exactly what its node in graph.ts says; nothing here looks at a model or a format.
  */
 import { type GraphBuilder, sameDims, stripDims } from './builder.ts'
 import { type Dim, dim, printDims, sameDim, sizeOf } from './dim.ts'
 import { type Expr, rsqrt, sigmoid, traceExpr } from './expr.ts'
 import type { GraphNode } from './graph.ts'
-import type {
-  Contracted,
-  ContractsOver,
-  Dims,
-  Fit,
-  HasDim,
-  PrintShape,
-  Replaced,
-  SameShape,
-  Shape,
-  WithLast,
-} from './shapes.ts'
+import type { Contracted, ContractsOver, Dims, Fit, HasDim, Replaced, SameShape, Shape } from './shapes.ts'
 import { Route, type Slot, type Tensor, type Weight } from './tensor.ts'
 
 export interface Anchor {
   /** The schedule's name for the work that this op becomes. */
   readonly phase?: string
 }
-const phaseOf = (options: Anchor) => (options.phase === undefined ? {} : { phase: options.phase })
+export const phaseOf = (options: Anchor) => (options.phase === undefined ? {} : { phase: options.phase })
 
 /** y[out...] = sum over the dims of x of x * w; w is [out..., dims of x...]. */
 export function linear<X extends Dims, W extends Dims>(
@@ -164,76 +153,6 @@ export function rope<X extends Dims>(
   }
   if (!(theta > 0)) m.problem('TILE1028', `rope: theta must be positive, got ${theta}`)
   return m.add({ op: 'rope', inputs: [m.own(x, 'rope')], dims: x.dims, theta, rotary })
-}
-
-export interface AttentionOptions extends Anchor {
-  readonly scale: number
-  /** Keys that a row sees, itself included; all when left out. */
-  readonly window?: number | undefined
-  /** One logit a head that takes part in the softmax's denominator only: [kv, group]. */
-  readonly sink?: Weight | undefined
-}
-
-type AttentionFits<Q extends Dims, K extends Dims, V extends Dims> = number extends Q['length']
-  ? true
-  : Q extends readonly [infer G extends Dim, Dim, infer D extends Dim]
-    ? SameShape<'attention: keys must be [kv, query dim]', K, [G, D]> extends true
-      ? ValuesFit<G, V>
-      : SameShape<'attention: keys must be [kv, query dim]', K, [G, D]>
-    : `attention: queries must be [kv, group, query dim] — they are ${PrintShape<Q>}`
-type ValuesFit<G extends Dim, V extends Dims> = number extends V['length']
-  ? true
-  : V extends readonly [infer GV extends Dim, Dim]
-    ? SameShape<'attention: values must be [kv, value dim]', [GV], [G]>
-    : `attention: values must be [kv, value dim] — they are ${PrintShape<V>}`
-
-/** Causal attention with a cache: q [kv, group, qd], k [kv, qd], v [kv, vd] give [kv, group, vd]. */
-export function attention<Q extends Dims, K extends Dims, V extends Dims>(
-  q: Tensor<Q>,
-  k: Tensor<K>,
-  v: Fit<AttentionFits<Q, K, V>, Tensor<V>>,
-  options: AttentionOptions,
-): Tensor<WithLast<Q, V extends readonly [...unknown[], infer L extends Dim] ? L : Dim>>
-export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
-  const m = q.builder
-  const [kv, group, qd] = q.dims
-  const [vkv, vd] = v.dims
-  const fits =
-    q.dims.length === 3 &&
-    v.dims.length === 2 &&
-    kv &&
-    group &&
-    qd &&
-    vd &&
-    vkv &&
-    sameDims(k.dims, [kv, qd]) &&
-    sameDim(vkv, kv)
-  if (!fits) {
-    m.problem(
-      'TILE1024',
-      `attention: expected q [kv, group, qd], k [kv, qd], v [kv, vd], got q ${printDims(q.dims)}, k ${printDims(k.dims)}, v ${printDims(v.dims)}`,
-    )
-  }
-  const { scale: factor, window, sink } = options
-  if (window !== undefined && (!Number.isInteger(window) || window < 1)) {
-    m.problem('TILE1024', `attention: window must be a positive integer or left out, got ${window}`)
-  }
-  if (!(factor > 0)) m.problem('TILE1024', `attention: scale must be positive, got ${factor}`)
-  if (fits && sink && !sameDims(sink.dims, [kv, group])) {
-    m.problem(
-      'TILE1024',
-      `attention: sink '${sink.name}' is ${printDims(sink.dims)}, expected ${printDims([kv, group])}`,
-    )
-  }
-  return m.add({
-    op: 'attention',
-    inputs: [m.own(q, 'attention'), m.own(k, 'attention'), m.own(v, 'attention')],
-    dims: fits ? [kv, group, vd] : [...q.dims.slice(0, 2), ...v.dims.slice(1)],
-    scale: factor,
-    ...(window !== undefined && { window }),
-    ...(sink && { sink: m.use(sink) }),
-    ...phaseOf(options),
-  })
 }
 
 export interface RouteOptions {

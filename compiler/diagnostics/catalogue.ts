@@ -143,6 +143,11 @@ const entries = {
     explain:
       'A model has one result, given to `m.logits` exactly once, whose single dim is the vocabulary; each layer is tapped at most once; and values of one model are not used in another.',
   },
+  TILE1043: {
+    title: 'programs of a drafter disagree',
+    explain:
+      "A drafter's `commit` remembers keys and values in named caches and its `draft` attends to them. Each cache is remembered once, attended to, given the dims that the attention expects, and keeps as many keys as the attention's window sees. The message says which cache breaks this and how.",
+  },
   TILE1050: {
     title: 'tile op misuse',
     explain:
@@ -152,6 +157,31 @@ const entries = {
     title: 'tile op does not fit its operands',
     explain:
       'A tile op is applied to what its declaration names: a tensor for an activation, a weight (or a pair of weights, where the declaration says so) for a matrix, a route for routing. What its program computes over all tiles must be a product of a weight with the rows of a block, joined and then mapped element by element, with the dims that `out` says.',
+  },
+  TILE1100: {
+    title: 'drafter and target differ in width',
+    explain:
+      'A drafter reads the residual stream of its target and uses its embedding and head, so both have the same hidden_size. This drafter was made for another target; a drafter that does not fit would run and propose nonsense, which shows only as slowness.',
+  },
+  TILE1101: {
+    title: 'taps do not fit the target',
+    explain:
+      'The drafter reads the residual stream after certain layers of its target (dflash_config.target_layer_ids, counted from 0). The target does not have these layers, has another number of layers than the drafter was made for (num_target_layers), or `tilec.last_tap` asks for the final norm although the last layer is not tapped.',
+  },
+  TILE1102: {
+    title: 'vocabulary of the drafter does not fit',
+    explain:
+      "The drafter's logits come from the target's head. Its vocab_size says below which id it proposes; it may be smaller than the target's vocab_size, which is padded (MiMo: 152064 of 152576), but not larger.",
+  },
+  TILE1103: {
+    title: 'mask token does not fit',
+    explain:
+      "The rows of a block that are to be filled in carry the drafter's mask token, whose id must be one of the target's vocabulary.",
+  },
+  TILE1104: {
+    title: 'block size does not fit the engine',
+    explain:
+      'A block is the newest token and the rows after it that the drafter fills in; the engine verifies a whole block in one pass, which has at most 8 rows.',
   },
   TILE2001: {
     title: 'schedule syntax',
@@ -503,6 +533,31 @@ const entries = {
     title: 'chat template refused the messages',
     explain:
       "The template raised an error for these messages, or used something that is not defined: a role it does not know, an order it forbids, a field that is missing. The template's own words follow.",
+  },
+  TILE7100: {
+    title: 'mask embedding missing',
+    explain:
+      "The row of the mask token in the target's embedding is about zero; the drafter was trained with a vector of its own, published beside it as mask_embedding.pt (or .safetensors). Without it every proposal is silently worse, so its absence is an error. A folder with both files is ambiguous.",
+  },
+  TILE7101: {
+    title: 'not an archive that torch.save writes',
+    explain:
+      'A .pt file is a zip archive whose entries are stored uncompressed: `<name>/data.pkl`, `<name>/data/0`, and a few short ones. This file is cut short, compressed, encrypted, or its directory contradicts itself. Nothing of it is used.',
+  },
+  TILE7102: {
+    title: 'foreign pickle',
+    explain:
+      "A pickle is a program, and running one from a stranger's file can do anything. tilec never runs it: it only compares it with the one shape that torch.save writes for {'mask_token_id': int, 'embedding': BF16 tensor}, and refuses everything else, harmless or not. To convert another file, load it in Python where you trust it and save the tensor `embedding` as mask_embedding.safetensors.",
+  },
+  TILE7103: {
+    title: 'mask embedding does not fit',
+    explain:
+      'The mask embedding is one BF16 vector, contiguous, with hidden_size elements. The message gives what was found.',
+  },
+  TILE7104: {
+    title: 'mask embedding of another token',
+    explain:
+      'mask_embedding.pt says which token it stands for, and dflash_config.mask_token_id says another. The file belongs to another drafter.',
   },
 } as const satisfies Record<string, Entry>
 

@@ -95,7 +95,13 @@ const fields = z.strictObject({
 
   quantization_config: quantization.optional(),
   /** The drafter's own section, merged in by the loader when a drafter ships with the model. */
-  dflash_config: z.looseObject({ target_layer_ids: z.array(z.int().nonnegative()) }).optional(),
+  dflash_config: z
+    .looseObject({
+      target_layer_ids: z.array(z.int().nonnegative()),
+      /** A tap of the last layer: before the final norm, or after it (drafter-config.ts). */
+      last_tap: z.enum(['raw', 'post_norm']).default('raw'),
+    })
+    .optional(),
 })
 
 export interface AttentionKind {
@@ -137,6 +143,8 @@ export interface MimoConfig {
   readonly storeOf: (module: string) => WeightStore
   /** Layers whose result the drafter reads. */
   readonly taps: readonly number[]
+  /** What the drafter reads of the last layer, if it reads it: its result, or that after the final norm. */
+  readonly lastTap: 'raw' | 'post_norm'
 }
 
 type Fields = z.output<typeof fields>
@@ -273,6 +281,7 @@ function derive(c: Fields): MimoConfig {
       return q.store_dtype === 'mxfp4' && module.includes('.experts.') ? 'mxfp4' : 'fp8'
     },
     taps: c.dflash_config?.target_layer_ids ?? [],
+    lastTap: c.dflash_config?.last_tap ?? 'raw',
   }
 }
 

@@ -99,6 +99,7 @@ export default defineModel('mimo', MimoConfig, (m, cfg) => {
     })
   }
 
+  const normedTap = cfg.lastTap === 'post_norm' ? cfg.layers.length - 1 : undefined
   let x = m.embed(weight('model.embed_tokens', [dim('token', cfg.vocabulary), hidden], bf16))
   for (const [l, layer] of cfg.layers.entries()) {
     const path = `model.layers.${l}`
@@ -113,9 +114,11 @@ export default defineModel('mimo', MimoConfig, (m, cfg) => {
         x,
         m.scope('mlp', () => feedForward(g, `${path}.mlp`, layer.moe)),
       )
-      if (cfg.taps.includes(l)) m.tap(l, x)
+      if (cfg.taps.includes(l) && l !== normedTap) m.tap(l, x)
     })
   }
+  const final = normed(x, 'model.norm')
+  if (normedTap !== undefined && cfg.taps.includes(normedTap)) m.tap(normedTap, final)
   const head = weight('lm_head', [vocabulary, hidden], bf16)
-  m.logits(linear(normed(x, 'model.norm'), head, { phase: 'head' }), { valid: cfg.validVocabulary })
+  m.logits(linear(final, head, { phase: 'head' }), { valid: cfg.validVocabulary })
 })
