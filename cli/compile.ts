@@ -17,7 +17,7 @@ interface CompileOptions extends ModelOptions, TargetOptions {
   readonly sms?: number
   readonly emitOnly?: boolean
   readonly output?: string
-  readonly weights: boolean
+  readonly manifest: boolean
   readonly json?: boolean
 }
 
@@ -28,7 +28,7 @@ Examples:
   tilec compile mimo-v2.5-pro --target sm_90a --gpus 8 --emit-only -o engine
   tilec compile my/graph.ts --config my/config.json --emit-only --json
 
--o writes engine.cu, plan.json (the figures that are printed) and weights.json (which rows of which parameters fill
+-o writes engine.cu, plan.json (the figures that are printed) and manifest.json (which rows of which parameters fill
 which bytes of each rank's image), and the executable unless --emit-only. Without -o the executable stays in the cache.`
 
 export function addCompile(program: Command, terminal: Terminal): void {
@@ -36,7 +36,7 @@ export function addCompile(program: Command, terminal: Terminal): void {
     .option('--sms <n>', 'SMs of a GPU, where the schedule names none (132)', whole)
     .option('--emit-only', 'write the source, run no C++ compiler')
     .option('-o, --output <folder>', 'where to write')
-    .option('--no-weights', 'leave weights.json out, which is long for a large model')
+    .option('--no-manifest', 'leave manifest.json out, which is long for a large model')
     .option('--json', 'print an object')
     .addHelpText('after', examples)
     .action((model: string, options: CompileOptions) => compile(model, options, terminal))
@@ -86,12 +86,12 @@ function write(
   compiled: Compiled,
   report: object,
   executable: string | undefined,
-  { weights }: CompileOptions,
+  { manifest }: CompileOptions,
 ): string[] {
   const texts: readonly (readonly [string, string])[] = [
     ['engine.cu', compiled.source],
     ['plan.json', `${JSON.stringify(report, null, 2)}\n`],
-    ...(weights ? [['weights.json', `${JSON.stringify(compiled.manifest)}\n`] as const] : []),
+    ...(manifest ? [['manifest.json', `${JSON.stringify(compiled.manifest)}\n`] as const] : []),
   ]
   try {
     mkdirSync(folder, { recursive: true })

@@ -17,7 +17,7 @@ import type { Terminal } from './terminal.ts'
 /** Each level as text; what a level does not need is not computed. */
 const levels = {
   graph: (r: ResolvedModel) => printGraph(r.model.graph),
-  shard: (_, compiled) => printGraph(compiled().sharded),
+  shard: (_, compiled) => compiled().sharded.map(printGraph).join('\n'),
   tile: (_, compiled) => printPhases(compiled().phases),
   plan: (_, compiled) => printPlan(compiled().plan),
   source: (_, compiled) => compiled().source,

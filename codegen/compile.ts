@@ -19,15 +19,23 @@ import { emitSource, type SourceOptions } from './emit/source.ts'
 import { makeManifest } from './make-manifest.ts'
 import type { WeightManifest } from './manifest.ts'
 
+/** A drafter's two programs, which run between the target's rounds. */
+export interface DrafterGraphs {
+  readonly commit: Graph
+  readonly draft: Graph
+}
+
 export interface CompileOptions extends Pick<SourceOptions, 'template' | 'version' | 'lineOf'> {
   readonly ranks: number
   /** Positions that the caches of full attention hold. */
   readonly ctx: number
   readonly target: Target
+  readonly drafter?: DrafterGraphs
 }
 
 export interface Compiled {
-  readonly sharded: ShardedGraph
+  /** Of each program. */
+  readonly sharded: readonly ShardedGraph[]
   readonly phases: PhaseProgram
   readonly plan: Plan
   readonly source: string
@@ -38,9 +46,18 @@ export interface Compiled {
 /** Throws DiagnosticError with all findings of the first stage that has any. */
 export function compile(graph: Graph, schedule: Schedule, options: CompileOptions): Compiled {
   const session = new Session()
-  const sharded = shardGraph(graph, { ranks: options.ranks, session })
+  const { drafter } = options
+  const programs = [
+    { program: 'target', graph },
+    ...(drafter
+      ? [
+          { program: 'commit', graph: drafter.commit },
+          { program: 'draft', graph: drafter.draft },
+        ]
+      : []),
+  ].map(({ program, graph }) => ({ program, graph: shardGraph(graph, { ranks: options.ranks, session }) }))
   session.throwIfFailed()
-  const phases = formPhases(sharded, { session })
+  const phases = formPhases(programs, { session })
   session.throwIfFailed()
   const resolved = resolveSchedule(schedule, phases, options.target, session)
   session.throwIfFailed()
@@ -49,11 +66,11 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
   const logits = graph.nodes.find((n) => n.op === 'logits')
   const validIds = logits?.op === 'logits' ? (logits.valid ?? plan.vocabulary.whole) : plan.vocabulary.whole
   return {
-    sharded,
+    sharded: programs.map((p) => p.graph),
     phases,
     plan,
     source: emitSource(plan, { ...options, validIds }),
-    manifest: makeManifest(plan, sharded.params),
+    manifest: makeManifest(plan, phases.params),
     warnings: session.diagnostics,
   }
 }

@@ -4,7 +4,7 @@
  */
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
 import { cacheSlots, SPAN } from '../../compiler/tile/forms.ts'
-import type { Form } from '../../compiler/tile/ir.ts'
+import type { ElementStep, Form } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import type { ElementScope } from './elements.ts'
 
@@ -42,6 +42,12 @@ const stores: { [K in Form['kind']]?: StoreRule<K> } = {
   logits: (f, n, v, s, base) => `w.ws<float>(${base})[size_t(c) * ${f.n} + ${whole(n, s, f.local)}] = ${v};`,
 }
 
+/** A tap's rows lie behind those of the entry's earlier taps. */
+function tappedStore(form: Form, n: string, value: string, scope: ElementScope, base: string): string {
+  if (form.kind !== 'columns') throw new InternalError(`taps are staged in columns, not in ${form.kind}`)
+  return `w.ws<bf16>(${base})[columns_at(at.taps * ${scope.rows} + ${n}, c)] = to_bf16(${value});`
+}
+
 function cacheStore(
   which: 'k' | 'v',
   f: Extract<Form, { kind: 'keys' | 'values' }>,
@@ -51,13 +57,21 @@ function cacheStore(
   ctx: EmitContext,
 ): string {
   const slots = cacheSlots(f.window, ctx.plan.ctx)
-  const position = 'at.round->position[c]'
+  const position = 'at.block->position[c]'
   const span = `size_t(outer * ${slots} + ${position} / ${SPAN} % ${slots}) * ${which}_span_elements(${f.dim})`
   return `reinterpret_cast<bf16*>(w.kv(at.kv + ${base}))[${span} + ${which}_at(${position} % ${SPAN}, ${n}, ${f.dim})] = to_bf16(${v});`
 }
 
-export function storeElement(buffer: string, n: string, value: string, scope: ElementScope, ctx: EmitContext): string {
+export function storeElement(
+  store: Extract<ElementStep, { kind: 'store' }>,
+  n: string,
+  value: string,
+  scope: ElementScope,
+  ctx: EmitContext,
+): string {
+  const { buffer } = store
   const { form } = ctx.buffer(buffer)
+  if (store.tapped) return tappedStore(form, n, value, scope, ctx.offset(buffer))
   const rule = stores[form.kind] as StoreRule<Form['kind']> | undefined
   if (!rule) throw new InternalError(`elements are not stored in ${form.kind} form`)
   return rule(form as never, n, value, scope, ctx.offset(buffer), ctx)

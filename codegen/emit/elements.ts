@@ -7,7 +7,7 @@
  * `c` is the token row.
  */
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
-import type { ElementStep, Form, Section } from '../../compiler/tile/ir.ts'
+import type { ElementStep, Section } from '../../compiler/tile/ir.ts'
 import { loadElement, storeElement } from './address.ts'
 import type { EmitContext } from './context.ts'
 import { cppExpr } from './expr.ts'
@@ -55,7 +55,7 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
     const [low, high] = [value(s.input, 'low'), value(s.input, 'high')]
     out.line(`float ${value(s.value, 'low')} = ${low}, ${value(s.value, 'high')} = ${high};`)
     out.block('if (rotates)', () => {
-      out.line(`const float angle = float(at.round->position[c]) * ${ropeTable(s)}[d];`)
+      out.line(`const float angle = float(at.block->position[c]) * ${ropeTable(s)}[d];`)
       out.line('const float cosine = cosf(angle), sine = sinf(angle);')
       out.line(`${value(s.value, 'low')} = ${low} * cosine - ${high} * sine;`)
       out.line(`${value(s.value, 'high')} = ${high} * cosine + ${low} * sine;`)
@@ -65,7 +65,7 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
     throw new InternalError('an exchange is no element work: it splits it')
   },
   store: (s, scope, ctx) => {
-    for (const h of scope.halves) ctx.out.line(storeElement(s.buffer, `n_${h}`, value(s.input, h), scope, ctx))
+    for (const h of scope.halves) ctx.out.line(storeElement(s, `n_${h}`, value(s.input, h), scope, ctx))
   },
 }
 
@@ -99,7 +99,7 @@ export function emitElements(
   out.block(
     'each_pair(w, acc, [&](float& low, float& high, int i, int c)',
     () => {
-      out.line('if (c >= at.round->rows) return;')
+      out.line('if (c >= at.block->rows) return;')
       emitRows(section, paired, ctx)
       if (which === 'after' && exchange?.kind === 'exchange') {
         rules.acc({ kind: 'acc', value: exchange.value }, scope, ctx)
@@ -133,10 +133,13 @@ function emitRows(section: Section, paired: boolean, { out }: EmitContext): void
   )
 }
 
+/** Element steps over a pair of values, outside of any tile. */
+export function emitPairElements(steps: readonly ElementStep[], scope: ElementScope, ctx: EmitContext): void {
+  for (const step of steps) (rules[step.kind] as StepRule<typeof step.kind>)(step as never, scope, ctx)
+}
+
 /** Element steps over one value, outside of any tile: `low` is the value, `n_low` its row. */
 export function emitScalarElements(steps: readonly ElementStep[], n: number, ctx: EmitContext): void {
   const scope: ElementScope = { rows: n, head: n, rotary: 0, halves: ['low'] }
   for (const step of steps) (rules[step.kind] as StepRule<typeof step.kind>)(step as never, scope, ctx)
 }
-
-export type { Form }

@@ -72,7 +72,15 @@ function constants(plan: Plan, validIds: number): string {
         .map(([k, v]) => `${k} = ${v}`)
         .join(', ')};`,
     )
-  ints({ ranks: plan.ranks, sms: plan.sms, rows: 8, ctx: plan.ctx, valid_ids: validIds })
+  ints({
+    ranks: plan.ranks,
+    sms: plan.sms,
+    rows: 8,
+    ctx: plan.ctx,
+    valid_ids: validIds,
+    programs: plan.programs.length,
+    mask_token: maskToken(plan),
+  })
   ints({ entries: plan.entries.length, phases: Math.max(...plan.segments.map((s) => s.phases.length)) })
   ints({
     load_warps: warps('load'),
@@ -129,6 +137,17 @@ function constants(plan: Plan, validIds: number): string {
   for (let i = 0; i < regions.length; i += 6) out.line(`    ${quoted(regions.slice(i, i + 6))},`)
   out.line('  };')
   return out.toString()
+}
+
+/** The token that a draft's rows are fed: the one that its embedding has a vector for. */
+function maskToken(plan: Plan): number {
+  for (const s of plan.segments) {
+    for (const p of s.phases) {
+      for (const step of p.roles.compute)
+        if (step.kind === 'embed' && step.phase.instead) return step.phase.instead.token
+    }
+  }
+  return 0
 }
 
 function names(plan: Plan): string {
@@ -195,6 +214,18 @@ function tables(plan: Plan): string {
   for (const e of entries) out.line(`  {${e.runs.join(', ')}},`)
   out.line('};')
   rows(
+    'entry_program',
+    'unsigned char',
+    entries.map((e) => e.program),
+    36,
+  )
+  rows(
+    'entry_taps',
+    'unsigned char',
+    entries.map((e) => e.taps),
+    36,
+  )
+  rows(
     'round_runs',
     'unsigned short',
     tallies.map((t) => t.perRound),
@@ -260,6 +291,7 @@ function rolePrograms(plan: Plan): string {
         out.line('const RoundControl& c = begin_round(w);')
         out.line('if (c.op == round_quit) return;')
         out.block('for (int entry = 0; entry < Plan::entries; ++entry)', () => {
+          out.line('if (!c.runs(entry_program[entry])) continue;')
           out.line('const At at = entry_of(c, entry);')
           out.block('switch (entry_segment[entry])', () => {
             plan.segments.forEach((s, i) => {

@@ -6,15 +6,31 @@
  * warp takes those that are its own and skips the rest, so that every warp sees the same sequence of slots.
  */
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
-import type { Access, Domain, ProductPlan, RoleName, Step, SyncStep, WorkStep } from '../../compiler/plan/ir.ts'
+import type {
+  Access,
+  Domain,
+  ImagePlace,
+  ProductPlan,
+  RoleName,
+  Step,
+  SyncStep,
+  WorkStep,
+} from '../../compiler/plan/ir.ts'
 import { cacheSlots, keySpanBytes, SPAN, valueSpanBytes } from '../../compiler/tile/forms.ts'
 import type { AttendPhase } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
-import { emitElements, emitScalarElements } from './elements.ts'
-import { floatLiteral, lambda } from './expr.ts'
+import { emitElements, emitPairElements, emitScalarElements } from './elements.ts'
+import { floatLiteral, lambda, cppExpr as lambdaBody } from './expr.ts'
 
 type Rules<S extends Step> = {
   [K in S['kind']]: (step: Extract<S, { kind: K }>, ctx: EmitContext, role: RoleName) => void
+}
+
+/** Byte offset of a param in the image: the entry's, or where the segment that it was placed with has it. */
+function imageAt(place: ImagePlace, { plan }: EmitContext): string {
+  if (place.segment === undefined) return `at.image + ${place.offset}`
+  const entry = plan.entries.find((e) => e.segment === place.segment)!
+  return `size_t(${entry.imageOffset + place.offset}ull)`
 }
 
 const runs = (tally: string, after: number): string =>
@@ -79,7 +95,7 @@ function emitSections(p: ProductPlan, which: 'before' | 'after' | 'all', ctx: Em
 const ownTiles = (p: ProductPlan): string => `const Share own = share(w, ${p.geometry.tiles});`
 const attendSlots = (a: AttendPhase, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
 const mRows = (a: AttendPhase): number => Math.ceil((8 * a.group) / 16) * 16
-const epoch = (after: number): string => runs('T_exchange', after)
+const epoch = (after: number): string => `at.epoch(${after})`
 
 const work: Rules<WorkStep> = {
   copyPage: (s, ctx) => {
@@ -89,7 +105,7 @@ const work: Rules<WorkStep> = {
     const index = pagesPerTile > 1 ? `(size_t(${local}) * ${pagesPerTile}${pageVariable(p)})` : `size_t(${local})`
     const expert = p.routed === 'up' ? ` + size_t(w.table().expert[active]) * ${bytes}` : ''
     ctx.out.line(
-      `w.ring_copy(${s.site}, 0, w.image(at.image + ${p.imageOffset}${expert} + ${index} * ${pageBytes}), ${pageBytes});`,
+      `w.ring_copy(${s.site}, 0, w.image(${imageAt(p.image, ctx)}${expert} + ${index} * ${pageBytes}), ${pageBytes});`,
     )
     ctx.copied = String(pageBytes)
   },
@@ -98,7 +114,7 @@ const work: Rules<WorkStep> = {
     const g = s.product.geometry
     out.line(`const u32 each = u32(own.end - own.begin) * ${g.cellBytes};`)
     out.block('for (int i = 0; i < group; ++i)', () => {
-      const from = `at.image + ${s.product.imageOffset} + size_t(routes.expert[first + i]) * ${g.bytes} + size_t(own.begin) * ${g.cellBytes}`
+      const from = `${imageAt(s.product.image, ctx)} + size_t(routes.expert[first + i]) * ${g.bytes} + size_t(own.begin) * ${g.cellBytes}`
       out.line(`w.ring_copy(${s.site}, u32(i) * each, w.image(${from}), each);`)
     })
     ctx.copied = 'u32(group) * each'
@@ -126,7 +142,7 @@ const work: Rules<WorkStep> = {
     out.line(`Staged<${g.unitsPerPart}> x;`)
     out.line(`stage(w, x, w.ws<bf16>(${ctx.offset(p.source)}), part * ${g.unitsPerPart});`)
     if (p.norm) {
-      const weight = `reinterpret_cast<const bf16*>(w.image(at.image + ${p.norm.imageOffset}))`
+      const weight = `reinterpret_cast<const bf16*>(w.image(${imageAt(p.norm.image, ctx)}))`
       out.line(`normalise(w, x, part * ${g.unitsPerPart}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`)
       out.line(`          ${lambda(p.norm.stat, ['x'])},`)
       out.line(`          ${lambda(p.norm.apply, ['x', 'mean', 'weight'])});`)
@@ -190,14 +206,14 @@ const work: Rules<WorkStep> = {
       out.line(`const Share all = share(w, ${plan.ranks * tiles});`)
       out.block('for (int i = all.begin; i < all.end; ++i)', () => {
         out.line(`const int source = i / ${tiles}, t = i % ${tiles};`)
-        out.line(`Acc acc = w.receive_from(${s.site}, Plan::logits_inbox_at, source, t, at.rounds + 1);`)
+        out.line(`Acc acc = w.receive_from(${s.site}, Plan::logits_inbox_at, source, t, at.round->round);`)
         out.block(
           'each(w, acc, [&](float& value, int row, int c)',
           () => {
             const { whole, local } = plan.vocabulary
             const n = `t * 16 + row`
             out.line(
-              `if (c < at.round->rows && ${n} < ${local}) w.ws<float>(${ctx.offset(s.buffer)})[size_t(c) * ${whole} + source * ${local} + ${n}] = value;`,
+              `if (c < at.block->rows && ${n} < ${local}) w.ws<float>(${ctx.offset(s.buffer)})[size_t(c) * ${whole} + source * ${local} + ${n}] = value;`,
             )
           },
           ');',
@@ -208,10 +224,9 @@ const work: Rules<WorkStep> = {
   route: (s, ctx) => {
     const { out } = ctx
     const p = s.phase
-    const bias =
-      s.biasOffset === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(at.image + ${s.biasOffset}))`
+    const bias = s.bias === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.bias, ctx)}))`
     out.line(
-      `route(w, w.ws<const float>(${ctx.offset(p.logits)}), ${bias}, at.round->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
+      `route(w, w.ws<const float>(${ctx.offset(p.logits)}), ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
     )
     out.line(`      ${lambda(p.score, ['logit'])},`)
     out.line(`      ${lambda(p.choose, ['score', 'bias'])});`)
@@ -234,7 +249,7 @@ const work: Rules<WorkStep> = {
           `attend_span<${a.group}, ${a.keyDim}, ${a.valueDim}>(w, page, page + ${keySpanBytes(a.keyDim)}, q, m, (spans.first + span) * ${SPAN},`,
         )
         out.line(
-          `    RowPositions{at.round->position, at.round->rows}, ${a.window ?? 0}, ${floatLiteral(a.scale)}, o + row * ${a.valueDim}, peak + row, total + row);`,
+          `    RowPositions{at.block->position, at.block->rows${a.block ? ', true' : ''}}, ${a.window ?? 0}, ${floatLiteral(a.scale)}, o + row * ${a.valueDim}, peak + row, total + row);`,
         )
       },
     )
@@ -244,20 +259,18 @@ const work: Rules<WorkStep> = {
     const a = s.merge.attend
     const rows = mRows(a)
     const slots = attendSlots(a, ctx)
-    out.line(`const Spans spans = visible_spans(at.round->position, at.round->rows, ${a.window ?? 0});`)
+    out.line(`const Spans spans = visible_spans(at.block->position, at.block->rows, ${a.window ?? 0});`)
     out.line(
-      `const Share tasks = share_of(${a.kv} * at.round->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
+      `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
     )
     out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
-      out.line(`const int head = task / (at.round->rows * ${a.group}), m_row = task % (at.round->rows * ${a.group});`)
+      out.line(`const int head = task / (at.block->rows * ${a.group}), m_row = task % (at.block->rows * ${a.group});`)
       out.line(
         `const float* o = w.ws<const float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`,
       )
       const query = `head * ${a.group} + m_row % ${a.group}`
       const sink =
-        s.sinkOffset === undefined
-          ? 'nullptr'
-          : `reinterpret_cast<const float*>(w.image(at.image + ${s.sinkOffset})) + ${query}`
+        s.sink === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.sink, ctx)})) + ${query}`
       out.line(
         `merge_spans<${a.valueDim}>(w, o, o + ${slots * rows * a.valueDim}, o + ${slots * rows * (a.valueDim + 1)}, ${rows}, m_row, spans.count, ${sink},`,
       )
@@ -267,16 +280,71 @@ const work: Rules<WorkStep> = {
   embed: (s, ctx) => {
     const { out } = ctx
     scalars(s.phase.n, ctx, () => {
-      out.line(`const bf16* table = reinterpret_cast<const bf16*>(w.image(at.image + ${s.imageOffset}));`)
-      out.line(`const float low = to_f32(table[size_t(at.round->token[c]) * ${s.phase.n} + n_low]);`)
+      out.line(`const bf16* table = reinterpret_cast<const bf16*>(w.image(${imageAt(s.table, ctx)}));`)
+      out.line(`float low = to_f32(table[size_t(at.block->token[c]) * ${s.phase.n} + n_low]);`)
+      if (s.instead && s.phase.instead) {
+        const vector = `reinterpret_cast<const bf16*>(w.image(${imageAt(s.instead, ctx)}))`
+        out.line(`if (at.block->token[c] == ${s.phase.instead.token}) low = to_f32(${vector}[n_low]);`)
+      }
       emitScalarElements(s.phase.elements, s.phase.n, ctx)
+    })
+  },
+  normed: (s, ctx) => {
+    const { out } = ctx
+    const p = s.phase
+    const pairs = p.head / 2
+    out.line(
+      `// a warp takes one head of one row: pair i is (i, i + ${p.rotary / 2}) where it rotates, neighbours behind that`,
+    )
+    out.line(`const Share tasks = share_of(at.block->rows * ${p.heads}, w.sm * w.count + w.index, w.sms * w.count);`)
+    out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
+      out.line(
+        `const int c = task / ${p.heads}, outer = task % ${p.heads} / ${p.group}, first = task % ${p.group} * ${p.head};`,
+      )
+      out.line(`const float* source = w.ws<const float>(${ctx.offset(p.source)}) + size_t(task) * ${p.head};`)
+      out.line(`const bf16* weight = reinterpret_cast<const bf16*>(w.image(${imageAt(s.weight, ctx)}));`)
+      out.line('PerLane<float> part;')
+      out.block(
+        'w.lanes([&](int lane)',
+        () => {
+          out.line('part[lane] = 0;')
+          out.line(
+            `for (int n = lane; n < ${p.head}; n += 32) part[lane] += ${lambdaBody(p.norm.stat, ['source[n]'])};`,
+          )
+        },
+        ');',
+      )
+      out.line(`const float mean = w.sum(part) / ${p.head}.0f;`)
+      out.block(
+        'w.lanes([&](int lane)',
+        () => {
+          out.block(`for (int i = lane; i < ${pairs}; i += 32)`, () => {
+            out.line(`const bool rotates = i < ${p.rotary / 2};`)
+            out.line(
+              `const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + ${p.rotary / 2} : 2 * i + 1;`,
+            )
+            out.line('(void)d;')
+            out.line('const int n_low = first + at_low, n_high = first + at_high;')
+            for (const half of ['low', 'high']) {
+              const names = [`source[at_${half}]`, 'mean', `to_f32(weight[at_${half}])`]
+              out.line(`const float ${half} = ${lambdaBody(p.norm.apply, names)};`)
+            }
+            emitPairElements(
+              p.elements,
+              { rows: p.group * p.head, head: p.head, rotary: p.rotary, halves: ['low', 'high'] },
+              ctx,
+            )
+          })
+        },
+        ');',
+      )
     })
   },
   pointwise: (s, ctx) => scalars(s.phase.n, ctx, () => emitScalarElements(s.phase.elements, s.phase.n, ctx)),
   sample: (s, ctx) => {
-    ctx.out.line(
-      `if (w.rank == 0 && w.sm == 0) finish_round(w, *at.round, w.ws<const float>(${ctx.offset(s.phase.logits)}), ${s.phase.vocabulary});`,
-    )
+    const { program, logits, vocabulary } = s.phase
+    const values = logits === undefined ? '' : `, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}`
+    ctx.out.line(`if (w.rank == 0 && w.sm == 0) finish_${program}(w, *at.round${values});`)
   },
 }
 
@@ -289,7 +357,7 @@ function scalars(n: number, { out }: EmitContext, body: () => void): void {
       () => {
         out.line('const int n_low = unit * 32 + lane;')
         if (n % 32 !== 0) out.line(`if (n_low >= ${n}) return;`)
-        out.block('for (int c = 0; c < at.round->rows; ++c)', body)
+        out.block('for (int c = 0; c < at.block->rows; ++c)', body)
       },
       ');',
     )
@@ -305,7 +373,7 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
     p.sections.some((x) => x.elements.some((e) => e.kind === 'store' && ctx.buffer(e.buffer).form.kind === 'logits'))
   const conclude = (): void => {
     if (toLogits) {
-      out.line(`w.send_to(${s.site}, 0, Plan::logits_inbox_at, acc, t, at.rounds + 1);`)
+      out.line(`w.send_to(${s.site}, 0, Plan::logits_inbox_at, acc, t, at.round->round);`)
       return
     }
     emitSections(p, s.elements, ctx)
@@ -358,7 +426,7 @@ const domains: {
     return `for (int ${v} = 0; ${v} < (own.begin < own.end ? routes.active : 0); ${v} += ${d.size})`
   },
   spanShare: (d, v, { out }) => {
-    out.line(`const Spans spans = visible_spans(at.round->position, at.round->rows, ${d.window ?? 0});`)
+    out.line(`const Spans spans = visible_spans(at.block->position, at.block->rows, ${d.window ?? 0});`)
     out.line(`const Share ${v}s = share(w, ${d.kv} * spans.count);`)
     return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
   },

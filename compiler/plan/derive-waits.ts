@@ -1,7 +1,7 @@
 /**
  * derive-waits: which counters a phase waits for, from nothing but what phases read and write.
  *
- * How: unroll two rounds. An instance needs the last writer of what it reads, and the last writer and all later readers of
+ * How: unroll two rounds, each a pass of the target and, with a drafter, a pass of its programs. An instance needs the last writer of what it reads, and the last writer and all later readers of
  * what it writes. Of what it needs it waits only for what nothing else implies: when instance j is done on every SM, all
  * that j waited for is done too, because the role that signals j waits for the same counters. Occurrences of a segment
  * are then folded: `after` counts executions from the beginning of the entry, and 0 means the last one before it.
@@ -11,6 +11,7 @@
  * it is done everywhere, the routing is done everywhere, and whatever the routing waited for.
  */
 import type { PhaseProgram } from '../tile/ir.ts'
+import { cacheOf } from './place-caches.ts'
 
 export interface DerivedWait {
   readonly counter: string
@@ -24,6 +25,12 @@ export function counterOf(program: PhaseProgram, segment: number, phase: number)
   const carried = new Set(program.buffers.filter((b) => b.carried).map((b) => b.name))
   const slots = [...new Set(p.writes.filter((w) => carried.has(w)).map((w) => w.split('.')[0]!))]
   return slots.length > 0 ? slots.sort().join('+') : `${s.name}.${p.name}`
+}
+
+/** Whether the pass that entry `at` belongs to ends with it: the target's, or a drafter's programs together. */
+function endsPass(program: PhaseProgram, at: number): boolean {
+  const [here, next] = [program.sequence[at]!.program, program.sequence[at + 1]?.program]
+  return here === 0 && next !== here
 }
 
 type Cover = ReadonlyMap<string, number>
@@ -48,10 +55,11 @@ export function deriveWaits(program: PhaseProgram, caches: ReadonlySet<string>):
   for (let round = 0; round < 2; round++) {
     let last: Instance | undefined
     program.sequence.forEach((entry, at) => {
+      if (at > 0 && endsPass(program, at - 1)) publish()
       const before = new Map(executions)
       program.segments[entry.segment]!.phases.forEach((phase, index) => {
         const counter = counterOf(program, entry.segment, index)
-        const resource = (name: string): string => (caches.has(name) ? `${name}@${at}` : name)
+        const resource = (name: string): string => (caches.has(name) ? cacheOf(name, entry, at) : name)
         const reads = phase.reads.map(resource)
         const writes = [...phase.writes.map(resource), `counter ${counter}`]
         const needed = [
@@ -84,8 +92,11 @@ export function deriveWaits(program: PhaseProgram, caches: ReadonlySet<string>):
         last = instance
       })
     })
-    // The round control is published after the last phase and read by every role before the next round.
-    if (last) base = new Map([...last.cover, [last.counter, last.execution]])
+    publish()
+    /** The control of the next pass goes out after the last phase; every role reads it before it begins. */
+    function publish(): void {
+      if (last) base = new Map([...last.cover, [last.counter, last.execution]])
+    }
   }
   return waits.map((s) => s.map((w) => [...w].map(([counter, after]) => ({ counter, after }))))
 }

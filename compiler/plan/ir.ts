@@ -20,6 +20,7 @@ import type {
   EmbedPhase,
   MergePhase,
   Norm,
+  NormedPhase,
   PointwisePhase,
   RoutePhase,
   SamplePhase,
@@ -75,15 +76,20 @@ export type SyncStep =
   /** All warps of the role on this SM. */
   | (SyncBase & { readonly kind: 'barrier' })
 
+/** Where a param lies: from the entry's image, or, if it is placed with another segment, from that segment's only entry. */
+export interface ImagePlace {
+  readonly offset: number
+  readonly segment?: number
+}
+
 /** Where a product's operands lie; shared by the work steps of its roles. */
 export interface ProductPlan {
   readonly name: string
   readonly geometry: Geometry
   readonly format: 'f32' | 'bf16' | 'e4m3' | 'e2m1'
-  /** Byte offset of the packed weight within the entry's image. */
-  readonly imageOffset: number
+  readonly image: ImagePlace
   readonly source: string
-  readonly norm?: Norm & { readonly imageOffset: number }
+  readonly norm?: Norm & { readonly image: ImagePlace }
   readonly routed?: 'up' | 'down'
   readonly sections: readonly Section[]
   readonly period: number
@@ -113,10 +119,11 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
       readonly after: number
     }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
-  | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly biasOffset?: number }
+  | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly bias?: ImagePlace }
   | { readonly kind: 'attendSpan'; readonly attend: AttendPhase }
-  | { readonly kind: 'mergeSpans'; readonly merge: MergePhase; readonly sinkOffset?: number }
-  | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly imageOffset: number }
+  | { readonly kind: 'mergeSpans'; readonly merge: MergePhase; readonly sink?: ImagePlace }
+  | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly table: ImagePlace; readonly instead?: ImagePlace }
+  | { readonly kind: 'normed'; readonly phase: NormedPhase; readonly weight: ImagePlace }
   | { readonly kind: 'pointwise'; readonly phase: PointwisePhase }
   | { readonly kind: 'sample'; readonly phase: SamplePhase; readonly site: number }
 )
@@ -147,7 +154,6 @@ export interface SegmentPlan {
   readonly phases: readonly PhasePlan[]
   readonly image: readonly Placement[]
   readonly imageBytes: number
-  readonly kvBytes: number
 }
 
 /** A param (or two interleaved ones) in an entry's image. */
@@ -170,6 +176,10 @@ export interface Placement {
 }
 
 export interface Entry {
+  /** Index in `programs`. */
+  readonly program: number
+  /** Taps that the program stored before. */
+  readonly taps: number
   readonly segment: number
   readonly layer?: string
   /** Byte offsets of the entry's weights in the image and of its caches in the KV slab. */
@@ -195,6 +205,8 @@ export interface Tally {
 
 export interface Plan {
   readonly name: string
+  /** In pass order; each entry belongs to one. */
+  readonly programs: readonly string[]
   readonly ranks: number
   readonly sms: number
   readonly ctx: number

@@ -11,6 +11,7 @@ import type {
   AttendPhase,
   EmbedPhase,
   MergePhase,
+  NormedPhase,
   Phase,
   PhaseKind,
   PointwisePhase,
@@ -19,7 +20,7 @@ import type {
   SamplePhase,
 } from '../tile/ir.ts'
 import type { DerivedWait } from './derive-waits.ts'
-import type { Access, Domain, PhasePlan, ProductPlan, RoleName, Step } from './ir.ts'
+import type { Access, Domain, ImagePlace, PhasePlan, ProductPlan, RoleName, Step } from './ir.ts'
 import { groupOf, type PlanSchedule, roleOf } from './schedule.ts'
 
 /** Numbers the sync steps of a plan and names them. */
@@ -49,7 +50,7 @@ export interface LowerContext {
   readonly tableGuards: ReadonlySet<ProductPhase>
   readonly guardsBefore: number
   readonly product: (phase: ProductPhase) => ProductPlan
-  readonly plainOffset: (param: string) => number
+  readonly plain: (param: string) => ImagePlace
   readonly caches: ReadonlySet<string>
 }
 
@@ -307,12 +308,34 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
 }
 
 function lowerEmbed(phase: EmbedPhase, to: Steps, ctx: LowerContext): Lowered {
-  const imageOffset = ctx.plainOffset(phase.param)
+  const table = ctx.plain(phase.param)
+  const instead = phase.instead && ctx.plain(phase.instead.param)
   return {
     roles: {
       compute: [
         ...to.waits('compute'),
-        { kind: 'embed', phase, imageOffset, reads: [all('control')], writes: phase.writes.map(own) },
+        {
+          kind: 'embed',
+          phase,
+          table,
+          ...(instead && { instead }),
+          reads: [all('control')],
+          writes: phase.writes.map(own),
+        },
+        ...to.signal('compute'),
+      ],
+    },
+    signals: 'compute',
+  }
+}
+
+function lowerNormed(phase: NormedPhase, to: Steps, ctx: LowerContext): Lowered {
+  const weight = ctx.plain(phase.norm.param)
+  return {
+    roles: {
+      compute: [
+        ...to.waits('compute'),
+        { kind: 'normed', phase, weight, reads: phase.reads.map(all), writes: phase.writes.map(own) },
         ...to.signal('compute'),
       ],
     },
@@ -377,7 +400,7 @@ function lowerMerge(phase: MergePhase, to: Steps, ctx: LowerContext): Lowered {
         {
           kind: 'mergeSpans',
           merge: phase,
-          ...(phase.sink !== undefined && { sinkOffset: ctx.plainOffset(phase.sink) }),
+          ...(phase.sink !== undefined && { sink: ctx.plain(phase.sink) }),
           reads: [all(phase.attend.partials)],
           writes: [own(phase.output)],
         },
@@ -407,7 +430,7 @@ function lowerRoute(phase: RoutePhase, to: Steps, ctx: LowerContext): Lowered {
           kind: 'route',
           phase,
           site: to.site('compute', 'route barrier'),
-          ...(phase.bias !== undefined && { biasOffset: ctx.plainOffset(phase.bias) }),
+          ...(phase.bias !== undefined && { bias: ctx.plain(phase.bias) }),
           reads: [all(phase.logits)],
           writes: [all('route')],
         },
@@ -428,7 +451,7 @@ function lowerSample(phase: SamplePhase, to: Steps): Lowered {
           kind: 'sample',
           phase,
           site: to.site('compute', 'sample'),
-          reads: [all(phase.logits)],
+          reads: phase.reads.map(all),
           writes: [all('control')],
         },
         ...to.signal('compute'),
@@ -441,6 +464,7 @@ function lowerSample(phase: SamplePhase, to: Steps): Lowered {
 const lowerings: { [K in PhaseKind]: Lowering<Extract<Phase, { kind: K }>> } = {
   product: lowerProduct,
   embed: lowerEmbed,
+  normed: lowerNormed,
   pointwise: lowerPointwise,
   attend: lowerAttend,
   merge: lowerMerge,

@@ -16,6 +16,7 @@ import { deviceFormat, type Geometry, pagedGeometry, tiledGeometry, unitBytes } 
 import { tableGuards } from './guard-table.ts'
 import {
   type Entry,
+  type ImagePlace,
   type PhasePlan,
   type PlacedBuffer,
   type Placement,
@@ -26,6 +27,7 @@ import {
   type Tally,
 } from './ir.ts'
 import { lowerPhase, Sites } from './lower-phases.ts'
+import { placeCaches, segmentCaches } from './place-caches.ts'
 import { groupOf, type PlanSchedule, roleOf } from './schedule.ts'
 import { sharedMemory } from './shared-memory.ts'
 
@@ -50,7 +52,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     program.segments,
     (p) => p.routed === 'down' && Math.ceil(p.rows / TILE_ROWS) >= schedule.sms,
   )
-  const images = program.segments.map((s) => placeImage(s, program, ctx))
+  const shared: SharedParams = new Map()
+  const images = program.segments.map((s, index) => placeImage(s, index, program, ctx, shared))
   ctx.session.throwIfFailed()
 
   const segments = program.segments.map((segment, si): SegmentPlan => {
@@ -77,25 +80,24 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         guardsBefore: segment.phases.slice(0, pi).filter((p) => p.kind === 'product' && guards.has(p)).length,
         exchangesBefore: exchanges,
         product: (p) => image.products.get(p)!,
-        plainOffset: (param) => image.placements.find((p) => p.params[0] === param)!.offset,
+        plain: (param) => image.plain.get(param)!,
         caches,
       })
       if (phase.kind === 'product' && image.products.get(phase)!.exchange) exchanges++
       return plan
     })
-    const kvBytes = segmentCaches(segment, program, ctx.ctx).reduce((n, c) => n + c.bytes, 0)
     return {
       name: segment.name,
       layers: segment.layers,
       phases,
       image: image.placements,
       imageBytes: image.bytes,
-      kvBytes,
     }
   })
 
   const tallies = countTallies(program, segments)
-  const { entries, imageBytes, kvBytes } = placeEntries(program, segments, tallies)
+  const caching = placeCaches(program, ctx.ctx)
+  const { entries, imageBytes } = placeEntries(program, segments, tallies, caching.offsets)
   const routes = program.segments.flatMap((s) => s.phases).filter((p) => p.kind === 'route')
   const products = images.flatMap((i) => [...i.products.values()])
   const exchangeTiles = Math.max(1, ...products.filter((p) => p.exchange).map((p) => p.geometry.tiles))
@@ -108,8 +110,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     // The round control has two counters of its own.
     counters: (counters + 2) * COUNTER_STRIDE,
     abort: 128,
-    control: 2 * 128,
-    controlInbox: 2 * 256,
+    control: 2 * 384,
+    controlInbox: 2 * 512,
     decode: 256,
     inbox: 2 * ranks * exchangeTiles * PACKET_BYTES[schedule.exchangeAs],
     logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0,
@@ -131,6 +133,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   )
   const plan: Omit<Plan, 'sharedBytes'> = {
     name: program.name,
+    programs: program.programs,
     ranks,
     sms: schedule.sms,
     ctx: ctx.ctx,
@@ -151,7 +154,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     areas,
     workspaceBytes: end,
     imageBytes,
-    kvBytes,
+    kvBytes: caching.bytes,
   }
   return { ...plan, sharedBytes: sharedMemory(plan).total }
 }
@@ -167,15 +170,26 @@ function placeAreas<K extends string>(bytes: Record<K, number>): Record<K, numbe
   return offsets
 }
 
+/** Params that belong to no layer are placed once and used by every segment that reads them in the same layout. */
+type SharedParams = Map<string, ImagePlace>
+
 interface Image {
   readonly placements: readonly Placement[]
+  readonly plain: ReadonlyMap<string, ImagePlace>
   readonly products: ReadonlyMap<ProductPhase, ProductPlan>
   readonly bytes: number
 }
 
 /** Lays out the params of one segment. */
-function placeImage(segment: Segment, program: PhaseProgram, ctx: PlanContext): Image {
+function placeImage(
+  segment: Segment,
+  index: number,
+  program: PhaseProgram,
+  ctx: PlanContext,
+  shared: SharedParams,
+): Image {
   const placements: Placement[] = []
+  const plains = new Map<string, ImagePlace>()
   const products = new Map<ProductPhase, ProductPlan>()
   let end = 0
   const param = (relative: string): ShardedParam => {
@@ -184,23 +198,31 @@ function placeImage(segment: Segment, program: PhaseProgram, ctx: PlanContext): 
     if (!found) throw new InternalError(`no param '${name}'`)
     return found
   }
-  const place = (params: readonly string[], bytes: number, layout: Placement['layout']): number => {
+  const place = (params: readonly string[], bytes: number, layout: Placement['layout']): ImagePlace => {
+    const key = params.some((p) => p.startsWith('{layer}')) ? undefined : layoutKey(params, layout)
+    const known = key === undefined ? undefined : shared.get(key)
+    if (known) return known
     const offset = align(end, 128)
     placements.push({ params, offset, bytes, layout })
     end = offset + bytes
-    return offset
+    if (key !== undefined) shared.set(key, { segment: index, offset })
+    return { offset }
   }
-  const plain = (name: string, scalar: 'f32' | 'bf16'): number => {
-    const known = placements.find((p) => p.params[0] === name)
-    if (known) return known.offset
-    return place([name], sizeOf(param(name).dims) * (scalar === 'f32' ? 4 : 2), { kind: 'plain', scalar })
+  const plain = (name: string, scalar: 'f32' | 'bf16'): ImagePlace => {
+    const known = plains.get(name)
+    if (known) return known
+    const at = place([name], sizeOf(param(name).dims) * (scalar === 'f32' ? 4 : 2), { kind: 'plain', scalar })
+    plains.set(name, at)
+    return at
   }
   for (const phase of segment.phases) {
     if (phase.kind === 'embed') plain(phase.param, 'bf16')
+    if (phase.kind === 'embed' && phase.instead) plain(phase.instead.param, 'bf16')
+    if (phase.kind === 'normed') plain(phase.norm.param, 'bf16')
     if (phase.kind === 'merge' && phase.sink !== undefined) plain(phase.sink, 'f32')
     if (phase.kind === 'route' && phase.bias !== undefined) plain(phase.bias, 'f32')
     if (phase.kind !== 'product') continue
-    const norm = phase.norm && { ...phase.norm, imageOffset: plain(phase.norm.param, 'bf16') }
+    const norm = phase.norm && { ...phase.norm, image: plain(phase.norm.param, 'bf16') }
     const geometry = productGeometry(phase, segment.name, ctx)
     if (!geometry) continue
     const { format } = geometry
@@ -214,12 +236,12 @@ function placeImage(segment: Segment, program: PhaseProgram, ctx: PlanContext): 
       rows: phase.rows,
       contracted: phase.contracted,
     }
-    const imageOffset = place(phase.params, geometry.geometry.bytes * (phase.experts ?? 1), layout)
+    const image = place(phase.params, geometry.geometry.bytes * (phase.experts ?? 1), layout)
     products.set(phase, {
       name: phase.name,
       geometry: geometry.geometry,
       format,
-      imageOffset,
+      image,
       source: phase.source,
       ...(norm && { norm }),
       ...(phase.routed && { routed: phase.routed }),
@@ -230,7 +252,14 @@ function placeImage(segment: Segment, program: PhaseProgram, ctx: PlanContext): 
       exchange: phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange')),
     })
   }
-  return { placements, products, bytes: align(end, 128) }
+  return { placements, plain: plains, products, bytes: align(end, 128) }
+}
+
+/** Equal for layouts that pack a param into the same bytes. */
+function layoutKey(params: readonly string[], layout: Placement['layout']): string {
+  if (layout.kind === 'plain') return JSON.stringify([params, layout])
+  const { sections, ...rest } = layout
+  return JSON.stringify([params, rest, sections.map(({ first, tiles, head, rotary }) => [first, tiles, head, rotary])])
 }
 
 function productGeometry(
@@ -289,22 +318,6 @@ function productGeometry(
   return { geometry, format }
 }
 
-function segmentCaches(
-  segment: Segment,
-  program: PhaseProgram,
-  ctx: number,
-): { name: string; offset: number; bytes: number }[] {
-  let end = 0
-  const used = new Set(segment.phases.flatMap((p) => p.writes))
-  return program.buffers
-    .filter((b) => isCache(b.form) && used.has(b.name))
-    .map((b) => {
-      const bytes = formBytes(b.form, { ctx, ranks: program.ranks })
-      end += bytes
-      return { name: b.name, offset: end - bytes, bytes }
-    })
-}
-
 function placeBuffers(program: PhaseProgram, ctx: number, first: number): { buffers: PlacedBuffer[]; end: number } {
   let end = first
   const cached = new Map(program.segments.flatMap((s) => segmentCaches(s, program, ctx)).map((c) => [c.name, c]))
@@ -349,25 +362,26 @@ function placeEntries(
   program: PhaseProgram,
   segments: readonly SegmentPlan[],
   tallies: readonly Tally[],
-): { entries: Entry[]; imageBytes: number; kvBytes: number } {
+  kvOffsets: readonly number[],
+): { entries: Entry[]; imageBytes: number } {
   const runs = new Map(tallies.map((t) => [t.name, 0]))
   const add = (name: string, n: number): void => void runs.set(name, runs.get(name)! + n)
   let imageBytes = 0
-  let kvBytes = 0
-  const entries = program.sequence.map(({ segment, layer }): Entry => {
+  const entries = program.sequence.map(({ program: of, segment, layer, taps }, at): Entry => {
     const s = segments[segment]!
     const entry: Entry = {
+      program: of,
+      taps,
       segment,
       ...(layer !== undefined && { layer }),
       imageOffset: imageBytes,
-      kvOffset: kvBytes,
+      kvOffset: kvOffsets[at]!,
       runs: tallies.map((t) => runs.get(t.name)!),
     }
     imageBytes += s.imageBytes
-    kvBytes += s.kvBytes
     for (const phase of s.phases) for (const name of [phase.counter, ...localsIn(phase)]) add(name, 1)
     add('exchange', exchangesIn(program.segments[segment]!))
     return entry
   })
-  return { entries, imageBytes, kvBytes }
+  return { entries, imageBytes }
 }

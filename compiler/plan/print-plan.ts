@@ -56,8 +56,9 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   attendSpan: (w) => `attend a span of ${w.attend.keys}`,
   mergeSpans: (w) => `merge spans into ${w.merge.output}`,
   embed: (w) => `embed ${w.phase.param}`,
+  normed: (w) => `norm ${w.phase.source} over heads of ${w.phase.head}`,
   pointwise: (w) => `pointwise ${w.phase.name}`,
-  sample: (w) => `sample ${w.phase.logits}`,
+  sample: (w) => (w.phase.logits === undefined ? `end of ${w.phase.program}` : `sample ${w.phase.logits}`),
 }
 
 const isSync = (s: Step): s is SyncStep => Object.hasOwn(syncs, s.kind)

@@ -2,7 +2,8 @@
  * assign-phases: decides which nodes run together as one phase.
  *
  * Vocabulary: an *anchor* starts a phase; a *follower* joins the latest phase among its inputs when that phase takes
- * followers; a *prologue* (norm) belongs to no phase, its consumers apply it while they stage their input. Two products
+ * followers; a *prologue* belongs to no phase, its consumers apply it while they stage their input: a norm that only
+ * products read. Other norms are phases. Two products
  * of the same input whose results meet in one map are *paired* into one phase.
  * Invariants: drafts are in program order; every node that is not a prologue is in exactly one draft.
  */
@@ -11,7 +12,7 @@ import type { GraphNode, OpKind } from '../../dsl/graph.ts'
 import type { Piece } from './split-segments.ts'
 
 export interface Draft {
-  readonly kind: 'embed' | 'product' | 'attend' | 'route' | 'pointwise' | 'sample'
+  readonly kind: 'embed' | 'product' | 'attend' | 'route' | 'normed' | 'pointwise' | 'sample'
   /** The nodes that start the phase: one, or two when paired. */
   readonly anchors: readonly GraphNode[]
   /** Nodes fused behind the anchors, in order. */
@@ -20,17 +21,20 @@ export interface Draft {
 
 interface OpFusion {
   readonly starts?: Draft['kind']
-  readonly prologue?: true
+  /** Runs in no phase: it only names a buffer or a cache. */
+  readonly outside?: true
 }
 
 const fusion: Record<OpKind, OpFusion> = {
   embed: { starts: 'embed' },
+  input: { outside: true },
   linear: { starts: 'product' },
   expertLinear: { starts: 'product' },
   attention: { starts: 'attend' },
   route: { starts: 'route' },
   logits: { starts: 'sample' },
-  norm: { prologue: true },
+  remember: { outside: true },
+  norm: { starts: 'normed' },
   map: {},
   slice: {},
   rope: {},
@@ -42,16 +46,32 @@ const fusion: Record<OpKind, OpFusion> = {
 const takesFollowers: Record<Draft['kind'], boolean> = {
   embed: true,
   product: true,
+  normed: true,
   pointwise: true,
   attend: false,
   route: false,
   sample: false,
 }
 
-export const isPrologue = (node: GraphNode): boolean => fusion[node.op].prologue === true
+const stages: Partial<Record<OpKind, true>> = { linear: true, expertLinear: true }
+
+/** The norms that their consumers apply while they stage: products, and nothing else, read them as their first input. */
+export function findPrologues(nodes: readonly GraphNode[]): Set<number> {
+  const norms = new Set(nodes.filter((n) => n.op === 'norm').map((n) => n.id))
+  for (const user of nodes) {
+    user.inputs.forEach((input, i) => {
+      if (i > 0 || !stages[user.op]) norms.delete(input)
+    })
+  }
+  return norms
+}
 
 /** `consumers`: ids of the nodes that read each value, over the whole graph. */
-export function assignPhases(piece: Piece, consumers: ReadonlyMap<number, readonly number[]>): Draft[] {
+export function assignPhases(
+  piece: Piece,
+  consumers: ReadonlyMap<number, readonly number[]>,
+  prologues: ReadonlySet<number>,
+): Draft[] {
   const drafts: Draft[] = []
   const draftOf = new Map<number, Draft>()
   const byId = new Map(piece.nodes.map((n) => [n.id, n]))
@@ -62,7 +82,7 @@ export function assignPhases(piece: Piece, consumers: ReadonlyMap<number, readon
   }
   for (const node of piece.nodes) {
     const rule = fusion[node.op]
-    if (rule.prologue) continue
+    if (prologues.has(node.id) || rule.outside) continue
     if (rule.starts) {
       add({ kind: rule.starts, anchors: [node], followers: [] })
       continue

@@ -6,11 +6,10 @@
  * Each draft kind has its own builder in the table at the end; they share the chain.
  */
 import { printDims, sizeOf } from '../../dsl/dim.ts'
-import type { AttentionNode, GraphNode, NodeOf } from '../../dsl/graph.ts'
+import type { GraphNode, NodeOf } from '../../dsl/graph.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { Draft } from './assign-phases.ts'
-import { isPrologue } from './assign-phases.ts'
-import type { Surroundings } from './form-phases.ts'
+import { type Surroundings, TAPS } from './form-phases.ts'
 import { ROWS, TILE_ROWS } from './forms.ts'
 import type { Buffer, ElementStep, Form, MergePhase, Norm, Phase, ProductPhase, Section } from './ir.ts'
 import { type Piece, relativeName } from './split-segments.ts'
@@ -44,6 +43,11 @@ export function buildPhases(
   const bufferOf = (value: number, form: Form['kind']): string => {
     const slot = around.slot(value)
     if (slot !== undefined) return `${slot}.${form}`
+    if (around.node(value).op === 'input') return TAPS
+    if (form === 'keys' || form === 'values') {
+      const named = cacheReader(value, around).cache
+      if (named !== undefined) return `cache ${relativeName(named, piece.layer)}.${form}`
+    }
     const draft = owner.get(value)
     if (!draft) throw new InternalError(`value ${value} is read in '${segment}' but neither made there nor carried`)
     const made = [...draft.anchors, ...draft.followers].filter((n) => around.demands(n.id).has(form))
@@ -52,6 +56,13 @@ export function buildPhases(
   }
   const scope: Scope = { segment, piece, around, bufferOf, name, phaseName }
   return drafts.flatMap((d) => builders[d.kind](d, phaseName.get(d)!, scope))
+}
+
+/** The attention, or the remember, that a value is the key or the value of. */
+function cacheReader(value: number, around: Surroundings): NodeOf<'attention'> | NodeOf<'remember'> {
+  const reader = around.readers(value).find((n) => n.op === 'attention' || n.op === 'remember')
+  if (!reader) throw new InternalError(`value ${value} goes to no cache`)
+  return reader as NodeOf<'attention'> | NodeOf<'remember'>
 }
 
 function wantedName(d: Draft): string {
@@ -76,10 +87,8 @@ function touched(elements: readonly ElementStep[]): { reads: string[]; writes: s
 
 /** The form of a value for one kind of consumer. */
 function formOf(value: GraphNode, kind: Form['kind'], maxActive: number, scope: Scope): Form {
-  const attention = scope.around.graph.nodes.find(
-    (n): n is AttentionNode => n.op === 'attention' && n.inputs.some((i) => scope.around.alias(i) === value.id),
-  )
-  const window = attention?.window !== undefined ? { window: attention.window } : {}
+  const cached = kind === 'keys' || kind === 'values' ? cacheReader(value.id, scope.around) : undefined
+  const window = cached?.window !== undefined ? { window: cached.window } : {}
   const [first, ...rest] = value.dims.map((d) => d.size) as [number, ...number[]]
   const n = sizeOf(value.dims)
   switch (kind) {
@@ -157,12 +166,20 @@ function chain(
       case 'tap':
         numbers.set(f.id, numberOf(f.inputs[0]!))
         if (f.op === 'combine') give(f.id, numbers.get(f.id)!)
+        else if (around.tapped) steps.push(tapStore(f, numbers.get(f.id)!, scope))
         break
       default:
         throw new InternalError(`'${f.op}' cannot follow within a phase`)
     }
   }
   return steps
+}
+
+/** Taps lie one behind the other in one staged buffer, as the drafter contracts over all of them. */
+function tapStore(tap: NodeOf<'tap'>, input: number, scope: Scope): ElementStep {
+  const count = scope.around.graph.nodes.filter((n) => n.op === 'tap').length
+  scope.around.declare({ name: TAPS, form: { kind: 'columns', n: count * sizeOf(tap.dims) }, carried: false })
+  return { kind: 'store', input, buffer: TAPS, tapped: true }
 }
 
 function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
@@ -178,7 +195,7 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
   const k = sizeOf(param.dims) / rows / (experts ?? 1)
 
   const input = around.node(anchor.inputs[0]!)
-  const normNode = isPrologue(input) ? (input as NodeOf<'norm'>) : undefined
+  const normNode = around.prologue(input.id) ? (input as NodeOf<'norm'>) : undefined
   const sourceValue = around.alias(normNode ? normNode.inputs[0]! : input.id)
   const sourceRouted = around.node(sourceValue).dims[0]?.name === 'slot'
   const source = scope.bufferOf(sourceValue, sourceRouted ? 'expertColumns' : 'columns')
@@ -258,7 +275,38 @@ function buildEmbed(draft: Draft, name: string, scope: Scope): Phase[] {
   const elements = chain([{ node: node.id, step: { kind: 'acc', value: 0 } }], draft.followers, 0, scope)
   const n = sizeOf(node.dims)
   const param = relativeName(node.param, scope.piece.layer)
-  return [{ kind: 'embed', name, ...spanOf([node]), param, n, elements, ...touched(elements) }]
+  const instead = node.instead && {
+    token: node.instead.token,
+    param: relativeName(node.instead.param, scope.piece.layer),
+  }
+  const t = touched(elements)
+  return [{ kind: 'embed', name, ...spanOf([node]), param, ...(instead && { instead }), n, elements, ...t }]
+}
+
+function buildNormed(draft: Draft, name: string, scope: Scope): Phase[] {
+  const node = draft.anchors[0] as NodeOf<'norm'>
+  const source = scope.bufferOf(scope.around.alias(node.inputs[0]!), 'plain')
+  const elements = chain([{ node: node.id, step: { kind: 'acc', value: 0 } }], draft.followers, 0, scope)
+  const sizes = node.dims.map((d) => d.size)
+  const head = sizes.at(-1)!
+  const heads = sizeOf(node.dims) / head
+  const t = touched(elements)
+  return [
+    {
+      kind: 'normed',
+      name,
+      ...spanOf([node]),
+      norm: { param: relativeName(node.param, scope.piece.layer), stat: node.stat, apply: node.apply },
+      source,
+      heads,
+      head,
+      group: sizes.length > 1 ? heads / sizes[0]! : heads,
+      rotary: elements.reduce((r, e) => (e.kind === 'rope' ? e.rotary : r), 0),
+      elements,
+      reads: [source, ...t.reads],
+      writes: t.writes,
+    },
+  ]
 }
 
 function buildPointwise(draft: Draft, name: string, scope: Scope): Phase[] {
@@ -296,6 +344,7 @@ function buildAttend(draft: Draft, name: string, scope: Scope): Phase[] {
     valueDim,
     scale: node.scale,
     ...window,
+    block: node.block === true,
     queries,
     keys,
     values,
@@ -352,7 +401,8 @@ function buildSample(draft: Draft, name: string, scope: Scope): Phase[] {
   const node = draft.anchors[0] as NodeOf<'logits'>
   const logits = scope.bufferOf(scope.around.alias(node.inputs[0]!), 'logits')
   const whole = node.dims[0]!.parallel ? sizeOf(node.dims) * scope.around.graph.ranks : sizeOf(node.dims)
-  return [{ kind: 'sample', name, ...spanOf([node]), logits, vocabulary: whole, reads: [logits], writes: [] }]
+  const { program } = scope.around
+  return [{ kind: 'sample', name, ...spanOf([node]), program, logits, vocabulary: whole, reads: [logits], writes: [] }]
 }
 
 const builders: Record<Draft['kind'], (draft: Draft, name: string, scope: Scope) => Phase[]> = {
@@ -360,6 +410,7 @@ const builders: Record<Draft['kind'], (draft: Draft, name: string, scope: Scope)
   product: buildProduct,
   attend: buildAttend,
   route: buildRoute,
+  normed: buildNormed,
   pointwise: buildPointwise,
   sample: buildSample,
 }

@@ -9,20 +9,27 @@ import { sizeOf } from '../../dsl/dim.ts'
 import type { GraphNode, OpKind } from '../../dsl/graph.ts'
 import type { Session } from '../diagnostics/diagnostic.ts'
 import type { ShardedGraph } from '../shard/shard-graph.ts'
-import { assignPhases, type Draft, isPrologue } from './assign-phases.ts'
+import { assignPhases, type Draft, findPrologues } from './assign-phases.ts'
 import { buildPhases } from './build-phases.ts'
-import type { Buffer, Form, PhaseProgram, Segment } from './ir.ts'
+import type { Buffer, Form, PhaseProgram, Segment, SequenceEntry } from './ir.ts'
 import { type Piece, pieceShape, splitPieces } from './split-segments.ts'
 
 type FormKind = Form['kind']
 
 /** What the builders of phases may ask about the graph around a piece. */
 export interface Surroundings {
+  readonly program: string
   readonly graph: ShardedGraph
   readonly session: Session
   readonly node: (id: number) => GraphNode
   /** The value behind taps. */
   readonly alias: (id: number) => number
+  /** A norm that its consumers apply while they stage. */
+  readonly prologue: (id: number) => boolean
+  /** Nodes that read a value, through taps too. */
+  readonly readers: (value: number) => readonly GraphNode[]
+  /** Whether a drafter reads the taps of this graph. */
+  readonly tapped: boolean
   /** Forms that consumers outside the producing phase read. */
   readonly demands: (value: number) => ReadonlySet<FormKind>
   /** Carried slot of a value, if it crosses pieces. */
@@ -33,13 +40,15 @@ export interface Surroundings {
 /** The form in which an op reads input i from another phase; undefined: it cannot, or needs none. */
 const reads: Record<OpKind, (input: number, routed: boolean) => FormKind | undefined> = {
   embed: () => undefined,
-  norm: () => undefined,
+  input: () => undefined,
+  norm: () => 'plain',
   linear: () => 'columns',
   expertLinear: (i, routed) => (i > 0 ? undefined : routed ? 'expertColumns' : 'columns'),
   map: () => 'plain',
   slice: () => undefined,
   rope: () => undefined,
   attention: (i) => (['queries', 'keys', 'values'] as const)[i],
+  remember: (i) => (['keys', 'values'] as const)[i],
   route: () => 'plain',
   combine: () => undefined,
   allReduce: () => undefined,
@@ -47,15 +56,55 @@ const reads: Record<OpKind, (input: number, routed: boolean) => FormKind | undef
   logits: () => 'logits',
 }
 
-export function formPhases(graph: ShardedGraph, ctx: { readonly session: Session }): PhaseProgram {
-  const { session } = ctx
+/** One graph of the engine and the name of its program. */
+export interface ProgramGraph {
+  readonly program: string
+  readonly graph: ShardedGraph
+}
+
+/** The buffer that a target's taps leave for a drafter. */
+export const TAPS = 'taps.columns'
+
+/** The first graph is the target's; its names stay as they are, those of other programs get the program in front. */
+export function formPhases(graphs: readonly ProgramGraph[], ctx: { readonly session: Session }): PhaseProgram {
+  const first = graphs[0]!.graph
+  const tapped = graphs.some((g) => g.graph.nodes.some((n) => n.op === 'input' && n.name === 'taps'))
+  const buffers = new Map<string, Buffer>()
+  const segments: Segment[] = []
+  const sequence: SequenceEntry[] = []
+  graphs.forEach(({ program, graph }, number) => {
+    const formed = formProgram(program, number > 0, graph, tapped && number === 0, buffers, ctx.session)
+    sequence.push(...formed.sequence.map((e) => ({ ...e, program: number, segment: e.segment + segments.length })))
+    segments.push(...formed.segments)
+  })
+  const params = new Map(graphs.flatMap((g) => g.graph.params.map((p) => [p.name, p] as const)))
+  return {
+    name: first.name,
+    ranks: first.ranks,
+    programs: graphs.map((g) => g.program),
+    segments,
+    sequence,
+    buffers: [...buffers.values()],
+    params: [...params.values()],
+  }
+}
+
+function formProgram(
+  program: string,
+  prefixed: boolean,
+  graph: ShardedGraph,
+  tapped: boolean,
+  buffers: Map<string, Buffer>,
+  session: Session,
+): { readonly segments: Segment[]; readonly sequence: Omit<SequenceEntry, 'program'>[] } {
   const node = (id: number): GraphNode => graph.nodes[id]!
   const alias = (id: number): number => (node(id).op === 'tap' ? alias(node(id).inputs[0]!) : id)
   const consumers = new Map<number, number[]>()
   for (const n of graph.nodes) for (const i of n.inputs) consumers.set(i, [...(consumers.get(i) ?? []), n.id])
+  const prologues = findPrologues(graph.nodes)
 
   const pieces = splitPieces(graph.nodes)
-  const drafts = pieces.map((p) => assignPhases(p, consumers))
+  const drafts = pieces.map((p) => assignPhases(p, consumers, prologues))
   const draftOf = new Map<number, Draft>()
   const pieceOf = new Map<number, number>()
   pieces.forEach((p, i) => {
@@ -68,12 +117,13 @@ export function formPhases(graph: ShardedGraph, ctx: { readonly session: Session
   /** Last node before whose results a value must stay: a staged input is read until its whole phase is done. */
   const heldUntil = new Map<number, number>()
   for (const user of graph.nodes) {
-    if (isPrologue(user)) continue
+    if (prologues.has(user.id)) continue
     user.inputs.forEach((input, i) => {
-      const through = isPrologue(node(input)) ? node(input).inputs[0]! : input
+      const through = prologues.has(input) ? node(input).inputs[0]! : input
       const value = alias(through)
-      if (through === input && draftOf.get(input) === draftOf.get(user.id)) return
-      if (node(value).op === 'route') return
+      const draft = draftOf.get(user.id)
+      if (through === input && draft && draftOf.get(input) === draft) return
+      if (user.op === 'tap' || node(value).op === 'route') return
       const form = reads[user.op](i, node(value).dims[0]?.name === 'slot')
       if (!form || (through !== input && form !== 'columns')) {
         session.report('TILE3010', `'${user.op}' cannot read the result of '${node(input).op}' from another phase`, {
@@ -83,57 +133,90 @@ export function formPhases(graph: ShardedGraph, ctx: { readonly session: Session
         })
         return
       }
+      if (node(value).op === 'input') return
       demanded.set(value, (demanded.get(value) ?? new Set()).add(form))
       lastUse.set(value, Math.max(lastUse.get(value) ?? 0, pieceOf.get(user.id)!))
-      const reader = form === 'plain' ? user.id - 1 : (draftOf.get(user.id)!.followers.at(-1)?.id ?? user.id)
+      const reader = form === 'plain' ? user.id - 1 : (draft?.followers.at(-1)?.id ?? user.id)
       heldUntil.set(value, Math.max(heldUntil.get(value) ?? 0, reader))
     })
   }
 
+  const prefix = prefixed ? `${program}_` : ''
   const slots = assignSlots(
     pieces,
     (v) => pieceOf.get(v)!,
     lastUse,
     heldUntil,
     (v) => sizeOf(node(v).dims),
+    `${prefix}x`,
   )
   const slotForms = new Map<string, Set<FormKind>>()
   for (const [value, slot] of slots) {
     slotForms.set(slot, new Set([...(slotForms.get(slot) ?? []), ...(demanded.get(value) ?? [])]))
   }
-  const buffers = new Map<string, Buffer>()
   const around: Surroundings = {
+    program,
     graph,
     session,
     node,
     alias,
+    prologue: (id) => prologues.has(id),
     demands: (v) => (slots.has(v) ? slotForms.get(slots.get(v)!)! : (demanded.get(v) ?? new Set())),
+    readers: (v) => graph.nodes.filter((n) => n.inputs.some((i) => alias(i) === v)),
     slot: (v) => slots.get(v),
+    tapped,
     declare: (b) => void buffers.set(b.name, b),
   }
 
   const segments: { name: string; layers: string[]; phases: Segment['phases'] }[] = []
   const kinds = new Map<string, number>()
-  const sequence = pieces.map((piece, i) => {
-    const key = `${pieceShape(piece)}\n${crossings(piece, slots, lastUse, pieceOf)}`
+  let taps = 0
+  const sequence: Omit<SequenceEntry, 'program'>[] = []
+  pieces.forEach((piece, i) => {
+    const key = `${pieceShape(piece, tapped)}\n${crossings(piece, slots, lastUse, pieceOf)}`
     let kind = piece.layer === undefined ? undefined : kinds.get(key)
+    if (kind === undefined && drafts[i]!.length === 0) return
     if (kind === undefined) {
       kind = segments.length
       kinds.set(key, kind)
-      const name = segmentName(piece, drafts[i]!, i, pieces.length, new Set(segments.map((s) => s.name)))
+      const taken = new Set(segments.map((s) => s.name))
+      const name = prefix + segmentName(piece, drafts[i]!, i, pieces.length, taken, prefix)
       segments.push({ name, layers: [], phases: buildPhases(name, piece, drafts[i]!, around) })
     }
     if (piece.layer !== undefined) segments[kind]!.layers.push(piece.layer)
-    return { segment: kind, ...(piece.layer !== undefined && { layer: piece.layer }) }
+    sequence.push({ segment: kind, ...(piece.layer !== undefined && { layer: piece.layer }), taps })
+    taps += piece.nodes.filter((n) => n.op === 'tap').length
   })
-  return {
-    name: graph.name,
-    ranks: graph.ranks,
-    segments,
-    sequence,
-    buffers: [...buffers.values()],
-    params: graph.params,
-  }
+  if (!graph.nodes.some((n) => n.op === 'logits')) concludeProgram(program, graph, segments, sequence, taps)
+  return { segments, sequence }
+}
+
+/** A program without logits ends with a phase that waits for the caches that it filled. */
+function concludeProgram(
+  program: string,
+  graph: ShardedGraph,
+  segments: { name: string; layers: string[]; phases: Segment['phases'] }[],
+  sequence: Omit<SequenceEntry, 'program'>[],
+  taps: number,
+): void {
+  const written = segments.flatMap((s) => s.phases.flatMap((p) => p.writes))
+  const span = graph.nodes.at(-1)?.span
+  sequence.push({ segment: segments.length, taps })
+  segments.push({
+    name: `${program}_end`,
+    layers: [],
+    phases: [
+      {
+        kind: 'sample',
+        name: 'conclude',
+        ...(span && { span }),
+        program,
+        vocabulary: 0,
+        reads: [...new Set(written)],
+        writes: [],
+      },
+    ],
+  })
 }
 
 /** Gives every value that is read in a later piece a slot; a slot is free again once its last reader is done. */
@@ -143,6 +226,7 @@ function assignSlots(
   lastUse: ReadonlyMap<number, number>,
   heldUntil: ReadonlyMap<number, number>,
   size: (value: number) => number,
+  name: string,
 ): Map<number, string> {
   const slots = new Map<number, string>()
   const held = new Map<string, { until: number; size: number }>()
@@ -151,7 +235,7 @@ function assignSlots(
       if ((lastUse.get(n.id) ?? -1) <= pieceOf(n.id)) continue
       const until = heldUntil.get(n.id)!
       const free = [...held].find(([, h]) => h.until < n.id && h.size === size(n.id))
-      const slot = free?.[0] ?? (held.size === 0 ? 'x' : `x${held.size + 1}`)
+      const slot = free?.[0] ?? (held.size === 0 ? name : `${name}${held.size + 1}`)
       held.set(slot, { until, size: size(n.id) })
       slots.set(n.id, slot)
     }
@@ -174,16 +258,23 @@ function crossings(
   return `${[...entering].join(' ')} -> ${leaving.join(' ')}`
 }
 
-function segmentName(piece: Piece, drafts: readonly Draft[], at: number, count: number, taken: Set<string>): string {
+function segmentName(
+  piece: Piece,
+  drafts: readonly Draft[],
+  at: number,
+  count: number,
+  taken: ReadonlySet<string>,
+  prefix: string,
+): string {
   if (piece.layer === undefined) return at === 0 ? 'begin' : at === count - 1 ? 'end' : `between${at}`
   const attention = piece.nodes.find((n) => n.op === 'attention')
   const words = [
     attention && (attention.op === 'attention' && attention.window !== undefined ? 'sliding' : 'full'),
     drafts.some((d) => d.kind === 'route') ? 'experts' : 'dense',
   ].filter((w) => w !== undefined)
-  const base = words.join('_')
+  const base = attention ? words.join('_') : 'layer'
   for (let i = 1; ; i++) {
     const name = i === 1 ? base : `${base}${i}`
-    if (!taken.has(name)) return name
+    if (!taken.has(prefix + name)) return name
   }
 }

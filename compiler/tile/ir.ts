@@ -8,6 +8,8 @@
  *   element   what happens to one result (row n of the output, token row c) between the sum and the stores
  *   buffer    a value that passes from one phase to another, in the form that its consumers want (docs/engine.md 2)
  *   carried   a value that passes from one segment to the next, e.g. the residual stream; it has one buffer for all
+ *   program   one graph of the engine: the target, and of a drafter the commit and the draft. A pass of the engine runs the
+ *             entries of one or several programs; each has rows of its own
  * Invariants: phases are in program order; a buffer has one producing phase within a segment; param names are relative
  * to the layer (`{layer}` stands for its scope), so a segment does not know which layer it runs as.
  */
@@ -63,7 +65,8 @@ export type ElementStep =
     }
   /** Sum over ranks; what follows runs in the communicate role. */
   | { readonly kind: 'exchange'; readonly value: number; readonly input: number }
-  | { readonly kind: 'store'; readonly input: number; readonly buffer: string }
+  /** `tapped`: behind the values of the entry's earlier taps, in the buffer of all taps. */
+  | { readonly kind: 'store'; readonly input: number; readonly buffer: string; readonly tapped?: true }
 
 export interface Section {
   /** First tile within the period, and number of tiles. */
@@ -93,6 +96,8 @@ interface PhaseBase {
 export interface EmbedPhase extends PhaseBase {
   readonly kind: 'embed'
   readonly param: string
+  /** One token has a vector of its own. */
+  readonly instead?: { readonly token: number; readonly param: string }
   readonly n: number
   readonly elements: readonly ElementStep[]
 }
@@ -125,6 +130,8 @@ export interface AttendPhase extends PhaseBase {
   readonly valueDim: number
   readonly scale: number
   readonly window?: number
+  /** Every row sees all rows of the block. */
+  readonly block: boolean
   readonly queries: string
   readonly keys: string
   readonly values: string
@@ -151,6 +158,19 @@ export interface RoutePhase extends PhaseBase {
   readonly factor: number
 }
 
+/** A norm whose result is no product's input: over each head of a value, with the elements that follow. */
+export interface NormedPhase extends PhaseBase {
+  readonly kind: 'normed'
+  readonly norm: Norm
+  readonly source: string
+  /** Heads of the value, elements of a head, heads that make a period of the stores (a KV head's group). */
+  readonly heads: number
+  readonly head: number
+  readonly group: number
+  readonly rotary: number
+  readonly elements: readonly ElementStep[]
+}
+
 /** Pointwise work that no product takes along. */
 export interface PointwisePhase extends PhaseBase {
   readonly kind: 'pointwise'
@@ -158,13 +178,23 @@ export interface PointwisePhase extends PhaseBase {
   readonly elements: readonly ElementStep[]
 }
 
+/** The end of a program: rank 0 looks at what it left (logits, if it has any) and decides what comes next. */
 export interface SamplePhase extends PhaseBase {
   readonly kind: 'sample'
-  readonly logits: string
+  readonly program: string
+  readonly logits?: string
   readonly vocabulary: number
 }
 
-export type Phase = EmbedPhase | ProductPhase | AttendPhase | MergePhase | RoutePhase | PointwisePhase | SamplePhase
+export type Phase =
+  | EmbedPhase
+  | ProductPhase
+  | AttendPhase
+  | MergePhase
+  | RoutePhase
+  | NormedPhase
+  | PointwisePhase
+  | SamplePhase
 export type PhaseKind = Phase['kind']
 
 export interface Segment {
@@ -174,12 +204,21 @@ export interface Segment {
   readonly phases: readonly Phase[]
 }
 
+export interface SequenceEntry {
+  readonly program: number
+  readonly segment: number
+  readonly layer?: string
+  readonly taps: number
+}
+
 export interface PhaseProgram {
   readonly name: string
   readonly ranks: number
+  /** In the order in which passes run them. */
+  readonly programs: readonly string[]
   readonly segments: readonly Segment[]
-  /** Order of a round: segment and, for layers, the scope it runs as. */
-  readonly sequence: readonly { readonly segment: number; readonly layer?: string }[]
+  /** All programs' entries in order: segment, the scope that a layer runs as, and how many taps the program had before. */
+  readonly sequence: readonly SequenceEntry[]
   readonly buffers: readonly Buffer[]
   readonly params: readonly ShardedParam[]
 }

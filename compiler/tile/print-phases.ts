@@ -20,7 +20,7 @@ const elementRules: { readonly [K in ElementStep['kind']]: (e: Extract<ElementSt
   pair: (e) => `v${e.value} = ${printExpr(e.expr, ['first', 'second'])}`,
   rope: (e) => `v${e.value} = rope(v${e.input}) theta=${e.theta} rotary=${e.rotary}`,
   exchange: (e) => `v${e.value} = sum over ranks of v${e.input}`,
-  store: (e) => `${e.buffer} <- v${e.input}`,
+  store: (e) => `${e.buffer}${e.tapped ? ' of this tap' : ''} <- v${e.input}`,
 }
 export const printElement = (e: ElementStep): string => (elementRules[e.kind] as (e: ElementStep) => string)(e)
 
@@ -54,8 +54,12 @@ const phaseRules: { readonly [K in Phase['kind']]: (p: Extract<Phase, { kind: K 
     `route ${p.topK} of ${p.experts}: score ${printExpr(p.score, ['logit'])}, choose ${printExpr(p.choose, ['score', 'bias'])}`,
     `weights ${p.normalise ? `score / (sum + ${p.epsilon})` : 'score'} * ${p.factor}${p.bias === undefined ? '' : `, bias ${p.bias}`}`,
   ],
+  normed: (p) => [
+    `normed ${p.norm.param} over ${p.heads} heads of ${p.head}: mean of ${printExpr(p.norm.stat, ['x'])}; ${printExpr(p.norm.apply, ['x', 'mean', 'w'])}`,
+    elements(p.elements),
+  ],
   pointwise: (p) => [`pointwise n=${p.n}`, elements(p.elements)],
-  sample: (p) => [`sample ${p.logits} vocabulary=${p.vocabulary}`],
+  sample: (p) => [p.logits === undefined ? `end of ${p.program}` : `sample ${p.logits} vocabulary=${p.vocabulary}`],
 }
 
 export function printPhase(p: Phase): string {

@@ -28,8 +28,8 @@ export function splitPieces(nodes: readonly GraphNode[]): Piece[] {
   return pieces
 }
 
-/** The text by which pieces compare: equal texts are layers of one kind. */
-export function pieceShape(piece: Piece): string {
+/** The text by which pieces compare: equal texts are layers of one kind. `taps`: whether somebody reads them. */
+export function pieceShape(piece: Piece, taps: boolean): string {
   const local = new Map<number, string>()
   for (const [i, n] of piece.nodes.entries()) local.set(n.id, `%${i}`)
   const entering = new Map<number, string>()
@@ -40,8 +40,9 @@ export function pieceShape(piece: Piece): string {
     return entering.get(id)!
   }
   return piece.nodes
-    .filter((n) => n.op !== 'tap')
+    .filter((n) => taps || n.op !== 'tap')
     .map((n) => {
+      if (n.op === 'tap') return `tap ${n.inputs.map(valueName).join(' ')}`
       const { id: _id, inputs, scope: _scope, span: _span, ...rest } = n
       const relative = Object.fromEntries(
         Object.entries(rest).map(([key, v]) => [key, typeof v === 'string' ? relativeName(v, piece.layer) : v]),

@@ -254,6 +254,7 @@ const rules: Rules = {
   },
   mergeSpans: (s, a) => accesses(a, s.reads, s.writes),
   embed: (s, a) => accesses(a, s.reads, s.writes),
+  normed: (s, a) => accesses(a, s.reads, s.writes),
   pointwise: (s, a) => accesses(a, s.reads, s.writes),
   sample: (s, a) => {
     if (a.view.rank !== 0 || a.view.sm !== 0) return

@@ -74,6 +74,8 @@ export interface EngineRequest {
   /** Ids after which generation ends: those that the model ends with, and those that the caller adds. */
   readonly eos?: readonly number[]
   readonly stop?: readonly number[]
+  /** Rows that the target verifies at once, 2 to 8; 0 or left out: no drafting. Engines without a drafter ignore it. */
+  readonly draft?: number
 }
 
 /** Sampling parameters as the device takes them (codegen/device/engine/mailbox.h, struct Sampling). */
@@ -103,7 +105,7 @@ export function requestFrame(serial: number, r: EngineRequest): Buffer {
   const s = deviceSampling(r.sampling ?? {})
   const ids = Array.from({ length: maxStops }, (_, i) => stops[i] ?? 0)
   const w = new ByteWriter()
-  w.u32(serial, r.prompt.length, r.maxNewTokens, stops.length, ...ids, eos.length)
+  w.u32(serial, r.prompt.length, r.maxNewTokens, stops.length, ...ids, eos.length, r.draft ?? 0)
   w.f32(s.inverseTemperature)
     .f32(s.minPLog)
     .u32(s.topP, s.topK, ...s.seed)

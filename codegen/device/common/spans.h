@@ -1,7 +1,22 @@
 // Which spans of a cache the rows of a block can see: from the first key of the earliest row's window to the last row itself.
 #pragma once
+#include "forms.h"
 
 namespace tile {
+
+/** Positions of the token rows, and which keys a row sees: those up to itself, or, in a block, those of all rows too. */
+struct RowPositions {
+  const int* position;
+  int rows;
+  bool block = false;
+  /** First and last visible key; window 0: all, else that many keys up to the row (and, in a block, from it on). */
+  TILE_BOTH int first(int row, int window) const { return window > 0 ? position[row] - window + 1 : 0; }
+  TILE_BOTH int last(int row, int window) const {
+    if (!block) return position[row];
+    const int end = position[rows - 1], reach = position[row] + window - 1;
+    return window > 0 && reach < end ? reach : end;
+  }
+};
 
 struct Spans {
   int first, count;

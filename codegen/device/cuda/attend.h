@@ -3,14 +3,10 @@
 // is exchanged. Scores and sums in float, probabilities rounded to bf16 before they meet the values. Values of masked keys are
 // multiplied by 0, so the V cache must never hold infinities or NaN: it starts zeroed.
 #pragma once
+#include "../common/spans.h"
 #include "matrix.h"
 
 namespace tile {
-
-struct RowPositions {
-  const int* position;
-  int rows;
-};
 
 template <int Group, int Qd, int Vd>
 TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
@@ -42,12 +38,13 @@ TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const 
     }
   }
 
-  // last visible key of the span for rows g and g + 8; -1 when there is none
-  int last[2];
+  // visible keys of the span for rows g and g + 8; none when last < first
+  int first[2], last[2];
   TILE_UNROLL
   for (int half = 0; half < 2; ++half) {
     const int row = (m_tile * 16 + half * 8 + g) / Group;
-    last[half] = row < rows.rows ? rows.position[row] - first_key : -1;
+    last[half] = row < rows.rows ? rows.last(row, window) - first_key : -1;
+    first[half] = row < rows.rows ? rows.first(row, window) - first_key : 0;
   }
   float peak[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
   TILE_UNROLL
@@ -55,7 +52,7 @@ TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const 
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
       const int half = i / 2, key = n * 8 + 2 * t + i % 2;
-      const bool visible = key <= last[half] && (window <= 0 || key > last[half] - window);
+      const bool visible = key <= last[half] && key >= first[half];
       score[n][i] = visible ? score[n][i] * scale : -INFINITY;
       peak[half] = fmaxf(peak[half], score[n][i]);
     }

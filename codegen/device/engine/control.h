@@ -13,15 +13,15 @@
 // The plan names: counters `control_counter` (one arrival) and `control_left_counter` (every warp of the rank adds one a round);
 // sites `site_round`, `site_relay`, `site_mailbox`, `site_sample`; places `control_at` (2 x control_slot_bytes),
 // `control_inbox_at` (2 x control_inbox_bytes), `decode_at` (decode_bytes), `sampler_at` (sampler_bytes(...)); `ctx`,
-// `valid_ids` (ids that may be sampled).
+// `valid_ids` (ids that may be sampled), `programs` (1 or 3) and `mask_token` (what a draft's rows are fed).
 #pragma once
 #include "clock.h"
 #include "sampler.h"
 
 namespace tile {
 
-constexpr int control_slot_bytes = 128;
-constexpr int control_inbox_bytes = 256;
+constexpr int control_slot_bytes = 384;
+constexpr int control_inbox_bytes = 512;
 constexpr int decode_bytes = 256;
 static_assert(sizeof(RoundControl) <= control_slot_bytes && control_packets * 16 <= control_inbox_bytes, "a round's control fits its slot");
 
@@ -30,6 +30,8 @@ struct Decoding {
   Request request;
   int consumed;   // prompt tokens that have been rows
   int generated;
+  int anchor, position;  // the newest token and where it stands; it is in no cache yet
+  u32 ran[program_count];
   u32 published;  // results so far
   u64 round_began;
 };
@@ -89,27 +91,60 @@ TILE_FN void publish_round(Warp& w, const RoundControl& c) {
 
 TILE_FN RoundControl empty_round(u32 round, RoundOp op) {
   RoundControl c;
-  c.round = round, c.op = op, c.rows = 0, c.sample_from = 0;
-  for (int row = 0; row < max_rows; row++) c.position[row] = c.token[row] = c.sequence[row] = 0;
+  u32* words = reinterpret_cast<u32*>(&c);
+  for (int i = 0; i < control_words; i++) words[i] = 0;
+  c.round = round, c.op = op;
+  return c;
+}
+
+// The round of these programs, counted.
+TILE_FN RoundControl round_of(Warp& w, Decoding& d, u32 round, u32 programs) {
+  RoundControl c = empty_round(round, round_run);
+  c.programs = programs;
+  for (int p = 0; p < program_count; p++) c.ran[p] = d.ran[p];
+  w.once([&] {
+    for (int p = 0; p < program_count; p++) d.ran[p] += programs >> p & 1u;
+  });
+  w.sync_lanes();
   return c;
 }
 
 // The next block of the prompt; its last row is sampled when it ends the prompt.
-TILE_FN RoundControl prompt_round(Warp& w, const Decoding& d, u32 round) {
-  RoundControl c = empty_round(round, round_run);
+TILE_FN RoundControl prompt_round(Warp& w, Decoding& d, u32 round) {
+  RoundControl c = round_of(w, d, round, 1u << target_program);
+  RowBlock& block = c.block[target_program];
   const int left = d.request.prompt_length - d.consumed;
   const int* prompt = mailbox_prompt(mailbox_of(w)) + d.consumed;
-  c.rows = left < max_rows ? left : max_rows;
+  block.rows = left < max_rows ? left : max_rows;
   for (int row = 0; row < max_rows; row++)
-    if (row < c.rows) c.position[row] = d.consumed + row, c.token[row] = int(load_system(reinterpret_cast<const u32*>(prompt + row)));
-  c.sample_from = c.rows == left ? c.rows - 1 : c.rows;
+    if (row < block.rows) block.position[row] = d.consumed + row, block.token[row] = int(load_system(reinterpret_cast<const u32*>(prompt + row)));
+  c.sample_from = block.rows == left ? block.rows - 1 : block.rows;
   return c;
 }
 
-TILE_FN RoundControl decode_round(u32 round, int position, int token) {
-  RoundControl c = empty_round(round, round_run);
-  c.rows = 1;
-  c.position[0] = position, c.token[0] = token;
+// The anchor, which has a token and is in no cache yet, and the proposals behind it.
+TILE_FN RoundControl verify_round(Warp& w, Decoding& d, u32 round, const int* proposed, int proposals) {
+  RoundControl c = round_of(w, d, round, 1u << target_program);
+  RowBlock& block = c.block[target_program];
+  const int wanted = d.request.max_new_tokens - d.generated, room = Plan::ctx - d.position;
+  block.rows = 1 + proposals;
+  block.rows = block.rows < wanted ? block.rows : wanted;
+  block.rows = block.rows < room ? block.rows : room;
+  for (int row = 0; row < max_rows; row++)
+    if (row < block.rows) block.position[row] = d.position + row, block.token[row] = row == 0 ? d.anchor : proposed[row];
+  return c;
+}
+
+// Remembers the first `accepted` rows of the target's round, and proposes rows behind the anchor unless the prompt goes on.
+TILE_FN RoundControl draft_round(Warp& w, Decoding& d, const RoundControl& done, int accepted, bool propose) {
+  RoundControl c = round_of(w, d, done.round + 1, 1u << commit_program | u32(propose) << draft_program);
+  c.block[commit_program] = done.block[target_program];
+  c.block[commit_program].rows = accepted;
+  RowBlock& block = c.block[draft_program];
+  const int room = Plan::ctx - d.position;
+  block.rows = !propose ? 0 : room < d.request.draft ? room : d.request.draft;
+  for (int row = 0; row < max_rows; row++)
+    if (row < block.rows) block.position[row] = d.position + row, block.token[row] = row == 0 ? d.anchor : Plan::mask_token;
   return c;
 }
 
@@ -144,7 +179,7 @@ TILE_FN void push_result(Warp& w, Decoding& d, const RoundControl& c, int token,
     Mailbox* m = mailbox_of(w);
     Result* r = mailbox_results(m) + d.published % m->results;
     u32* words = reinterpret_cast<u32*>(r);
-    const u32 values[8] = {0, d.request.serial, u32(token), u32(position), c.round, u32(finish), u32(now - d.round_began), u32(c.rows)};
+    const u32 values[8] = {0, d.request.serial, u32(token), u32(position), c.round, u32(finish), u32(now - d.round_began), u32(c.block[target_program].rows)};
     for (int i = 1; i < 8; i++) store_system(words + i, values[i]);
     release_system();
     store_system(words, ++d.published);
@@ -157,31 +192,32 @@ TILE_FN void push_result(Warp& w, Decoding& d, const RoundControl& c, int token,
 TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen) {
   Mailbox* m = mailbox_of(w);
   Decoding& d = decoding_of(w);
+  const RowBlock& block = c.block[target_program];
   const u64 now = clock_ns();
   const u32 round = c.round + 1;
+  const bool drafts = Plan::programs > 1 && d.request.draft > 1;
   const bool cancelled = load_system(&m->cancel) == d.request.serial;
   if (load_system(&m->quit) != 0) return empty_round(round, round_quit);
   if (cancelled) {
-    push_result(w, d, c, -1, c.position[c.rows - 1] + 1, finish_cancel, now);
+    push_result(w, d, c, -1, block.position[block.rows - 1] + 1, finish_cancel, now);
     return next_request(w, d, round);
   }
-  if (c.sample_from == c.rows || d.consumed < d.request.prompt_length) {
-    w.once([&] { d.consumed += c.rows; });
+  if (c.sample_from == block.rows || d.consumed < d.request.prompt_length) {
+    w.once([&] { d.consumed += block.rows; });
     w.sync_lanes();
-    if (c.sample_from == c.rows) return prompt_round(w, d, round);
+    if (c.sample_from == block.rows) return drafts ? draft_round(w, d, c, block.rows, false) : prompt_round(w, d, round);
   }
-  int token = 0, position = 0;
-  for (int row = c.sample_from; row < c.rows; row++) {
-    if (row > c.sample_from && c.token[row] != token) break;
-    token = chosen[row];
-    position = c.position[row] + 1;
-    w.once([&] { d.generated++; });
+  int accepted = c.sample_from;
+  for (int row = c.sample_from; row < block.rows; row++) {
+    if (row > c.sample_from && block.token[row] != d.anchor) break;
+    accepted = row + 1;
+    w.once([&] { d.generated++, d.anchor = chosen[row], d.position = block.position[row] + 1; });
     w.sync_lanes();
-    const Finish finish = finish_of(d, token, position);
-    push_result(w, d, c, token, position, finish, now);
+    const Finish finish = finish_of(d, d.anchor, d.position);
+    push_result(w, d, c, d.anchor, d.position, finish, now);
     if (finish != running) return next_request(w, d, round);
   }
-  return decode_round(round, position, token);
+  return drafts ? draft_round(w, d, c, accepted, true) : verify_round(w, d, round, nullptr, 0);
 }
 
 TILE_FN void decide(Warp& w, const RoundControl& next) {
@@ -196,15 +232,29 @@ TILE_FN void first_round(Warp& w) {
   decide(w, next_request(w, decoding_of(w), 1));
 }
 
-// Ends a round: samples, publishes the results, decides what comes next. All compute warps of rank 0's SM 0 call it;
-// `logits` is f32 [rows][stride], complete for the rows that are sampled.
-TILE_FN void finish_round(Warp& w, const RoundControl& c, const float* logits, int stride) {
+// Ends a round of the target: samples, publishes the results, decides what comes next. All compute warps of rank 0's SM 0
+// call it; `logits` is f32 [rows][stride], complete for the rows that are sampled.
+TILE_FN void finish_target(Warp& w, const RoundControl& c, const float* logits, int stride) {
 #ifndef __CUDACC__
-  if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, c.rows, c.position);
+  const RowBlock& block = c.block[target_program];
+  if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, block.rows, block.position);
 #endif
   int chosen[max_rows] = {};
-  sample_rows(w, c, logits, stride, decoding_of(w).request.sampling, chosen);
+  sample_rows(w, c.block[target_program], c.sample_from, logits, stride, decoding_of(w).request.sampling, chosen);
   if (w.index == 0) decide(w, advance(w, c, chosen));
+}
+
+// Ends a round that only remembered: the prompt goes on.
+TILE_FN void finish_commit(Warp& w, const RoundControl& c) {
+  if (w.index == 0 && !c.runs(draft_program)) decide(w, prompt_round(w, decoding_of(w), c.round + 1));
+}
+
+// Ends a round that proposed: row j's likeliest token is the proposal for its own position; row 0 is the anchor.
+TILE_FN void finish_draft(Warp& w, const RoundControl& c, const float* logits, int stride) {
+  int proposed[max_rows] = {};
+  const Sampling greedy{};
+  sample_rows(w, c.block[draft_program], 1, logits, stride, greedy, proposed);
+  if (w.index == 0) decide(w, verify_round(w, decoding_of(w), c.round + 1, proposed, c.block[draft_program].rows - 1));
 }
 
 }  // namespace tile

@@ -19,14 +19,27 @@ enum RoundOp : u32 { round_run = 1, round_quit = 2 };
 
 // What every role of every SM of every rank knows of a round. Between requests no round is published at all: being idle
 // is rank 0 waiting for its mailbox and everybody else waiting for the next round.
-struct RoundControl {
-  u32 round;         // 1, 2, ...
-  u32 op;            // RoundOp
-  int rows;           // 1..8
-  int sample_from;    // the logits of rows sample_from..rows-1 are sampled; == rows: of none (a prompt block that is not the last)
+//
+// An engine has one program, the target, or three: the target, and of a drafter the commit (it remembers rows that the
+// target accepted) and the draft (it proposes the rows that the target verifies next). A round runs the target, or the
+// commit with or without the draft; each has rows of its own.
+enum Program : int { target_program, commit_program, draft_program, program_count };
+
+struct RowBlock {
+  int rows;  // 0..8
   int position[max_rows];
   int token[max_rows];
   int sequence[max_rows];
+};
+
+struct RoundControl {
+  u32 round;        // 1, 2, ...
+  u32 op;           // RoundOp
+  u32 programs;     // bit p: program p runs
+  int sample_from;  // target: the logits of rows sample_from..rows-1 are sampled; == rows: of none (a prompt block that is not the last)
+  u32 ran[program_count];  // rounds in which each program ran before
+  RowBlock block[program_count];
+  TILE_BOTH bool runs(int program) const { return programs >> program & 1u; }
 };
 constexpr int control_words = sizeof(RoundControl) / 4;
 constexpr int control_packets = (control_words + 2) / 3;  // 12 bytes of payload each
@@ -48,6 +61,7 @@ struct Request {
   int stops;
   int stop[max_stops];  // ids that end the request: first `eos_stops` of them count as eos, the rest as stop ids
   int eos_stops;
+  int draft;  // rows that the target verifies at once, 2..8; 0: no drafting
   Sampling sampling;
 };
 

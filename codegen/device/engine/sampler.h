@@ -248,10 +248,10 @@ struct Sampler {
   }
 };
 
-/** Samples rows sample_from..rows-1: chosen[row] follows row. A function of its own, so that its registers are its own. */
-TILE_PHASE static void sample_rows(Warp& w, const RoundControl& c, const float* logits, int stride, const Sampling& sampling, int* chosen) {
+/** Samples rows first..rows-1: chosen[row] follows row. A function of its own, so that its registers are its own. */
+TILE_PHASE static void sample_rows(Warp& w, const RowBlock& block, int first, const float* logits, int stride, const Sampling& sampling, int* chosen) {
   Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
-  for (int row = c.sample_from; row < c.rows; row++) chosen[row] = sampler.sample(logits + size_t(row) * stride, sampling, u32(c.position[row] + 1));
+  for (int row = first; row < block.rows; row++) chosen[row] = sampler.sample(logits + size_t(row) * stride, sampling, u32(block.position[row] + 1));
 }
 
 }  // namespace tile

@@ -1,17 +1,12 @@
 // Attention of one m tile (16 query rows) over one span of 64 keys, on the host. See cuda/attend.h for the fragment version; both
 // round the probabilities to bf16 before they meet the values.
 #pragma once
+#include "../common/spans.h"
 #include "matrix.h"
 
 namespace tile {
 
-/** Positions of the token rows; m row r belongs to token row r / Group. Rows past `rows` are padding and fully masked. */
-struct RowPositions {
-  const int* position;
-  int rows;
-};
-
-/** o [16][Vd], m [16], l [16] of this m tile: unnormalised sum, peak and denominator over the span's unmasked keys. */
+/** m row r belongs to token row r / Group; rows past `rows.rows` are padding and fully masked. o [16][Vd], m [16], l [16] of this m tile: unnormalised sum, peak and denominator over the span's unmasked keys. */
 template <int Group, int Qd, int Vd>
 inline void attend_span(Warp&, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
                         float* o, float* m, float* l) {
@@ -25,8 +20,7 @@ inline void attend_span(Warp&, const char* k_span, const char* v_span, const bf1
     m[i] = -INFINITY, l[i] = 0;
     for (int d = 0; d < Vd; ++d) out[d] = 0;
     if (row >= rows.rows) continue;
-    const int last = rows.position[row] - first_key;                          // last visible key of the span
-    const int first = window > 0 ? std::max(0, last - window + 1) : 0;        // the window counts the row itself
+    const int last = rows.last(row, window) - first_key, first = std::max(0, rows.first(row, window) - first_key);  // visible keys of the span
     const int end = std::min(last, span_keys - 1);
     if (end < first) continue;
     if (!decoded) {
