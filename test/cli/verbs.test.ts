@@ -18,7 +18,7 @@ describe('compile --emit-only', () => {
       expect(out).toContain(text)
     }
     expect(readFileSync(join(to, 'engine.cu'), 'utf8')).toContain('TILE_ROLE void role_compute')
-    expect(JSON.parse(readFileSync(join(to, 'weights.json'), 'utf8'))).toHaveLength(2)
+    expect(JSON.parse(readFileSync(join(to, 'manifest.json'), 'utf8'))).toHaveLength(2)
     expect(existsSync(join(to, 'engine'))).toBe(false)
   })
 
@@ -156,8 +156,10 @@ describe('run', () => {
 
   it('ends with 130 when it is interrupted', { timeout: 180_000 }, async () => {
     const interrupt = new AbortController()
-    setTimeout(() => interrupt.abort(), 2500)
-    const { status } = await tilec([...nano, prompts[0]!, '--max-tokens', '400'], { signal: interrupt.signal })
+    let pieces = 0
+    const onOut = () => void (++pieces === 4 && interrupt.abort())
+    const { status } = await tilec([...nano, prompts[3]!, '--max-tokens', '400'], { signal: interrupt.signal, onOut })
     expect(status).toBe(130)
+    expect(pieces).toBeLessThan(200)
   })
 })

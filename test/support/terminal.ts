@@ -9,13 +9,19 @@ export interface Ran {
 
 export async function tilec(
   words: readonly string[],
-  options: { readonly tty?: boolean; readonly env?: Record<string, string>; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly tty?: boolean
+    readonly env?: Record<string, string>
+    readonly signal?: AbortSignal
+    readonly onOut?: (text: string) => void
+  } = {},
 ): Promise<Ran> {
   let out = ''
   let err = ''
   const status = await main(words, {
     out: (text) => {
       out += text
+      options.onOut?.(text)
     },
     err: (text) => {
       err += text
