@@ -12,10 +12,10 @@
  * that only wait.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
-import type { ChannelName, Domain, Loop, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
+import type { Domain, Loop, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
 import { roleNames } from '../plan/ir.ts'
+import { aloneAnyway, freeAnyway, orderedAnyway, untouchedSince } from './harmless.ts'
 import type { Fault } from './machine.ts'
-import { shareOf } from './shares.ts'
 
 export type RuntimeMutation = 'drop' | 'twice' | 'late' | 'target_up' | 'target_down'
 
@@ -29,7 +29,7 @@ export interface Mutant {
 }
 
 /** A step and the way to it. */
-interface Located {
+export interface Located {
   readonly plan: Plan
   readonly segment: SegmentPlan
   readonly phase: PhasePlan
@@ -115,9 +115,10 @@ function late(at: Located): Plan | undefined {
   const by = at.siblings.slice(at.index + 1).findIndex(acts) + 1
   return by > 0 ? move(at, by) : undefined
 }
-/** In front of the last step before it that does anything. */
+const synchronises = new Set<Step['kind']>([...waits, 'signal', 'signalLocal', 'commit', 'release', 'barrier'])
+/** In front of the last work before it. */
 function early(at: Located): Plan | undefined {
-  const before = at.siblings.slice(0, at.index).findLastIndex((s) => acts(s) && s.kind !== 'barrier')
+  const before = at.siblings.slice(0, at.index).findLastIndex((s) => acts(s) && !synchronises.has(s.kind))
   return before >= 0 ? move(at, before - at.index) : undefined
 }
 const list = (...made: readonly (Made | undefined)[]): Made[] => made.filter((m) => m !== undefined)
@@ -125,16 +126,23 @@ const moved = (kind: string, plan: Plan | undefined, more: Partial<Made> = {}): 
   plan && { kind, plan, ...more }
 
 const rules: Rules = {
-  wait: (s, at) =>
-    list(
-      { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop') },
+  wait: (s, at) => {
+    const harmless = orderedAnyway(at)
+    return list(
+      { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop'), ...harmless },
       { kind: 'for one execution more', plan: replace(at, { ...s, after: s.after + 1 }) },
-      { kind: 'for one execution fewer', plan: replace(at, { ...s, after: s.after - 1 }) },
+      { kind: 'for one execution fewer', plan: replace(at, { ...s, after: s.after - 1 }), ...harmless },
       { kind: 'for one arrival more', fault: { site: s.site, kind: 'targetUp' }, ...runtime(s.site, 'target_up') },
-      { kind: 'for one arrival fewer', fault: { site: s.site, kind: 'targetDown' }, ...runtime(s.site, 'target_down') },
-      moved('behind the work', late(at)),
+      {
+        kind: 'for one arrival fewer',
+        fault: { site: s.site, kind: 'targetDown' },
+        ...runtime(s.site, 'target_down'),
+        ...harmless,
+      },
+      moved('behind the work', late(at), harmless),
       otherCounter(s, at),
-    ),
+    )
+  },
   signal: (s, at) =>
     list(
       { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop') },
@@ -185,10 +193,15 @@ const rules: Rules = {
     list(
       { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop') },
       { kind: 'twice', plan: twice(at), ...runtime(s.site, 'twice') },
-      moved('before the work', early(at)),
+      moved('before the work', early(at), s.channel === 'slots' ? freeAnyway(s.channel, at) : {}),
     ),
-  barrier: (s, at) =>
-    list({ kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop') }, moved('behind the signal', late(at))),
+  barrier: (s, at) => {
+    const harmless = aloneAnyway(at)
+    return list(
+      { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop'), ...harmless },
+      moved('behind the signal', late(at), harmless),
+    )
+  },
   copyPage: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copyGroup: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copySpan: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
@@ -231,36 +244,12 @@ function otherCounter(s: Extract<Step, { kind: 'wait' }>, at: Located): Made | u
   const before = phases[awaited - 1]
   if (!before || s.after === 0) return undefined
   const after = phases.slice(0, awaited).filter((p) => p.counter === before.counter).length
-  return { kind: `on '${before.counter}' instead`, plan: replace(at, { ...s, counter: before.counter, after }) }
-}
-
-/**
- * Reasons why a channel has a free place anyway. Routed sums are used once a phase, and what a phase sums is read before
- * its counter is signalled. A join is empty when a phase begins whose compute role waits for earlier phases to be over, so
- * that its first `depth` uses need no leave.
- */
-function freeAnyway(channel: ChannelName, at: Located): Pick<Mutant, 'harmless'> {
-  if (channel === 'slots') {
-    return { harmless: 'routed sums are read before the phase is signalled, and the next use waits for that' }
+  return {
+    kind: `on '${before.counter}' instead`,
+    plan: replace(at, { ...s, counter: before.counter, after }),
+    ...(at.role === 'communicate' ? untouchedSince(before, at) : orderedAnyway(at)),
   }
-  const most = Math.max(...Array.from({ length: at.plan.sms }, (_, sm) => mostTurns(at, sm)))
-  const depth = at.plan[channel].depth
-  if (channel === 'join' && most <= depth) {
-    return {
-      harmless: `no SM hands over more than ${most} times in the phase, and the join begins it with ${depth} free places`,
-    }
-  }
-  return {}
 }
-
-/** Most turns that the loops around a step can take on an SM. */
-const mostTurns = (at: Located, sm: number): number =>
-  at.loops.reduce((n, { domain: d }) => {
-    if (d.kind === 'share') return n * shareOf(d.count, sm, at.plan.sms)
-    if (d.kind === 'activeShare')
-      return n * shareOf(Math.min(d.experts, at.plan.route.maxActive) * d.count, sm, at.plan.sms)
-    return d.kind === 'range' ? n * d.count : Number.POSITIVE_INFINITY
-  }, 1)
 
 /** Runs that rounds and entries count from. */
 function* tallyMutants(plan: Plan): Generator<Mutant> {

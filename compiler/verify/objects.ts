@@ -81,8 +81,9 @@ export interface Page {
   readonly free: Note
   commits: number
   releases: number
-  /** Copies under way when it was committed. */
+  /** Copies into it (ring), parts put into it (join). */
   copies: number
+  puts: number
   filledBy: Source | undefined
   execution: number
 }
@@ -111,6 +112,7 @@ export class Channel {
         commits: 0,
         releases: 0,
         copies: 0,
+        puts: 0,
         filledBy: undefined,
         execution: 0,
       }

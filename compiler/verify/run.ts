@@ -145,6 +145,14 @@ function expectOwn(page: Page, op: Op, agent: Agent, stage: Stage, run: Run, cha
   }
 }
 
+/** A step that reads a page must find it filled; that it has waited for it, the region's order tells. */
+function expectFull(name: 'ring' | 'join', op: Op, agent: Agent, run: Run): void {
+  const channel = agent.sm.channels[name]
+  const page = channel.page(agent.positions[name])
+  const filled = name === 'ring' ? page.copies > 0 : page.puts >= channel.shape.producers
+  if (!filled) run.findings.mismatch(`reads a page of the ${name} that is not filled`, op.source, page.filledBy, agent)
+}
+
 const rules: Rules = {
   wait: (op, agent, stage, run) => {
     const counter = run.counter(agent.rank, op.counter)
@@ -276,16 +284,19 @@ const rules: Rules = {
   },
   page: (op, agent, stage, run) => {
     const { depth } = agent.sm.channels.ring.shape
+    expectFull('ring', op, agent, run)
     run.touch(agent.sm.ringPages[agent.positions.ring % depth]!, agent, op, false, false, stage.execution)
     return true
   },
   put: (op, agent, _stage, run) => {
     const { depth } = agent.sm.channels.join.shape
     const { join } = agent.positions
+    agent.sm.channels.join.page(join).puts++
     run.touch(agent.sm.joinSlots[join % depth]!, agent, op, true, true, join)
     return true
   },
   take: (op, agent, _stage, run) => {
+    expectFull('join', op, agent, run)
     const { depth } = agent.sm.channels.join.shape
     const { join } = agent.positions
     run.touch(agent.sm.joinSlots[join % depth]!, agent, op, false, false, join)

@@ -1,0 +1,114 @@
+/**
+ * harmless: why a mutant may be right all the same. Each reason is a property of the plan's text, checked here without
+ * running anything, so that an accepted mutant is never excused by the prover that accepted it.
+ *
+ * A reason says that the step may be superfluous in this plan, not that it is: mutants with a reason are still tried, and
+ * count as refused or as excused, never as missed.
+ */
+import type { ChannelName, Domain, PhasePlan, Step } from '../plan/ir.ts'
+import { cacheSlots } from '../tile/forms.ts'
+import type { Located } from './mutate-plan.ts'
+import { shareOf } from './shares.ts'
+
+type Reason = { readonly harmless?: string }
+
+/** A place of a channel that is free without leave. */
+export function freeAnyway(channel: ChannelName, at: Located): Reason {
+  if (channel === 'slots') {
+    return { harmless: 'routed sums are read before their phase is signalled, and the next use waits for that' }
+  }
+  const { depth } = at.plan[channel]
+  // Compute begins a phase by waiting for others to be over; load does so where it reads what phases have written.
+  const begins = channel === 'join' || at.phase.roles.load.some((s) => s.kind === 'wait')
+  if (!begins || mostTurns(at) > depth) return {}
+  return { harmless: `a phase begins with ${depth} free places in the ${channel}, and no SM uses more in this one` }
+}
+
+/** Warps that have nobody to meet. */
+export function aloneAnyway(at: Located): Reason {
+  const uses = at.siblings.flatMap((s) => (s.kind === 'loop' ? [mostTurns({ ...at, loops: [s] })] : []))
+  const dealt = at.role === 'epilogue' && uses.length > 0
+  if (!dealt || Math.max(...uses) > 1) return {}
+  return { harmless: 'no SM has more than one hand-over in the phase: one warp does everything' }
+}
+
+/** A wait that only SMs without work depend on, and they have been ordered before. */
+export function orderedAnyway(at: Located): Reason {
+  const { segment, phase, role, plan } = at
+  const once = segment.phases.filter((p) => p.counter === phase.counter).length === 1
+  if (!once) return {}
+  if (role === 'communicate') {
+    // The logits of a round are read when it ends; nobody touches them in between.
+    const gathers = phase.roles.communicate.some((s) => s.kind === 'gatherLogits')
+    const others = plan.segments.filter((s) => s !== segment && s.phases.some((p) => waitsIn(p.roles.communicate)))
+    return gathers && others.length > 0
+      ? { harmless: `communicate has waited in '${others[0]!.name}' since the logits were last read` }
+      : {}
+  }
+  if (!phase.roles[role].every((s) => !touches(s) || handedOver(s))) return {}
+  const earlier = segment.phases
+    .slice(0, segment.phases.indexOf(phase))
+    .find((p) => waitsIn(p.roles[role]) || p.roles[role].some((s) => handedOver(s) && always(s, at)))
+  return earlier
+    ? {
+        harmless: `${role} touches only what it is handed in the phase, and '${earlier.name}' has ordered it on every SM`,
+      }
+    : {}
+}
+
+/** A wait on an earlier phase is enough for a role that touches nothing that was touched since. */
+export function untouchedSince(before: PhasePlan, at: Located): Reason {
+  const { phases } = at.segment
+  const mine = regionsOf(at.phase.roles[at.role])
+  const since = phases.slice(phases.indexOf(before) + 1, phases.indexOf(at.phase))
+  const touched = since.some((p) =>
+    Object.values(p.roles).some((steps) => [...regionsOf(steps)].some((r) => mine.has(r))),
+  )
+  return touched
+    ? {}
+    : { harmless: `nothing that ${at.role} touches has been touched since '${before.name}'; packets tell the rest` }
+}
+
+const waitsIn = (steps: readonly Step[]): boolean => steps.some((s) => s.kind === 'wait')
+const hasAccess = (s: Step): boolean => ('reads' in s && !!s.reads?.length) || ('writes' in s && !!s.writes?.length)
+const touches = (s: Step): boolean => (s.kind === 'loop' ? s.body.some(touches) : hasAccess(s) && s.kind !== 'stage')
+/** A loop whose every turn begins with what another role of the SM hands over. */
+const handedOver = (s: Step): boolean =>
+  s.kind === 'loop' && s.body.some((b) => b.kind === 'await' || (b.kind === 'loop' && handedOver(b)))
+
+function regionsOf(steps: readonly Step[]): Set<string> {
+  const found = new Set<string>()
+  for (const s of steps) {
+    if (s.kind === 'loop') for (const r of regionsOf(s.body)) found.add(r)
+    else if ('reads' in s || 'writes' in s)
+      for (const a of [...(s.reads ?? []), ...(s.writes ?? [])]) found.add(a.region)
+  }
+  return found
+}
+
+/** Whether a loop has a turn on every SM, whatever the data decides. */
+const always = (s: Step, at: Located): boolean =>
+  s.kind === 'loop' && s.domain.kind === 'share' && s.domain.count >= at.plan.sms
+
+/** Most turns that the loops around a step take on any SM. */
+function mostTurns(at: Located): number {
+  const { plan, loops } = at
+  const onSm = (sm: number): number => loops.reduce((n, l) => n * most(l.domain, sm, at), 1)
+  return Math.max(...Array.from({ length: plan.sms }, (_, sm) => onSm(sm)))
+}
+
+function most(d: Domain, sm: number, { plan }: Located): number {
+  const active = (experts: number): number => Math.min(experts, plan.route.maxActive)
+  switch (d.kind) {
+    case 'share':
+      return shareOf(d.count, sm, plan.sms)
+    case 'activeShare':
+      return shareOf(active(d.experts) * d.count, sm, plan.sms)
+    case 'activeGroups':
+      return Math.ceil(active(d.experts) / d.size)
+    case 'spanShare':
+      return shareOf(d.kv * cacheSlots(d.window, plan.ctx), sm, plan.sms)
+    case 'range':
+      return d.count
+  }
+}
