@@ -49,9 +49,10 @@ async function check(name: string, options: CheckOptions, terminal: Terminal): P
   try {
     const resolved = resolveModel(modelRequest(name, options))
     const found = targetsOf(resolved, options).map((target) => {
-      const { plan, warnings } = compileModel(resolved, { target, gpus: options.gpus, ctx: options.ctx })
+      const { plan, proof, warnings } = compileModel(resolved, { target, gpus: options.gpus, ctx: options.ctx })
       const phases = plan.segments.reduce((n, s) => n + s.phases.length, 0)
-      return { target, phases, sites: plan.sites.length, warnings }
+      const { events, agents, milliseconds } = proof
+      return { target, phases, sites: plan.sites.length, proof: { events, agents, milliseconds }, warnings }
     })
     const warnings = [...resolved.warnings, ...found.flatMap((f) => f.warnings)]
     if (!options.json) {
@@ -59,11 +60,14 @@ async function check(name: string, options: CheckOptions, terminal: Terminal): P
       const { graph } = resolved.model
       terminal.out(`${resolved.title}: ${graph.nodes.length} ops, ${graph.params.length} parameters\n`)
       const ranks = `${options.gpus} ${options.gpus === 1 ? 'rank' : 'ranks'}`
-      for (const f of found) terminal.out(`${f.target}, ${ranks}: ok (${f.phases} phases, ${f.sites} sync sites)\n`)
+      for (const f of found)
+        terminal.out(
+          `${f.target}, ${ranks}: ok (${f.phases} phases, ${f.sites} sync sites, proved in ${f.proof.milliseconds.toFixed(0)} ms)\n`,
+        )
     }
     const numbers = options.numbers ? await compareNumbers(name, options, terminal) : undefined
     if (!options.json) return
-    const targets = found.map(({ target, phases, sites }) => ({ target, phases, sites }))
+    const targets = found.map(({ warnings: _, ...rest }) => rest)
     const diagnostics = json(warnings, resolved.sources)
     printJson(terminal, { ok: true, model: resolved.model.name, targets, ...(numbers && { numbers }), diagnostics })
   } catch (error) {

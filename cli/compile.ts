@@ -53,7 +53,9 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
   const report = reportOf(compiled, target)
   if (!options.json) {
     terminal.out(printReport(report))
-    terminal.out(`Compiled in ${compileSeconds.toFixed(2)} s\n`)
+    const { milliseconds, events, agents } = compiled.proof
+    const proved = `${(milliseconds / 1000).toFixed(2)} s of it for the proof: ${events} events of ${agents} agents`
+    terminal.out(`Compiled in ${compileSeconds.toFixed(2)} s, ${proved}\n`)
   }
   const built = options.emitOnly ? undefined : await build(compiled, target, terminal)
   if (built && !options.json) {

@@ -13,6 +13,7 @@ import { resolveSchedule, type Target } from '../compiler/plan/resolve-schedule.
 import { type ShardedGraph, shardGraph } from '../compiler/shard/shard-graph.ts'
 import { formPhases } from '../compiler/tile/form-phases.ts'
 import type { PhaseProgram } from '../compiler/tile/ir.ts'
+import { type Proof, provePlan } from '../compiler/verify/prove-plan.ts'
 import type { Graph } from '../dsl/graph.ts'
 import type { Schedule } from '../dsl/schedule-ir.ts'
 import { emitSource, type SourceOptions } from './emit/source.ts'
@@ -38,6 +39,7 @@ export interface Compiled {
   readonly sharded: readonly ShardedGraph[]
   readonly phases: PhaseProgram
   readonly plan: Plan
+  readonly proof: Proof
   readonly source: string
   readonly manifest: WeightManifest
   readonly warnings: readonly Diagnostic[]
@@ -63,12 +65,15 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
   session.throwIfFailed()
   const plan = makePlan(phases, { schedule: resolved, ctx: options.ctx, session })
   session.throwIfFailed()
+  const proof = provePlan(plan, { session, schedule })
+  session.throwIfFailed()
   const logits = graph.nodes.find((n) => n.op === 'logits')
   const validIds = logits?.op === 'logits' ? (logits.valid ?? plan.vocabulary.whole) : plan.vocabulary.whole
   return {
     sharded: programs.map((p) => p.graph),
     phases,
     plan,
+    proof,
     source: emitSource(plan, { ...options, validIds }),
     manifest: makeManifest(plan, phases.params),
     warnings: session.diagnostics,

@@ -1,0 +1,1937 @@
+// mimo: one persistent engine kernel, 8 ranks of 132 SMs. Written by tilec 0.1.0; do not edit.
+//
+// How to read it: a round is the sequence of entries below (begin, the layers, end); an entry runs a segment, a segment is a
+// list of phases, and each role of an SM has one function a phase. Layers of one kind share their functions.
+//   load         fetches weight pages and spans of the caches into the ring, ahead of everything
+//   compute      stages activations in registers, multiplies pages, hands sums over
+//   epilogue     joins the parts of a sum, finishes each element, stores it in the form its readers want
+//   communicate  receives what the ranks sent, sums in rank order; relays the round's control
+// The primitives are codegen/device (API.md); forms are docs/engine.md.
+#include "tile.h"
+
+struct Plan {
+  static constexpr int ranks = 8, sms = 132, rows = 8, ctx = 2048, valid_ids = 152576, programs = 1, mask_token = 0;
+  static constexpr int entries = 72, phases = 8;
+  static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
+  static constexpr unsigned ring_page_bytes = 53248, slots_bytes = 12288, scratch_bytes = 0;
+  static constexpr int ring_depth = 3, join_depth = 2, join_parts = 16;
+  static constexpr int experts = 384, max_active = 64, top_k = 8;
+  using Exchange = tile::bf16;
+  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 29187200;
+  static constexpr size_t counters_at = 0, abort_at = 3072, control_at = 3200, control_inbox_at = 3968;
+  static constexpr size_t decode_at = 4992, sampler_at = 15289472, inbox_at = 5248, logits_inbox_at = 2167936;
+  static constexpr size_t zeroed_bytes = 15289472;
+  static constexpr int counters = 24, control_counter = 22, control_left_counter = 23, local_counters = 1;
+  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }
+  TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "round control", "left round"};
+  static constexpr int sites = 269, site_round = 265, site_relay = 266, site_mailbox = 267, site_sample = 268;
+  static constexpr const char* site_names[] = {
+    "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
+    "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
+    "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
+    "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join", "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue signal full_dense.qkv",
+    "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span", "full_dense.attend/load commit ring",
+    "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute release ring", "full_dense.attend/compute barrier",
+    "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier", "full_dense.attend.merge/compute signal full_dense.attend.merge",
+    "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge",
+    "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring", "full_dense.o/compute acquire join",
+    "full_dense.o/compute commit join", "full_dense.o/epilogue send", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
+    "full_dense.o/communicate wait full_dense.attend.merge", "full_dense.o/communicate receive", "full_dense.o/communicate signal full_dense.o", "full_dense.dense.up/load acquire ring",
+    "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier",
+    "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join",
+    "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier",
+    "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring",
+    "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring",
+    "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue send", "full_dense.dense.down/epilogue await join",
+    "full_dense.dense.down/epilogue release join", "full_dense.dense.down/communicate wait full_dense.dense.up", "full_dense.dense.down/communicate receive", "full_dense.dense.down/communicate signal x",
+    "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x",
+    "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join",
+    "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join",
+    "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring",
+    "sliding_experts.attend/load copy span", "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring",
+    "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
+    "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
+    "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
+    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue send",
+    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.o/communicate wait sliding_experts.attend.merge", "sliding_experts.o/communicate receive",
+    "sliding_experts.o/communicate signal sliding_experts.o", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring",
+    "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
+    "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue wait sliding_experts.o",
+    "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
+    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
+    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
+    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
+    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring",
+    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send",
+    "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x",
+    "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x",
+    "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join",
+    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
+    "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
+    "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
+    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
+    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
+    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
+    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue send",
+    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/communicate wait full_experts.attend.merge", "full_experts.o/communicate receive",
+    "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
+    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
+    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o",
+    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
+    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
+    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
+    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
+    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
+    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring",
+    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
+    "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head", "end.logits/compute wait end.head",
+    "end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
+  };
+  static constexpr int regions = 29;
+  static constexpr const char* region_names[] = {
+    "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
+    "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
+    "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
+    "sliding_experts.expert.up.expertColumns", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials", "full_experts.attend.columns",
+    "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.expertColumns", "end.head.logits",
+  };
+};
+
+#include "tile_plan.h"
+#include "engine/control.h"
+
+namespace tile {
+
+enum Counter : int {
+  C_x, C_full_dense_qkv, C_full_dense_attend, C_full_dense_attend_merge, C_full_dense_o, C_full_dense_dense_up,
+  C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_attend_merge, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route,
+  C_sliding_experts_expert_up, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
+  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits,
+};
+enum Tally : int {
+  T_route = 22, T_exchange = 23,
+};
+enum Local : int {
+  L_route,
+};
+enum Region : int {
+  R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_partials,
+  R_full_dense_attend_columns, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_sliding_experts_qkv_queries, R_sliding_experts_qkv_keys,
+  R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
+  R_sliding_experts_expert_up_expertColumns, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials, R_full_experts_attend_columns,
+  R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_expertColumns, R_end_head_logits,
+};
+TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
+
+// Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
+constexpr size_t B_x_columns = 17771648;
+constexpr size_t B_x_plain = 17869952;
+constexpr size_t B_full_dense_qkv_queries = 18066560;
+constexpr size_t B_full_dense_qkv_keys = 0;
+constexpr size_t B_full_dense_qkv_values = 786432;
+constexpr size_t B_full_dense_attend_partials = 18115712;
+constexpr size_t B_full_dense_attend_columns = 20245632;
+constexpr size_t B_full_dense_o_columns = 20278400;
+constexpr size_t B_full_dense_o_plain = 20376704;
+constexpr size_t B_full_dense_dense_up_columns = 20573312;
+constexpr size_t B_sliding_experts_qkv_queries = 20606080;
+constexpr size_t B_sliding_experts_qkv_keys = 0;
+constexpr size_t B_sliding_experts_qkv_values = 98304;
+constexpr size_t B_sliding_experts_attend_partials = 20655232;
+constexpr size_t B_sliding_experts_attend_columns = 20921472;
+constexpr size_t B_sliding_experts_o_columns = 20954240;
+constexpr size_t B_sliding_experts_o_plain = 21052544;
+constexpr size_t B_sliding_experts_router_plain = 21249152;
+constexpr size_t B_sliding_experts_expert_up_expertColumns = 21261440;
+constexpr size_t B_full_experts_qkv_queries = 21523584;
+constexpr size_t B_full_experts_qkv_keys = 0;
+constexpr size_t B_full_experts_qkv_values = 786432;
+constexpr size_t B_full_experts_attend_partials = 21572736;
+constexpr size_t B_full_experts_attend_columns = 23702656;
+constexpr size_t B_full_experts_o_columns = 23735424;
+constexpr size_t B_full_experts_o_plain = 23833728;
+constexpr size_t B_full_experts_router_plain = 24030336;
+constexpr size_t B_full_experts_expert_up_expertColumns = 24042624;
+constexpr size_t B_end_head_logits = 24304768;
+// ---- entries ----
+
+// 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
+TILE_TABLE unsigned char entry_segment[72] = {
+  0, 1, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2,
+  2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 3, 4,
+};
+TILE_TABLE unsigned long long entry_image[72] = {
+  0ull, 1874853888ull, 1959548928ull, 2977937024ull, 3996325120ull, 5014713216ull, 6033101312ull, 7051489408ull,
+  8069877504ull, 9088265472ull, 10106653568ull, 11125041664ull, 12143429760ull, 13161817856ull, 14180205952ull, 15198594048ull,
+  16216982144ull, 17235370112ull, 18253758208ull, 19272146304ull, 20290534400ull, 21308922496ull, 22327310592ull, 23345698688ull,
+  24364086784ull, 25382474752ull, 26400862848ull, 27419250944ull, 28437639040ull, 29456027136ull, 30474415232ull, 31492803328ull,
+  32511191424ull, 33529579392ull, 34547967488ull, 35566355584ull, 36584743680ull, 37603131776ull, 38621519872ull, 39639907968ull,
+  40658296064ull, 41676684032ull, 42695072128ull, 43713460224ull, 44731848320ull, 45750236416ull, 46768624512ull, 47787012608ull,
+  48805400704ull, 49823788672ull, 50842176768ull, 51860564864ull, 52878952960ull, 53897341056ull, 54915729152ull, 55934117248ull,
+  56952505344ull, 57970893312ull, 58989281408ull, 60007669504ull, 61026057600ull, 62044445696ull, 63062833792ull, 64081221888ull,
+  65099609856ull, 66117997952ull, 67136386048ull, 68154774144ull, 69173162240ull, 70191550336ull, 71209938432ull, 72228326400ull,
+};
+TILE_TABLE unsigned long long entry_kv[72] = {
+  0ull, 0ull, 1310720ull, 1474560ull, 1638400ull, 1802240ull, 1966080ull, 2129920ull,
+  2293760ull, 3604480ull, 3768320ull, 3932160ull, 4096000ull, 4259840ull, 4423680ull, 4587520ull,
+  4751360ull, 6062080ull, 6225920ull, 6389760ull, 6553600ull, 6717440ull, 6881280ull, 7045120ull,
+  7208960ull, 8519680ull, 8683520ull, 8847360ull, 9011200ull, 9175040ull, 9338880ull, 9502720ull,
+  9666560ull, 10977280ull, 11141120ull, 11304960ull, 11468800ull, 11632640ull, 11796480ull, 11960320ull,
+  12124160ull, 13434880ull, 13598720ull, 13762560ull, 13926400ull, 14090240ull, 14254080ull, 14417920ull,
+  14581760ull, 15892480ull, 16056320ull, 16220160ull, 16384000ull, 16547840ull, 16711680ull, 16875520ull,
+  17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
+  20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
+};
+TILE_TABLE unsigned short entry_runs[72][24] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 6},
+  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8},
+  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 10},
+  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 12},
+  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 14},
+  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 0, 0, 7, 16},
+  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 0, 0, 8, 18},
+  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 0, 0, 9, 20},
+  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 0, 0, 10, 22},
+  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 0, 0, 11, 24},
+  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 0, 0, 12, 26},
+  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 0, 0, 13, 28},
+  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 0, 0, 14, 30},
+  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 0, 0, 15, 32},
+  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 0, 0, 16, 34},
+  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 0, 0, 17, 36},
+  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 0, 0, 18, 38},
+  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 0, 0, 19, 40},
+  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 0, 0, 20, 42},
+  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 0, 0, 21, 44},
+  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 0, 0, 22, 46},
+  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 0, 0, 23, 48},
+  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 0, 0, 24, 50},
+  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 0, 0, 25, 52},
+  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 0, 0, 26, 54},
+  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 0, 0, 27, 56},
+  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 0, 0, 28, 58},
+  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 0, 0, 29, 60},
+  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 0, 0, 30, 62},
+  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 0, 0, 31, 64},
+  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 0, 0, 32, 66},
+  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 0, 0, 33, 68},
+  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 0, 0, 34, 70},
+  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 0, 0, 35, 72},
+  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 0, 0, 36, 74},
+  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 0, 0, 37, 76},
+  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 0, 0, 38, 78},
+  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 0, 0, 39, 80},
+  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 0, 0, 40, 82},
+  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 0, 0, 41, 84},
+  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 0, 0, 42, 86},
+  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 0, 0, 43, 88},
+  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 0, 0, 44, 90},
+  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 0, 0, 45, 92},
+  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 0, 0, 46, 94},
+  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 0, 0, 47, 96},
+  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 0, 0, 48, 98},
+  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 0, 0, 49, 100},
+  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 0, 0, 50, 102},
+  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 0, 0, 51, 104},
+  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 0, 0, 52, 106},
+  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 0, 0, 53, 108},
+  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 0, 0, 54, 110},
+  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 0, 0, 55, 112},
+  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 0, 0, 56, 114},
+  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 0, 0, 57, 116},
+  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 0, 0, 58, 118},
+  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 0, 0, 59, 120},
+  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 0, 0, 60, 122},
+  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 0, 0, 61, 124},
+  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 0, 0, 62, 126},
+  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 0, 0, 63, 128},
+  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 0, 0, 64, 130},
+  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 0, 0, 65, 132},
+  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 0, 0, 66, 134},
+  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 0, 0, 67, 136},
+  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 0, 0, 68, 138},
+  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 0, 0, 69, 140},
+};
+TILE_TABLE unsigned char entry_program[72] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+};
+TILE_TABLE unsigned char entry_taps[72] = {
+  0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
+  3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5,
+};
+TILE_TABLE unsigned short round_runs[24] = {
+  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 1, 1, 69, 140,
+};
+TILE_TABLE float rope_10000000_64[32] = {
+  1.0f, 0.6042963862419128f, 0.3651741147041321f, 0.22067341208457947f, 0.1333521455526352f, 0.08058422058820724f, 0.04869675263762474f, 0.029427271336317062f,
+  0.017782794311642647f, 0.010746078565716743f, 0.006493816152215004f, 0.003924189601093531f, 0.0023713738191872835f, 0.0014330125413835049f, 0.0008659643353894353f, 0.0005232990952208638f,
+  0.0003162277571391314f, 0.00019109529966954142f, 0.00011547820031410083f, 0.00006978306191740558f, 0.000042169649532297626f, 0.000025482968339929357f, 0.00001539926597615704f, 0.000009305720595875755f,
+  0.00000562341347176698f, 0.000003398208264115965f, 0.000002053525122391875f, 0.0000012409377632138785f, 7.498941840822226e-7f, 4.531583499556291e-7f, 2.7384197665014653e-7f, 1.6548170833630138e-7f,
+};
+TILE_TABLE float rope_10000_64[32] = {
+  1.0f, 0.7498942017555237f, 0.5623413324356079f, 0.4216965138912201f, 0.3162277638912201f, 0.23713737726211548f, 0.17782793939113617f, 0.1333521455526352f,
+  0.10000000149011612f, 0.0749894231557846f, 0.05623413249850273f, 0.04216964915394783f, 0.03162277489900589f, 0.023713737726211548f, 0.017782794311642647f, 0.013335213996469975f,
+  0.009999999776482582f, 0.007498942315578461f, 0.005623413249850273f, 0.0042169648222625256f, 0.003162277629598975f, 0.0023713738191872835f, 0.0017782794311642647f, 0.0013335214462131262f,
+  0.0010000000474974513f, 0.0007498941849917173f, 0.000562341301701963f, 0.0004216965171508491f, 0.0003162277571391314f, 0.00023713737027719617f, 0.00017782794020604342f, 0.0001333521504420787f,
+};
+/** What a segment runs as: the round, the rows of its program, and where this entry's weights and caches lie. */
+struct At {
+  const RoundControl* round;
+  const RowBlock* block;
+  u32 rounds;  // of this program, before this one
+  int entry, taps;
+  size_t image, kv;
+  /** Executions of a tally before this entry, since the launch. */
+  TILE_FN u32 runs(int tally) const { return rounds * round_runs[tally] + entry_runs[entry][tally]; }
+  /** Epoch of the entry's n-th exchange: no two exchanges of any programs have the same. */
+  TILE_FN u32 epoch(int n) const { return round->round * round_runs[T_exchange] + entry_runs[entry][T_exchange] + u32(n); }
+};
+TILE_FN At entry_of(const RoundControl& c, int entry) {
+  const int program = entry_program[entry];
+  return At{&c, &c.block[program], c.ran[program], entry, entry_taps[entry], size_t(entry_image[entry]), size_t(entry_kv[entry])};
+}
+
+// What the race check is told; nothing on a GPU. A part is a warp's share of a buffer, in an entry's share of a cache.
+TILE_FN int part_of(Warp& w, const At& at, int region, int sm, int warp) {
+  return ((region_is_cache(region) ? at.entry : 0) * w.sms + sm) * Plan::compute_warps + warp;
+}
+TILE_FN void reads_own(Warp& w, const At& at, int region) { w.reads(region, part_of(w, at, region, w.sm, w.index)); }
+TILE_FN void writes_own(Warp& w, const At& at, int region) { w.writes(region, part_of(w, at, region, w.sm, w.index)); }
+TILE_FN void reads_all(Warp& w, const At& at, int region) {
+  for (int sm = 0; sm < w.sms; ++sm)
+    for (int warp = 0; warp < Plan::compute_warps; ++warp) w.reads(region, part_of(w, at, region, sm, warp));
+}
+
+// ==== begin ====
+
+// ---- begin.embed_tokens ----
+#line 103 "models/mimo/graph.ts"
+TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
+  writes_own(w, at, R_x_columns);
+  writes_own(w, at, R_x_plain);
+  const Share units = share_of(192, w.sm * w.count + w.index, w.sms * w.count);
+  for (int unit = units.begin; unit < units.end; ++unit) {
+    w.lanes([&](int lane) {
+      const int n_low = unit * 32 + lane;
+      for (int c = 0; c < at.block->rows; ++c) {
+        const bf16* table = reinterpret_cast<const bf16*>(w.image(at.image + 0));
+        float low = to_f32(table[size_t(at.block->token[c]) * 6144 + n_low]);
+        const float v0_low = low;
+        w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+        w.ws<float>(B_x_plain)[c * 6144 + n_low] = v0_low;
+      }
+    });
+  }
+  w.role_barrier(0);
+  if (w.index == 0) w.signal(1, C_x);
+}
+
+// ==== full_dense: 0 ====
+
+// ---- full_dense.qkv: 20.2 MiB of weights ----
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      w.ring_acquire(2);
+      w.ring_copy(3, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(4, 49920);
+    }
+  }
+}
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
+  w.wait(5, C_x, at.runs(C_x));
+  reads_all(w, at, R_x_columns);
+  if (empty(share(w, 212))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 6,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      const char* page = w.ring_await(7);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
+      w.ring_release(8);
+    }
+    w.join_acquire(9);
+    w.join_put(w.index, acc);
+    w.join_commit(10);
+  }
+}
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(12);
+    writes_own(w, at, R_full_dense_qkv_queries);
+    writes_own(w, at, R_full_dense_qkv_keys);
+    writes_own(w, at, R_full_dense_qkv_values);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    constexpr int outer = 0;
+    if (t < 192) {
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int j = u % 12, first = u / 12 * 192;
+        const bool rotates = j < 4;
+        const int d = 8 * j + i;
+        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
+        w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
+      });
+    }
+    else if (t >= 192 && t < 204) {
+      const int u = t - 192;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int j = u % 12, first = u / 12 * 192;
+        const bool rotates = j < 4;
+        const int d = 8 * j + i;
+        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
+      });
+    }
+    else if (t >= 204 && t < 212) {
+      const int u = t - 204;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = (v0_low * 0.611999989f);
+        const float v1_high = (v0_high * 0.611999989f);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_low, 128)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
+      });
+    }
+    w.join_release(13);
+  }
+  w.role_barrier(14);
+  if (w.index == 0) w.signal(15, C_full_dense_qkv);
+}
+
+// ---- full_dense.attend ----
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
+  w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Share tasks = share(w, 1 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    w.ring_acquire(17);
+    reads_all(w, at, R_full_dense_qkv_keys);
+    reads_all(w, at, R_full_dense_qkv_values);
+    const size_t slot = size_t(task / spans.count * 32 + (spans.first + task % spans.count) % 32);
+    w.ring_copy(18, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(18, 24576, w.kv(at.kv + B_full_dense_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(19, 40960);
+  }
+}
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
+  w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Share tasks = share(w, 1 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const char* page = w.ring_await(21);
+    reads_all(w, at, R_full_dense_qkv_queries);
+    writes_own(w, at, R_full_dense_attend_partials);
+    const int head = task / spans.count, span = task % spans.count;
+    const bf16* q = w.ws<bf16>(B_full_dense_qkv_queries) + size_t(head) * 24576;
+    float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 532480;
+    float* peak = o + 524288;
+    float* total = peak + 4096;
+    for (int m = (w.index + w.count - task * 8 % w.count) % w.count; m < 8; m += w.count) {
+      const size_t row = size_t(span) * 128 + m * 16;
+      attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
+          RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
+    }
+    w.ring_release(22);
+  }
+  w.role_barrier(23);
+  if (w.index == 0) w.signal(24, C_full_dense_attend);
+}
+
+// ---- full_dense.attend.merge ----
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
+  w.wait(25, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
+  reads_all(w, at, R_full_dense_attend_partials);
+  writes_own(w, at, R_full_dense_attend_columns);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int head = task / (at.block->rows * 16), m_row = task % (at.block->rows * 16);
+    const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 532480;
+    merge_spans<128>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
+        w.ws<bf16>(B_full_dense_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
+  }
+  w.role_barrier(26);
+  if (w.index == 0) w.signal(27, C_full_dense_attend_merge);
+}
+
+// ---- full_dense.o: 24.0 MiB of weights ----
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      w.ring_acquire(28);
+      w.ring_copy(29, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(30, 32768);
+    }
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
+  w.wait(31, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  reads_all(w, at, R_full_dense_attend_columns);
+  if (empty(share(w, 384))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<4> x;
+  stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 4);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      const char* page = w.ring_await(33);
+      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 2);
+      w.ring_release(34);
+    }
+    w.join_acquire(35);
+    w.join_put(w.index, acc);
+    w.join_commit(36);
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(38);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    w.send(37, acc, t, at.epoch(1));
+    w.join_release(39);
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
+  w.wait(40, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    reads_all(w, at, R_x_plain);
+    writes_own(w, at, R_full_dense_o_columns);
+    writes_own(w, at, R_full_dense_o_plain);
+    const int t = tile;
+    Acc acc = w.receive_sum(41, t, at.epoch(1));
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v1_low = low;
+      const float v1_high = high;
+      const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
+      const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+      const float v3_low = (v2_low + v1_low);
+      const float v3_high = (v2_high + v1_high);
+      w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
+      w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_high, c)] = to_bf16(v3_high);
+      w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_low] = v3_low;
+      w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
+    });
+  }
+  w.signal(42, C_full_dense_o);
+}
+
+// ---- full_dense.dense.up: 24.4 MiB of weights ----
+#line 77 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 256);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      w.ring_acquire(43);
+      w.ring_copy(44, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(45, 49920);
+    }
+  }
+}
+#line 77 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
+  w.wait(46, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  reads_all(w, at, R_full_dense_o_columns);
+  if (empty(share(w, 256))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 47,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 256);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      const char* page = w.ring_await(48);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
+      w.ring_release(49);
+    }
+    w.join_acquire(50);
+    w.join_put(w.index, acc);
+    w.join_commit(51);
+  }
+}
+#line 77 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 256);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(53);
+    writes_own(w, at, R_full_dense_dense_up_columns);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 8 + i;
+      (void)high;
+      const float v0_low = ((low * sigmoid(low)) * high);
+      w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+    });
+    w.join_release(54);
+  }
+  w.role_barrier(55);
+  if (w.index == 0) w.signal(56, C_full_dense_dense_up);
+}
+
+// ---- full_dense.dense.down: 12.2 MiB of weights ----
+#line 77 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(57);
+    w.ring_copy(58, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
+    w.ring_commit(59, 33280);
+  }
+}
+#line 77 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
+  w.wait(60, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  reads_all(w, at, R_full_dense_dense_up_columns);
+  if (empty(share(w, 384))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<4> x;
+  stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 4);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(62);
+    multiply<E4M3, 4>(w, acc, page + part * 2080, page + part * 2080 + 2048, x);
+    w.ring_release(63);
+    w.join_acquire(64);
+    w.join_put(w.index, acc);
+    w.join_commit(65);
+  }
+}
+#line 77 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(67);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    w.send(66, acc, t, at.epoch(2));
+    w.join_release(68);
+  }
+}
+#line 77 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) {
+  w.wait(69, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    reads_all(w, at, R_full_dense_o_plain);
+    writes_own(w, at, R_x_columns);
+    writes_own(w, at, R_x_plain);
+    const int t = tile;
+    Acc acc = w.receive_sum(70, t, at.epoch(2));
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v1_low = low;
+      const float v1_high = high;
+      const float v2_low = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_low];
+      const float v2_high = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_high];
+      const float v3_low = (v2_low + v1_low);
+      const float v3_high = (v2_high + v1_high);
+      w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
+      w.ws<bf16>(B_x_columns)[columns_at(n_high, c)] = to_bf16(v3_high);
+      w.ws<float>(B_x_plain)[c * 6144 + n_low] = v3_low;
+      w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
+    });
+  }
+  w.signal(71, C_x);
+}
+
+// ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
+
+// ---- sliding_experts.qkv: 20.2 MiB of weights ----
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      w.ring_acquire(72);
+      w.ring_copy(73, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(74, 49920);
+    }
+  }
+}
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
+  w.wait(75, C_x, at.runs(C_x));
+  reads_all(w, at, R_x_columns);
+  if (empty(share(w, 212))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 76,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      const char* page = w.ring_await(77);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
+      w.ring_release(78);
+    }
+    w.join_acquire(79);
+    w.join_put(w.index, acc);
+    w.join_commit(80);
+  }
+}
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(82);
+    writes_own(w, at, R_sliding_experts_qkv_queries);
+    writes_own(w, at, R_sliding_experts_qkv_keys);
+    writes_own(w, at, R_sliding_experts_qkv_values);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    constexpr int outer = 0;
+    if (t < 192) {
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int j = u % 12, first = u / 12 * 192;
+        const bool rotates = j < 4;
+        const int d = 8 * j + i;
+        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_64[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
+        w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
+      });
+    }
+    else if (t >= 192 && t < 204) {
+      const int u = t - 192;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int j = u % 12, first = u / 12 * 192;
+        const bool rotates = j < 4;
+        const int d = 8 * j + i;
+        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_64[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
+      });
+    }
+    else if (t >= 204 && t < 212) {
+      const int u = t - 204;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = (v0_low * 0.611999989f);
+        const float v1_high = (v0_high * 0.611999989f);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_low, 128)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
+      });
+    }
+    w.join_release(83);
+  }
+  w.role_barrier(84);
+  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
+}
+
+// ---- sliding_experts.attend ----
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
+  w.wait(86, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
+  const Share tasks = share(w, 1 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    w.ring_acquire(87);
+    reads_all(w, at, R_sliding_experts_qkv_keys);
+    reads_all(w, at, R_sliding_experts_qkv_values);
+    const size_t slot = size_t(task / spans.count * 4 + (spans.first + task % spans.count) % 4);
+    w.ring_copy(88, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(88, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(89, 40960);
+  }
+}
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
+  w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
+  const Share tasks = share(w, 1 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const char* page = w.ring_await(91);
+    reads_all(w, at, R_sliding_experts_qkv_queries);
+    writes_own(w, at, R_sliding_experts_attend_partials);
+    const int head = task / spans.count, span = task % spans.count;
+    const bf16* q = w.ws<bf16>(B_sliding_experts_qkv_queries) + size_t(head) * 24576;
+    float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
+    float* peak = o + 65536;
+    float* total = peak + 512;
+    for (int m = (w.index + w.count - task * 8 % w.count) % w.count; m < 8; m += w.count) {
+      const size_t row = size_t(span) * 128 + m * 16;
+      attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
+          RowPositions{at.block->position, at.block->rows}, 128, 0.0721687824f, o + row * 128, peak + row, total + row);
+    }
+    w.ring_release(92);
+  }
+  w.role_barrier(93);
+  if (w.index == 0) w.signal(94, C_sliding_experts_attend);
+}
+
+// ---- sliding_experts.attend.merge ----
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
+  w.wait(95, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  reads_all(w, at, R_sliding_experts_attend_partials);
+  writes_own(w, at, R_sliding_experts_attend_columns);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
+  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int head = task / (at.block->rows * 16), m_row = task % (at.block->rows * 16);
+    const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
+    merge_spans<128>(w, o, o + 65536, o + 66048, 128, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
+        w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
+  }
+  w.role_barrier(96);
+  if (w.index == 0) w.signal(97, C_sliding_experts_attend_merge);
+}
+
+// ---- sliding_experts.o: 24.0 MiB of weights ----
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      w.ring_acquire(98);
+      w.ring_copy(99, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(100, 32768);
+    }
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
+  w.wait(101, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  reads_all(w, at, R_sliding_experts_attend_columns);
+  if (empty(share(w, 384))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<4> x;
+  stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 4);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      const char* page = w.ring_await(103);
+      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 2);
+      w.ring_release(104);
+    }
+    w.join_acquire(105);
+    w.join_put(w.index, acc);
+    w.join_commit(106);
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(108);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    w.send(107, acc, t, at.epoch(1));
+    w.join_release(109);
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
+  w.wait(110, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    reads_all(w, at, R_x_plain);
+    writes_own(w, at, R_sliding_experts_o_columns);
+    writes_own(w, at, R_sliding_experts_o_plain);
+    const int t = tile;
+    Acc acc = w.receive_sum(111, t, at.epoch(1));
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v1_low = low;
+      const float v1_high = high;
+      const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
+      const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+      const float v3_low = (v2_low + v1_low);
+      const float v3_high = (v2_high + v1_high);
+      w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
+      w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_high, c)] = to_bf16(v3_high);
+      w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_low] = v3_low;
+      w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
+    });
+  }
+  w.signal(112, C_sliding_experts_o);
+}
+
+// ---- sliding_experts.router: 9.0 MiB of weights ----
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
+      w.ring_acquire(113);
+      w.ring_copy(114, 0, w.image(at.image + 46356608 + (size_t(tile) * 12 + page_of_tile) * 32768), 32768);
+      w.ring_commit(115, 32768);
+    }
+  }
+}
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
+  w.wait(116, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  reads_all(w, at, R_sliding_experts_o_columns);
+  if (empty(share(w, 24))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 16, 117,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
+      const char* page = w.ring_await(118);
+      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 1);
+      w.ring_release(119);
+    }
+    w.join_acquire(120);
+    w.join_put(w.index, acc);
+    w.join_commit(121);
+  }
+}
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
+  w.wait(123, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(124);
+    writes_own(w, at, R_sliding_experts_router_plain);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v0_low = low;
+      const float v0_high = high;
+      w.ws<float>(B_sliding_experts_router_plain)[c * 384 + n_low] = v0_low;
+      w.ws<float>(B_sliding_experts_router_plain)[c * 384 + n_high] = v0_high;
+    });
+    w.join_release(125);
+  }
+  w.role_barrier(126);
+  if (w.index == 0) w.signal(127, C_sliding_experts_router);
+}
+
+// ---- sliding_experts.route ----
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
+  w.wait(128, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  reads_all(w, at, R_sliding_experts_router_plain);
+  route(w, w.ws<const float>(B_sliding_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 129,
+        [](float logit) { return sigmoid(logit); },
+        [](float score, float bias) { return (score + bias); });
+  if (w.index == 0) w.signal_local(130, L_route);
+}
+
+// ---- sliding_experts.expert.up: 612.0 MiB of weights ----
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
+  w.wait_local(134, L_route, at.runs(T_route) + 1);
+  const Share tiles = share(w, w.table().active * 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int active = tile / 32;
+    w.ring_acquire(131);
+    w.ring_copy(132, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(133, 52224);
+  }
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
+  reads_all(w, at, R_sliding_experts_o_columns);
+  if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 16, 135,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, w.table().active * 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int active = tile / 32;
+    Acc acc = zeros();
+    const char* page = w.ring_await(136);
+    multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
+    w.ring_release(137);
+    w.join_acquire(138);
+    w.join_put(w.index, acc);
+    w.join_commit(139);
+  }
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
+  w.wait_local(141, L_route, at.runs(T_route) + 1);
+  const Share tiles = share(w, w.table().active * 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    const int active = tile / 32;
+    w.join_wait(142);
+    writes_own(w, at, R_sliding_experts_expert_up_expertColumns);
+    const int t = (tile % 32);
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 8 + i;
+      (void)high;
+      const float v0_low = ((low * sigmoid(low)) * high);
+      w.ws<bf16>(B_sliding_experts_expert_up_expertColumns)[size_t(active) * 2048 + columns_at(n_low, c)] = to_bf16(v0_low);
+    });
+    w.join_release(143);
+  }
+  w.role_barrier(144);
+  if (w.index == 0) w.signal(145, C_sliding_experts_expert_up);
+}
+
+// ---- sliding_experts.expert.down: 306.0 MiB of weights ----
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  const RouteTable& routes = w.table();
+  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
+    const int group = routes.active - first < 8 ? routes.active - first : 8;
+    w.ring_acquire(146);
+    const u32 each = u32(own.end - own.begin) * 2176;
+    for (int i = 0; i < group; ++i) {
+      w.ring_copy(147, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+    }
+    w.ring_commit(148, u32(group) * each);
+  }
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  w.wait(149, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.slots_acquire(150);
+  const RouteTable& routes = w.table();
+  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
+    const int group = routes.active - first < 8 ? routes.active - first : 8;
+    const char* page = w.ring_await(151);
+    reads_all(w, at, R_sliding_experts_expert_up_expertColumns);
+    // cells of all groups are dealt out in turn: no warp waits for the end of a page
+    const int tiles = own.end - own.begin, before = first * tiles;
+    for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
+      const int active = first + cell / tiles;
+      const char* codes = page + cell * 2176;
+      Acc acc = zeros();
+      Staged<8> x;
+      stage(w, x, w.ws<bf16>(B_sliding_experts_expert_up_expertColumns) + size_t(active) * 2048, 0);
+      multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
+      w.slots_put(acc, cell % tiles, active);
+    }
+    w.ring_release(152);
+  }
+  w.slots_commit(153);
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  w.slots_await(154);
+  for (int t = own.begin + w.index; t < own.end; t += w.count) {
+    Acc acc = w.slots_sum(t - own.begin);
+    const int u = t;
+    w.send(155, acc, t, at.epoch(2));
+  }
+  w.slots_release(156);
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
+  w.wait(157, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    reads_all(w, at, R_sliding_experts_o_plain);
+    writes_own(w, at, R_x_columns);
+    writes_own(w, at, R_x_plain);
+    const int t = tile;
+    Acc acc = w.receive_sum(158, t, at.epoch(2));
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v1_low = low;
+      const float v1_high = high;
+      const float v2_low = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_low];
+      const float v2_high = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_high];
+      const float v3_low = (v2_low + v1_low);
+      const float v3_high = (v2_high + v1_high);
+      w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
+      w.ws<bf16>(B_x_columns)[columns_at(n_high, c)] = to_bf16(v3_high);
+      w.ws<float>(B_x_plain)[c * 6144 + n_low] = v3_low;
+      w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
+    });
+  }
+  w.signal(159, C_x);
+}
+
+// ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
+
+// ---- full_experts.qkv: 20.2 MiB of weights ----
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      w.ring_acquire(160);
+      w.ring_copy(161, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(162, 49920);
+    }
+  }
+}
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
+  w.wait(163, C_x, at.runs(C_x));
+  reads_all(w, at, R_x_columns);
+  if (empty(share(w, 212))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 164,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      const char* page = w.ring_await(165);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
+      w.ring_release(166);
+    }
+    w.join_acquire(167);
+    w.join_put(w.index, acc);
+    w.join_commit(168);
+  }
+}
+#line 59 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 212);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(170);
+    writes_own(w, at, R_full_experts_qkv_queries);
+    writes_own(w, at, R_full_experts_qkv_keys);
+    writes_own(w, at, R_full_experts_qkv_values);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    constexpr int outer = 0;
+    if (t < 192) {
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int j = u % 12, first = u / 12 * 192;
+        const bool rotates = j < 4;
+        const int d = 8 * j + i;
+        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
+        w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
+      });
+    }
+    else if (t >= 192 && t < 204) {
+      const int u = t - 192;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int j = u % 12, first = u / 12 * 192;
+        const bool rotates = j < 4;
+        const int d = 8 * j + i;
+        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
+      });
+    }
+    else if (t >= 204 && t < 212) {
+      const int u = t - 204;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = (v0_low * 0.611999989f);
+        const float v1_high = (v0_high * 0.611999989f);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_low, 128)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
+      });
+    }
+    w.join_release(171);
+  }
+  w.role_barrier(172);
+  if (w.index == 0) w.signal(173, C_full_experts_qkv);
+}
+
+// ---- full_experts.attend ----
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
+  w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Share tasks = share(w, 1 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    w.ring_acquire(175);
+    reads_all(w, at, R_full_experts_qkv_keys);
+    reads_all(w, at, R_full_experts_qkv_values);
+    const size_t slot = size_t(task / spans.count * 32 + (spans.first + task % spans.count) % 32);
+    w.ring_copy(176, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(176, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(177, 40960);
+  }
+}
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
+  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Share tasks = share(w, 1 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const char* page = w.ring_await(179);
+    reads_all(w, at, R_full_experts_qkv_queries);
+    writes_own(w, at, R_full_experts_attend_partials);
+    const int head = task / spans.count, span = task % spans.count;
+    const bf16* q = w.ws<bf16>(B_full_experts_qkv_queries) + size_t(head) * 24576;
+    float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 532480;
+    float* peak = o + 524288;
+    float* total = peak + 4096;
+    for (int m = (w.index + w.count - task * 8 % w.count) % w.count; m < 8; m += w.count) {
+      const size_t row = size_t(span) * 128 + m * 16;
+      attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
+          RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
+    }
+    w.ring_release(180);
+  }
+  w.role_barrier(181);
+  if (w.index == 0) w.signal(182, C_full_experts_attend);
+}
+
+// ---- full_experts.attend.merge ----
+#line 64 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
+  w.wait(183, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  reads_all(w, at, R_full_experts_attend_partials);
+  writes_own(w, at, R_full_experts_attend_columns);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int head = task / (at.block->rows * 16), m_row = task % (at.block->rows * 16);
+    const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 532480;
+    merge_spans<128>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
+        w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
+  }
+  w.role_barrier(184);
+  if (w.index == 0) w.signal(185, C_full_experts_attend_merge);
+}
+
+// ---- full_experts.o: 24.0 MiB of weights ----
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      w.ring_acquire(186);
+      w.ring_copy(187, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(188, 32768);
+    }
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
+  w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  reads_all(w, at, R_full_experts_attend_columns);
+  if (empty(share(w, 384))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<4> x;
+  stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 4);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+      const char* page = w.ring_await(191);
+      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 2);
+      w.ring_release(192);
+    }
+    w.join_acquire(193);
+    w.join_put(w.index, acc);
+    w.join_commit(194);
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(196);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    w.send(195, acc, t, at.epoch(1));
+    w.join_release(197);
+  }
+}
+#line 71 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
+  w.wait(198, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    reads_all(w, at, R_x_plain);
+    writes_own(w, at, R_full_experts_o_columns);
+    writes_own(w, at, R_full_experts_o_plain);
+    const int t = tile;
+    Acc acc = w.receive_sum(199, t, at.epoch(1));
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v1_low = low;
+      const float v1_high = high;
+      const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
+      const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+      const float v3_low = (v2_low + v1_low);
+      const float v3_high = (v2_high + v1_high);
+      w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
+      w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_high, c)] = to_bf16(v3_high);
+      w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_low] = v3_low;
+      w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
+    });
+  }
+  w.signal(200, C_full_experts_o);
+}
+
+// ---- full_experts.router: 9.0 MiB of weights ----
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
+      w.ring_acquire(201);
+      w.ring_copy(202, 0, w.image(at.image + 46356480 + (size_t(tile) * 12 + page_of_tile) * 32768), 32768);
+      w.ring_commit(203, 32768);
+    }
+  }
+}
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
+  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  reads_all(w, at, R_full_experts_o_columns);
+  if (empty(share(w, 24))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 205,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
+      const char* page = w.ring_await(206);
+      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 1);
+      w.ring_release(207);
+    }
+    w.join_acquire(208);
+    w.join_put(w.index, acc);
+    w.join_commit(209);
+  }
+}
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
+  w.wait(211, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(212);
+    writes_own(w, at, R_full_experts_router_plain);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v0_low = low;
+      const float v0_high = high;
+      w.ws<float>(B_full_experts_router_plain)[c * 384 + n_low] = v0_low;
+      w.ws<float>(B_full_experts_router_plain)[c * 384 + n_high] = v0_high;
+    });
+    w.join_release(213);
+  }
+  w.role_barrier(214);
+  if (w.index == 0) w.signal(215, C_full_experts_router);
+}
+
+// ---- full_experts.route ----
+#line 84 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
+  w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  reads_all(w, at, R_full_experts_router_plain);
+  route(w, w.ws<const float>(B_full_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 217,
+        [](float logit) { return sigmoid(logit); },
+        [](float score, float bias) { return (score + bias); });
+  if (w.index == 0) w.signal_local(218, L_route);
+}
+
+// ---- full_experts.expert.up: 612.0 MiB of weights ----
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
+  w.wait_local(222, L_route, at.runs(T_route) + 1);
+  const Share tiles = share(w, w.table().active * 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int active = tile / 32;
+    w.ring_acquire(219);
+    w.ring_copy(220, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(221, 52224);
+  }
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
+  reads_all(w, at, R_full_experts_o_columns);
+  if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 223,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, w.table().active * 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int active = tile / 32;
+    Acc acc = zeros();
+    const char* page = w.ring_await(224);
+    multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
+    w.ring_release(225);
+    w.join_acquire(226);
+    w.join_put(w.index, acc);
+    w.join_commit(227);
+  }
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
+  w.wait_local(229, L_route, at.runs(T_route) + 1);
+  const Share tiles = share(w, w.table().active * 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    const int active = tile / 32;
+    w.join_wait(230);
+    writes_own(w, at, R_full_experts_expert_up_expertColumns);
+    const int t = (tile % 32);
+    Acc acc = w.join_sum(0, 16);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 8 + i;
+      (void)high;
+      const float v0_low = ((low * sigmoid(low)) * high);
+      w.ws<bf16>(B_full_experts_expert_up_expertColumns)[size_t(active) * 2048 + columns_at(n_low, c)] = to_bf16(v0_low);
+    });
+    w.join_release(231);
+  }
+  w.role_barrier(232);
+  if (w.index == 0) w.signal(233, C_full_experts_expert_up);
+}
+
+// ---- full_experts.expert.down: 306.0 MiB of weights ----
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  const RouteTable& routes = w.table();
+  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
+    const int group = routes.active - first < 8 ? routes.active - first : 8;
+    w.ring_acquire(234);
+    const u32 each = u32(own.end - own.begin) * 2176;
+    for (int i = 0; i < group; ++i) {
+      w.ring_copy(235, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+    }
+    w.ring_commit(236, u32(group) * each);
+  }
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  w.wait(237, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.slots_acquire(238);
+  const RouteTable& routes = w.table();
+  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
+    const int group = routes.active - first < 8 ? routes.active - first : 8;
+    const char* page = w.ring_await(239);
+    reads_all(w, at, R_full_experts_expert_up_expertColumns);
+    // cells of all groups are dealt out in turn: no warp waits for the end of a page
+    const int tiles = own.end - own.begin, before = first * tiles;
+    for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
+      const int active = first + cell / tiles;
+      const char* codes = page + cell * 2176;
+      Acc acc = zeros();
+      Staged<8> x;
+      stage(w, x, w.ws<bf16>(B_full_experts_expert_up_expertColumns) + size_t(active) * 2048, 0);
+      multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
+      w.slots_put(acc, cell % tiles, active);
+    }
+    w.ring_release(240);
+  }
+  w.slots_commit(241);
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  w.slots_await(242);
+  for (int t = own.begin + w.index; t < own.end; t += w.count) {
+    Acc acc = w.slots_sum(t - own.begin);
+    const int u = t;
+    w.send(243, acc, t, at.epoch(2));
+  }
+  w.slots_release(244);
+}
+#line 95 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
+  w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    reads_all(w, at, R_full_experts_o_plain);
+    writes_own(w, at, R_x_columns);
+    writes_own(w, at, R_x_plain);
+    const int t = tile;
+    Acc acc = w.receive_sum(246, t, at.epoch(2));
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v1_low = low;
+      const float v1_high = high;
+      const float v2_low = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_low];
+      const float v2_high = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_high];
+      const float v3_low = (v2_low + v1_low);
+      const float v3_high = (v2_high + v1_high);
+      w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
+      w.ws<bf16>(B_x_columns)[columns_at(n_high, c)] = to_bf16(v3_high);
+      w.ws<float>(B_x_plain)[c * 6144 + n_low] = v3_low;
+      w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
+    });
+  }
+  w.signal(247, C_x);
+}
+
+// ==== end ====
+
+// ---- end.head: 223.5 MiB of weights ----
+#line 123 "models/mimo/graph.ts"
+TILE_PHASE static void end_head_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 1192);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
+      w.ring_acquire(248);
+      w.ring_copy(249, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(250, 49152);
+    }
+  }
+}
+#line 123 "models/mimo/graph.ts"
+TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
+  w.wait(251, C_x, at.runs(C_x));
+  reads_all(w, at, R_x_columns);
+  if (empty(share(w, 1192))) return;  // no tile on this SM
+  const int part = w.index % 16;
+  Staged<12> x;
+  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 252,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 1192);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
+      const char* page = w.ring_await(253);
+      multiply<BF16, 3>(w, acc, page + part * 3072, page + part * 3072 + 3072, x, page_of_tile * 3);
+      w.ring_release(254);
+    }
+    w.join_acquire(255);
+    w.join_put(w.index, acc);
+    w.join_commit(256);
+  }
+}
+#line 123 "models/mimo/graph.ts"
+TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 1192);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(258);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 16);
+    w.send_to(257, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(259);
+  }
+}
+#line 123 "models/mimo/graph.ts"
+TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
+  w.wait(260, C_x, at.runs(C_x));
+  writes_own(w, at, R_end_head_logits);
+  // the logits of all ranks meet on rank 0
+  if (w.rank == 0) {
+    const Share all = share(w, 9536);
+    for (int i = all.begin; i < all.end; ++i) {
+      const int source = i / 1192, t = i % 1192;
+      Acc acc = w.receive_from(261, Plan::logits_inbox_at, source, t, at.round->round);
+      each(w, acc, [&](float& value, int row, int c) {
+        if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
+      });
+    }
+  }
+  w.signal(262, C_end_head);
+}
+
+// ---- end.logits ----
+#line 123 "models/mimo/graph.ts"
+TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
+  w.wait(263, C_end_head, at.runs(C_end_head) + 1);
+  reads_all(w, at, R_end_head_logits);
+  if (w.rank == 0 && w.sm == 0) finish_target(w, *at.round, w.ws<const float>(B_end_head_logits), 152576);
+}
+
+// ==== roles ====
+
+template <class Phase>
+TILE_FN void run(Warp& w, const At& at, int phase, Phase body) {
+  const Traced traced(w, at.rounds, at.entry, phase);
+  body(w, at);
+}
+
+static TILE_FN void run_load(Warp& w) {
+  for (;;) {
+    const RoundControl& c = begin_round(w);
+    if (c.op == round_quit) return;
+    for (int entry = 0; entry < Plan::entries; ++entry) {
+      if (!c.runs(entry_program[entry])) continue;
+      const At at = entry_of(c, entry);
+      switch (entry_segment[entry]) {
+        case 1:  // full_dense
+          run(w, at, 0, full_dense_qkv_load);
+          run(w, at, 1, full_dense_attend_load);
+          run(w, at, 3, full_dense_o_load);
+          run(w, at, 4, full_dense_dense_up_load);
+          run(w, at, 5, full_dense_dense_down_load);
+          break;
+        case 2:  // sliding_experts
+          run(w, at, 0, sliding_experts_qkv_load);
+          run(w, at, 1, sliding_experts_attend_load);
+          run(w, at, 3, sliding_experts_o_load);
+          run(w, at, 4, sliding_experts_router_load);
+          run(w, at, 6, sliding_experts_expert_up_load);
+          run(w, at, 7, sliding_experts_expert_down_load);
+          break;
+        case 3:  // full_experts
+          run(w, at, 0, full_experts_qkv_load);
+          run(w, at, 1, full_experts_attend_load);
+          run(w, at, 3, full_experts_o_load);
+          run(w, at, 4, full_experts_router_load);
+          run(w, at, 6, full_experts_expert_up_load);
+          run(w, at, 7, full_experts_expert_down_load);
+          break;
+        case 4:  // end
+          run(w, at, 0, end_head_load);
+          break;
+        default: break;
+      }
+    }
+  }
+}
+
+static TILE_FN void run_compute(Warp& w) {
+  first_round(w);
+  for (;;) {
+    const RoundControl& c = begin_round(w);
+    if (c.op == round_quit) return;
+    for (int entry = 0; entry < Plan::entries; ++entry) {
+      if (!c.runs(entry_program[entry])) continue;
+      const At at = entry_of(c, entry);
+      switch (entry_segment[entry]) {
+        case 0:  // begin
+          run(w, at, 0, begin_embed_tokens_compute);
+          break;
+        case 1:  // full_dense
+          run(w, at, 0, full_dense_qkv_compute);
+          run(w, at, 1, full_dense_attend_compute);
+          run(w, at, 2, full_dense_attend_merge_compute);
+          run(w, at, 3, full_dense_o_compute);
+          run(w, at, 4, full_dense_dense_up_compute);
+          run(w, at, 5, full_dense_dense_down_compute);
+          break;
+        case 2:  // sliding_experts
+          run(w, at, 0, sliding_experts_qkv_compute);
+          run(w, at, 1, sliding_experts_attend_compute);
+          run(w, at, 2, sliding_experts_attend_merge_compute);
+          run(w, at, 3, sliding_experts_o_compute);
+          run(w, at, 4, sliding_experts_router_compute);
+          run(w, at, 5, sliding_experts_route_compute);
+          run(w, at, 6, sliding_experts_expert_up_compute);
+          run(w, at, 7, sliding_experts_expert_down_compute);
+          break;
+        case 3:  // full_experts
+          run(w, at, 0, full_experts_qkv_compute);
+          run(w, at, 1, full_experts_attend_compute);
+          run(w, at, 2, full_experts_attend_merge_compute);
+          run(w, at, 3, full_experts_o_compute);
+          run(w, at, 4, full_experts_router_compute);
+          run(w, at, 5, full_experts_route_compute);
+          run(w, at, 6, full_experts_expert_up_compute);
+          run(w, at, 7, full_experts_expert_down_compute);
+          break;
+        case 4:  // end
+          run(w, at, 0, end_head_compute);
+          run(w, at, 1, end_logits_compute);
+          break;
+        default: break;
+      }
+    }
+  }
+}
+
+static TILE_FN void run_epilogue(Warp& w) {
+  for (;;) {
+    const RoundControl& c = begin_round(w);
+    if (c.op == round_quit) return;
+    for (int entry = 0; entry < Plan::entries; ++entry) {
+      if (!c.runs(entry_program[entry])) continue;
+      const At at = entry_of(c, entry);
+      switch (entry_segment[entry]) {
+        case 1:  // full_dense
+          run(w, at, 0, full_dense_qkv_epilogue);
+          run(w, at, 3, full_dense_o_epilogue);
+          run(w, at, 4, full_dense_dense_up_epilogue);
+          run(w, at, 5, full_dense_dense_down_epilogue);
+          break;
+        case 2:  // sliding_experts
+          run(w, at, 0, sliding_experts_qkv_epilogue);
+          run(w, at, 3, sliding_experts_o_epilogue);
+          run(w, at, 4, sliding_experts_router_epilogue);
+          run(w, at, 6, sliding_experts_expert_up_epilogue);
+          run(w, at, 7, sliding_experts_expert_down_epilogue);
+          break;
+        case 3:  // full_experts
+          run(w, at, 0, full_experts_qkv_epilogue);
+          run(w, at, 3, full_experts_o_epilogue);
+          run(w, at, 4, full_experts_router_epilogue);
+          run(w, at, 6, full_experts_expert_up_epilogue);
+          run(w, at, 7, full_experts_expert_down_epilogue);
+          break;
+        case 4:  // end
+          run(w, at, 0, end_head_epilogue);
+          break;
+        default: break;
+      }
+    }
+  }
+}
+
+static TILE_FN void run_communicate(Warp& w) {
+  for (;;) {
+    const RoundControl& c = begin_round(w);
+    if (c.op == round_quit) return;
+    for (int entry = 0; entry < Plan::entries; ++entry) {
+      if (!c.runs(entry_program[entry])) continue;
+      const At at = entry_of(c, entry);
+      switch (entry_segment[entry]) {
+        case 1:  // full_dense
+          run(w, at, 3, full_dense_o_communicate);
+          run(w, at, 5, full_dense_dense_down_communicate);
+          break;
+        case 2:  // sliding_experts
+          run(w, at, 3, sliding_experts_o_communicate);
+          run(w, at, 7, sliding_experts_expert_down_communicate);
+          break;
+        case 3:  // full_experts
+          run(w, at, 3, full_experts_o_communicate);
+          run(w, at, 7, full_experts_expert_down_communicate);
+          break;
+        case 4:  // end
+          run(w, at, 0, end_head_communicate);
+          break;
+        default: break;
+      }
+    }
+  }
+}
+
+}  // namespace tile
+
+using namespace tile;
+TILE_ROLE void role_load(tile::Warp& w) { run_load(w); }
+TILE_ROLE void role_compute(tile::Warp& w) { run_compute(w); }
+TILE_ROLE void role_epilogue(tile::Warp& w) { run_epilogue(w); }
+TILE_ROLE void role_communicate(tile::Warp& w) { run_communicate(w); }
+
+#include "engine/main.h"
