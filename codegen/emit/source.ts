@@ -225,6 +225,8 @@ function tables(plan: Plan): string {
     entries.map((e) => e.taps),
     36,
   )
+  rows('entry_exchanges', 'unsigned short', exchangesBefore(plan), 36)
+  rows('program_exchanges', 'unsigned short', exchangesOf(plan), 36)
   rows(
     'round_runs',
     'unsigned short',
@@ -239,6 +241,22 @@ function tables(plan: Plan): string {
     rows(ropeTable(rope), 'float', frequencies, 8)
   }
   return out.toString()
+}
+
+const exchangeTally = (plan: Plan): number => plan.tallies.findIndex((t) => t.scope === 'exchange')
+
+/** Exchanges of each program in a round that runs it. */
+function exchangesOf(plan: Plan): number[] {
+  const tally = exchangeTally(plan)
+  const starts = plan.programs.map((_, p) => plan.entries.find((e) => e.program === p)!.runs[tally]!)
+  return starts.map((s, p) => (starts[p + 1] ?? plan.tallies[tally]!.perRound) - s)
+}
+
+/** Exchanges before each entry in its round: a drafter's programs run together, the target alone. */
+function exchangesBefore(plan: Plan): number[] {
+  const tally = exchangeTally(plan)
+  const drafter = plan.entries.find((e) => e.program > 0)?.runs[tally] ?? 0
+  return plan.entries.map((e) => e.runs[tally]! - (e.program > 0 ? drafter : 0))
 }
 
 /** Distinct rotary embeddings of the plan. */

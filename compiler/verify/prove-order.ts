@@ -1,9 +1,8 @@
 /**
  * prove-order: no deadlock, no race, no miscount, over every rank, SM and role.
  *
- * How: for a few valuations of the data, unroll three rounds of a short walk through the plan's entries (walk.ts) on
- * representatives of the ranks, SMs and warps (shares.ts, machine.ts), and run them (run.ts). Three rounds, because
- * double-buffered things (control, packets) are used again in the round after the next.
+ * How: for a few valuations of the data, unroll a few rounds of short walks through the plan's entries (walk.ts) on
+ * representatives of the ranks, SMs and warps (shares.ts, machine.ts), and run them (run.ts).
  *
  * Twice: a write that is to be read (or written over) must have become visible, for which packets are no help, because
  * they travel without fences. A read that is to be written over must only be over, and packets tell that: their sender
@@ -19,7 +18,7 @@ import { type Op, roundProgram, warpProgram } from './program.ts'
 import { talliesOf } from './prove-counts.ts'
 import { Run } from './run.ts'
 import { type Representative, representatives, type Valuation } from './shares.ts'
-import { shortWalk } from './walk.ts'
+import { passEntries, passesOf, shortWalk } from './walk.ts'
 
 export interface OrderOptions {
   /** Everything as it is, instead of representatives: all ranks, SMs, warps, turns and entries. For small plans. */
@@ -35,8 +34,6 @@ export interface OrderResult {
   readonly instances: number
   readonly blocked: readonly { readonly agent: Agent; readonly op: Op; readonly stage: Stage }[]
 }
-
-const ROUNDS = 3
 
 /** What the data decides, for an entry in a round. */
 export type Scenario = (round: number, entry: number) => Valuation
@@ -60,8 +57,9 @@ export function proveOrder(
   const whole = options.whole === true
   const depth = Math.max(plan.ring.depth, plan.join.depth)
   const most = whole ? Number.POSITIVE_INFINITY : depth + 2
-  const walks = Array.from({ length: ROUNDS }, (_, i) =>
-    whole ? plan.entries.map((_, e) => e) : shortWalk(plan, i + 1),
+  const passes = passesOf(plan)
+  const walks = passes.map((pass, i) =>
+    whole ? passEntries(plan, pass) : shortWalk(plan, pass, passes.findIndex((p) => p.join() === pass.join()) === i),
   )
   const valuations = distinct(walks.flatMap((walk, r) => walk.map((e) => scenario(r, e))))
   const sms: Representative[] = whole
@@ -163,9 +161,12 @@ function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
         for (const phase of segment.phases) {
           execution++
           if (phase.roles[role].length === 0) continue
-          const ops =
+          const all =
             programs[v]!.get(phase) ?? warpProgram(segment.name, phase, { ...view, valuation: u.valuations[v]! })
-          programs[v]!.set(phase, ops)
+          programs[v]!.set(phase, all)
+          // Only the last program of a pass says what comes next.
+          const concludes = plan.entries[e]!.program === plan.entries[walk.at(-1)!]!.program
+          const ops = concludes ? all : all.filter((o) => o.kind !== 'publish')
           count(ops, execution, rank, u.counts)
           if (ops.length > 0) stages.push({ ops, round, entry: e, execution, runs: runs[entry]! })
         }

@@ -9,13 +9,28 @@
  */
 import type { Plan } from '../plan/ir.ts'
 
-/** Indices into plan.entries, in order, for a round (from 1). */
-export function shortWalk(plan: Plan, round: number): number[] {
-  const kinds = plan.entries.map((e) => e.segment)
-  const length = round === 1 ? 3 : 1
-  if (kinds.length <= length) return kinds.map((_, i) => i)
-  const walk = cover(kinds, length)
-  return leaveOut(walk, kinds, length)
+/** Programs that run together in a round, by index in plan.programs. */
+export type Pass = readonly number[]
+
+/**
+ * The rounds that are unrolled. One program: three rounds, because double-buffered things (control, packets) are used again
+ * in the round after the next. With a drafter every succession of rounds that occurs, and each of them into the third.
+ */
+export function passesOf(plan: Plan): readonly Pass[] {
+  return plan.programs.length === 1 ? [[0], [0], [0]] : [[0], [1, 2], [0], [1], [0], [1, 2], [0], [0]]
+}
+
+/** All entries of a pass: indices into plan.entries, in order. */
+export const passEntries = (plan: Plan, pass: Pass): number[] =>
+  plan.entries.flatMap((e, i) => (pass.includes(e.program) ? [i] : []))
+
+/** A short walk through the entries of a pass; `first`: whether its programs have not run before. */
+export function shortWalk(plan: Plan, pass: Pass, first: boolean): number[] {
+  const entries = passEntries(plan, pass)
+  const kinds = entries.map((e) => plan.entries[e]!.segment)
+  const length = first ? 3 : 1
+  const walk = kinds.length <= length ? kinds.map((_, i) => i) : leaveOut(cover(kinds, length), kinds, length)
+  return walk.map((i) => entries[i]!)
 }
 
 /** Runs of `length` consecutive kinds. */

@@ -78,7 +78,7 @@ function commit(m: GraphBuilder, cfg: MimoDrafterConfig): void {
 }
 
 function draft(m: GraphBuilder, cfg: MimoDrafterConfig, target: MimoConfig): void {
-  const { hidden, kv, group, qd, vd, normed, key, query, cache, inLayer } = parts(cfg)
+  const { hidden, kv, group, qd, vd, normed, key, query, cache } = parts(cfg)
   const dense = parallelDim('dense', cfg.inter)
   const queries = group.size * qd.size
   const qkv = dim('qkv', queries + qd.size + vd.size)
@@ -109,16 +109,18 @@ function draft(m: GraphBuilder, cfg: MimoDrafterConfig, target: MimoConfig): voi
     instead: { token: cfg.mask, weight: weight('mask_embedding', [hidden], bf16) },
   })
   for (const l of range(cfg.layers)) {
-    const h = m.scope(`layers.${l}`, () => normed(x, 'input_layernorm'))
-    x = add(
-      x,
-      inLayer(m, l, 'self_attn', () => attend(h, l)),
-    )
-    const g = m.scope(`layers.${l}`, () => normed(x, 'post_attention_layernorm'))
-    x = add(
-      x,
-      inLayer(m, l, 'mlp', () => feedForward(g)),
-    )
+    m.scope(`layers.${l}`, () => {
+      const h = normed(x, 'input_layernorm')
+      x = add(
+        x,
+        m.scope('self_attn', () => attend(h, l)),
+      )
+      const g = normed(x, 'post_attention_layernorm')
+      x = add(
+        x,
+        m.scope('mlp', () => feedForward(g)),
+      )
+    })
   }
   const head = weight('lm_head', [parallelDim('vocabulary', target.vocabulary), hidden], bf16)
   m.logits(linear(normed(x, 'norm'), head, { phase: 'head' }), {
