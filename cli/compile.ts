@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Compiled } from '../codegen/compile.ts'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
-import { buildEngine } from '../runtime/build/build-engine.ts'
+import type { Target } from '../runtime/build/toolchain.ts'
+import { buildModel } from '../runtime/session/build-model.ts'
 import { compileModel } from '../runtime/session/compile-model.ts'
 import { chooseTarget, readTarget } from '../runtime/session/machine.ts'
 import { resolveModel } from '../runtime/session/resolve-model.ts'
@@ -72,12 +73,12 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
   else if (files.length > 0) terminal.out(`Wrote ${files.join(', ')}\n`)
 }
 
-async function build({ source }: Compiled, target: 'host' | 'sm_90a', terminal: Terminal) {
+async function build(compiled: Compiled, target: Target, terminal: Terminal) {
   const progress = progressLine(terminal)
   const began = performance.now()
   try {
     progress.show({ stage: 'build', target })
-    return { ...(await buildEngine({ source, target })), seconds: (performance.now() - began) / 1000 }
+    return { ...(await buildModel(compiled, target)), seconds: (performance.now() - began) / 1000 }
   } finally {
     progress.done()
   }

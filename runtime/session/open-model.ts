@@ -7,7 +7,6 @@
  * engine dies during a generation, that generation throws and the next one works.
  */
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
-import { buildEngine } from '../build/build-engine.ts'
 import { type GenerationDefaults, generationDefaults } from '../checkpoint/generation.ts'
 import { type DecodeOptions, engineRequest } from '../decode/sampling.ts'
 import { type GenerationEvent, type GenerationStats, textEvents } from '../decode/text-events.ts'
@@ -16,6 +15,7 @@ import { writeLoadPlan } from '../engine/load-plan.ts'
 import type { FinishReason, Ready } from '../engine/wire.ts'
 import { type ChatMessage, type ChatTemplate, loadChatTemplate } from '../tokenizer/chat.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { buildModel } from './build-model.ts'
 import { compileModel } from './compile-model.ts'
 import { chooseTarget, type TargetChoice } from './machine.ts'
 import { type ModelRequest, type ResolvedModel, resolveModel, withSources } from './resolve-model.ts'
@@ -77,11 +77,7 @@ export async function openModel(options: OpenOptions): Promise<Session> {
   onProgress?.({ stage: 'compile' })
   const compiled = compileModel(resolved, { target, gpus, ctx })
   onProgress?.({ stage: 'build', target })
-  const { executable } = await buildEngine({
-    source: compiled.source,
-    target,
-    ...(options.check !== undefined && { check: options.check }),
-  })
+  const { executable } = await buildModel(compiled, target, { check: options.check })
   const bindings = new Map(model.bindings.map((b) => [b.param, b]))
   const loadPlan = withSources(sources, () =>
     writeLoadPlan(compiled.manifest, (param) => ({

@@ -1,0 +1,20 @@
+/**
+ * The executable of a compiled model: built, or taken from the cache, and held against what its schedule promised.
+ *
+ * Vocabulary: the *budget* of a kernel is the most registers that any role may use, and a few bytes of spills for values that
+ * live across phases; more than that is a schedule that does not hold what it says.
+ */
+import type { Compiled } from '../../codegen/compile.ts'
+import { type Build, buildEngine } from '../build/build-engine.ts'
+import type { Target } from '../build/toolchain.ts'
+
+const spillBytes = 64
+
+export function buildModel(
+  { source, plan }: Compiled,
+  target: Target,
+  { check = false }: { readonly check?: boolean | undefined } = {},
+): Promise<Build> {
+  const registers = Math.max(...plan.roles.map((r) => r.registers))
+  return buildEngine({ source, target, check, budget: { registers, spillBytes } })
+}
