@@ -225,6 +225,7 @@ function tables(plan: Plan): string {
     entries.map((e) => e.taps),
     36,
   )
+  rows('tally_program', 'unsigned char', tallyPrograms(plan), 36)
   rows('entry_exchanges', 'unsigned short', exchangesBefore(plan), 36)
   rows('program_exchanges', 'unsigned short', exchangesOf(plan), 36)
   rows(
@@ -241,6 +242,14 @@ function tables(plan: Plan): string {
     rows(ropeTable(rope), 'float', frequencies, 8)
   }
   return out.toString()
+}
+
+/** The program that counts each tally: a wait for another program's counter must count that one's rounds. */
+function tallyPrograms(plan: Plan): number[] {
+  return plan.tallies.map((t, i) => {
+    const at = plan.entries.findIndex((e, k) => (plan.entries[k + 1]?.runs[i] ?? t.perRound) > e.runs[i]!)
+    return plan.entries[at]?.program ?? 0
+  })
 }
 
 const exchangeTally = (plan: Plan): number => plan.tallies.findIndex((t) => t.scope === 'exchange')
