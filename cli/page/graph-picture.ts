@@ -9,7 +9,7 @@ import { printNode } from '../../compiler/graph/print-graph.ts'
 import type { Plan } from '../../compiler/plan/ir.ts'
 import { printDims } from '../../dsl/dim.ts'
 import type { Graph, GraphNode } from '../../dsl/graph.ts'
-import { arrow, type Box, picture, rect, text, textWidth, tooltip } from './svg.ts'
+import { around, arrow, type Box, picture, rect, text, textWidth, tooltip } from './svg.ts'
 
 const boxHeight = 40
 const rowGap = 34
@@ -57,14 +57,14 @@ export function graphPicture(graph: Graph, plan: Plan): string {
   for (const group of groups(graph, plan)) {
     const placed = place(group.nodes, top + (group.title ? 30 : 0))
     if (group.title) {
-      const frame = { x: margin / 2, y: top - 4, width: placed.width + margin, height: placed.bottom - top + 16 }
+      const frame = { x: margin / 2, y: top - 4, width: placed.width + 2 * margin, height: placed.bottom - top + 16 }
       parts.push(rect(frame, 'frame'), text(margin, top + 14, group.title, 'heading'))
     }
     parts.push(...draw(group.nodes, placed.boxes))
     widest = Math.max(widest, placed.width)
     top = placed.bottom + 36
   }
-  return picture(widest + 2 * margin, top, parts)
+  return picture(widest + 3 * margin, top, parts)
 }
 
 function place(nodes: readonly GraphNode[], top: number) {
@@ -99,7 +99,7 @@ function draw(nodes: readonly GraphNode[], boxes: ReadonlyMap<number, Box>): str
   const edges = nodes.flatMap((n) =>
     n.inputs.flatMap((i) => {
       const [from, to] = [boxes.get(i), boxes.get(n.id)!]
-      return from ? [arrow(from.x + from.width / 2, from.y + from.height, to.x + to.width / 2, to.y)] : []
+      return from ? [edge(from, to, [...boxes.values()])] : []
     }),
   )
   const drawn = nodes.map((n) => {
@@ -108,4 +108,13 @@ function draw(nodes: readonly GraphNode[], boxes: ReadonlyMap<number, Box>): str
     return `<g>${tooltip(`${n.scope}\n${printNode(n)}`)}${rect(b, `op${param}`)}${text(b.x + 10, b.y + 17, label(n))}${text(b.x + 10, b.y + 33, printDims(n.dims), 'dims')}</g>`
   })
   return [...edges, ...drawn]
+}
+
+/** To the next row straight down; further than that around everything that lies between. */
+function edge(from: Box, to: Box, all: readonly Box[]): string {
+  const bottom = from.y + from.height
+  const between = all.filter((b) => b.y > bottom && b.y + b.height < to.y)
+  if (between.length === 0) return arrow(from.x + from.width / 2, bottom, to.x + to.width / 2, to.y)
+  const side = Math.max(...[from, to, ...between].map((b) => b.x + b.width)) + 24
+  return around(from.x + from.width, from.y + from.height / 2, to.x + to.width, to.y + to.height / 2, side)
 }

@@ -23,6 +23,10 @@ export function arrow(x1: number, y1: number, x2: number, y2: number, kind = 'ed
   return `<path class="${kind}" d="M${round(x1)} ${round(y1)} C${round(x1)} ${round(y1 + bend)} ${round(x2)} ${round(y2 - bend)} ${round(x2)} ${round(y2)}" marker-end="url(#head)"/>`
 }
 
+/** From the right side of one box to the right side of another, by way of x = side. */
+export const around = (x1: number, y1: number, x2: number, y2: number, side: number): string =>
+  `<path class="edge" d="M${round(x1)} ${round(y1)} H${round(side)} V${round(y2)} H${round(x2)}" marker-end="url(#head)"/>`
+
 export const picture = (width: number, height: number, parts: readonly string[]): string =>
   `<svg viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}" width="${Math.ceil(width)}" height="${Math.ceil(height)}" xmlns="http://www.w3.org/2000/svg">
 <defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0L8 4L0 8z" class="head"/></marker></defs>
