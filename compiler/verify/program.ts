@@ -9,7 +9,9 @@
  * loop is recorded in the first and in the last turn only: what is ordered before the first and after the last is ordered
  * with all in between, because a warp runs in order.
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it; the routing step ends with a
- * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier.
+ * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
+ * round is published behind a release fence and relayed behind an acquire fence: other packets carry nothing but themselves,
+ * these carry all that the publishing warp knows.
  */
 import type { Access, ChannelName, Loop, PhasePlan, RoleName, Step } from '../plan/ir.ts'
 import { ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
@@ -259,7 +261,7 @@ const rules: Rules = {
   sample: (s, a) => {
     if (a.view.rank !== 0 || a.view.sm !== 0) return
     accesses(a, s.reads)
-    a.emit({ kind: 'barrier' })
+    if (s.phase.logits !== undefined) a.emit({ kind: 'barrier' })
     if (a.view.warp === 0) a.emit({ kind: 'publish' })
   },
 }

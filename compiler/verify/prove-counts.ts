@@ -11,6 +11,7 @@ import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step 
 import { roleNames } from '../plan/ir.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { productIn } from './shares.ts'
+import { passesOf } from './walk.ts'
 
 type Report = (finding: PlanFinding) => void
 
@@ -28,7 +29,59 @@ export function proveCounts(plan: Plan, report: Report): void {
     }
     locals(plan, segment, report)
   }
+  foreign(plan, report)
   runs(plan, report)
+}
+
+/**
+ * A tally grows in the rounds of one program, and a wait counts those: only a program that runs in each of the waiter's
+ * rounds, before it, may be waited for.
+ */
+function foreign(plan: Plan, report: Report): void {
+  const owners = new Map<string, Set<number>>()
+  const programsOf = (segment: SegmentPlan): number[] => [
+    ...new Set(plan.entries.filter((e) => plan.segments[e.segment] === segment).map((e) => e.program)),
+  ]
+  for (const segment of plan.segments) {
+    for (const phase of segment.phases) {
+      for (const name of [phase.counter, ...localsIn(phase)]) {
+        owners.set(name, new Set([...(owners.get(name) ?? []), ...programsOf(segment)]))
+      }
+    }
+  }
+  const passes = passesOf(plan)
+  const runsWith = (owner: number, waiter: number): boolean =>
+    owner <= waiter && passes.every((p) => !p.includes(waiter) || p.includes(owner))
+  const named = (programs: readonly number[]): string => programs.map((p) => `'${plan.programs[p]}'`).join(', ')
+  for (const [name, of] of owners) {
+    if (of.size < 2) continue
+    report({
+      code: 'TILE2104',
+      subject: name,
+      message: `'${name}' grows in the rounds of ${named([...of])}, so nobody can tell how often it has grown`,
+      notes: [],
+      help: 'this is a bug of tilec: every counter belongs to one program',
+    })
+  }
+  for (const segment of plan.segments) {
+    const waiters = programsOf(segment)
+    for (const phase of segment.phases) {
+      for (const { step, role } of stepsOf(phase)) {
+        const name = step.kind === 'wait' ? step.counter : step.kind === 'waitLocal' ? step.local : undefined
+        const strangers = [...(owners.get(name ?? '') ?? [])].filter((o) => !waiters.every((w) => runsWith(o, w)))
+        if (strangers.length === 0) continue
+        const place: Place = { segment: segment.name, phase, role }
+        report({
+          code: 'TILE2104',
+          subject: placeName(place),
+          message: `${named(waiters)} waits for '${name}', which grows in rounds of ${named(strangers)}`,
+          span: phase.span,
+          notes: [noteAt(place, `not every round of ${named(waiters)} runs ${named(strangers)} before`)],
+          help: 'this is a bug of tilec: what programs of different rounds hand to each other is ordered by the rounds',
+        })
+      }
+    }
+  }
 }
 
 interface Found {

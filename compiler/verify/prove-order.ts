@@ -11,6 +11,7 @@
  */
 import type { PhasePlan, Plan, RoleName } from '../plan/ir.ts'
 import { roleNames } from '../plan/ir.ts'
+import { cacheOf } from '../plan/place-caches.ts'
 import { isCache } from '../tile/forms.ts'
 import { Global, Note } from './clocks.ts'
 import { Agent, type Fault, type Findings, Sm, type Stage } from './machine.ts'
@@ -77,7 +78,7 @@ export function proveOrder(
   const warpsOfRank = machines.filter((m) => m.rank === 0).reduce((n, m) => n + m.agents.length, 0)
   const run = new Run(
     { agents: size, warpsOfRank, sms: sms.length, ranks, order, ...counts },
-    new Set(plan.buffers.filter((b) => isCache(b.form)).map((b) => b.name)),
+    homes(plan),
     findings,
     new Map(options.fault ? [[options.fault.site, options.fault.kind]] : []),
     nothing,
@@ -92,6 +93,22 @@ export function proveOrder(
     })
   const instances = walks.flat().reduce((n, e) => n + plan.segments[plan.entries[e]!.segment]!.phases.length, 0)
   return { events: run.events, joins: run.joins, agents: size, classes: sms.length, instances, blocked }
+}
+
+/** Caches belong to entries: a named one to the first entry of its layer, others to each entry. */
+function homes(plan: Plan): (name: string, entry: number) => number {
+  const first = new Map<string, number>()
+  const caches = new Map<string, number[]>()
+  for (const { name, form } of plan.buffers) {
+    if (!isCache(form)) continue
+    const at = plan.entries.map((entry, i) => {
+      const id = cacheOf(name, entry, i)
+      if (!first.has(id)) first.set(id, i)
+      return first.get(id)!
+    })
+    caches.set(name, at)
+  }
+  return (name, entry) => caches.get(name)?.[entry] ?? 0
 }
 
 const distinct = (valuations: readonly Valuation[]): Valuation[] => [

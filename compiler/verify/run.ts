@@ -47,7 +47,8 @@ export class Run {
   joins = 0
   constructor(
     readonly sizes: Sizes,
-    readonly caches: ReadonlySet<string>,
+    /** The entry whose cache a buffer is at an entry; 0 for what is no cache. */
+    readonly home: (name: string, entry: number) => number,
     readonly findings: Findings,
     readonly faults: ReadonlyMap<number, Fault['kind']>,
     readonly nothing: Global,
@@ -89,7 +90,7 @@ export class Run {
   }
   region(rank: number, name: string, entry: number): Region {
     const of = found(this.#of(rank).regions, name, () => [])
-    const at = this.caches.has(name) ? entry : 0
+    const at = this.home(name, entry)
     of[at] ??= new Region(name, this.sizes.order === 'seen' ? 'writes' : 'reads')
     return of[at]
   }
@@ -355,7 +356,7 @@ const rules: Rules = {
     const left = run.control('left', agent.rank, round - 2)
     if (round > 1 && published.signallers.length === 0) return false
     if (round > 2 && left.signallers.length < run.sizes.warpsOfRank) return false
-    if (round > 1 && run.sizes.order === 'done') agent.learn(published.complete())
+    if (round > 1) agent.learn(published.complete())
     if (round > 2) agent.learn(left.complete())
     run.touch(run.inbox(agent.rank, `control inbox ${round & 1}`), agent, op, false, false, round)
     run.touch(run.region(agent.rank, `control ${round & 1}`, 0), agent, op, true, false, round)

@@ -54,7 +54,8 @@ function cover(kinds: readonly number[], length: number): number[] {
 function leaveOut(walk: readonly number[], kinds: readonly number[], length: number): number[] {
   const needed = runs(kinds, length)
   let kept = [...walk]
-  for (const entry of walk.slice(1, -1)) {
+  // From behind: programs that share caches keep the same, earliest layers.
+  for (const entry of walk.slice(1, -1).reverse()) {
     const without = kept.filter((e) => e !== entry)
     const left = runs(
       without.map((e) => kinds[e]!),

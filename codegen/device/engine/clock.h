@@ -23,6 +23,7 @@ TILE_FN u32 load_system(const u32* word) {
 }
 TILE_FN void store_system(u32* word, u32 value) { asm volatile("st.relaxed.sys.global.u32 [%0], %1;" ::"l"(word), "r"(value) : "memory"); }
 TILE_FN void release_system() { __threadfence_system(); }
+TILE_FN void acquire_system() { __threadfence_system(); }
 TILE_FN u32 load_counter(const u32* word) {
   u32 value;
   asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(word) : "memory");
@@ -38,6 +39,7 @@ TILE_FN u64 clock_ns() {
 TILE_FN u32 load_system(const u32* word) { return *static_cast<const volatile u32*>(word); }
 TILE_FN void store_system(u32* word, u32 value) { *static_cast<volatile u32*>(word) = value; }
 TILE_FN void release_system() {}
+TILE_FN void acquire_system() {}
 TILE_FN u32 load_counter(const u32* word) { return *static_cast<const volatile u32*>(word); }
 #endif
 

@@ -53,6 +53,8 @@ TILE_FN void relay_round(Warp& w, u32 round) {
     if (lane == 0 && polls++ % polls_a_beat == 0) store_system(beat, load_system(beat) + 1);
     return lane >= control_packets || load_packet(inbox + lane).word[3] == round;
   });
+  // Unlike other packets these bring along what their sender knew: the next round builds on the results of the last.
+  acquire_system();
   // Every warp of this rank has left round - 2, whose slot this is.
   const u32* left = w.counter(Plan::control_left_counter);
   const u32 gone = round > 2 ? (round - 2) * u32(Shared::warps) * u32(w.sms) : 0;
@@ -80,6 +82,7 @@ TILE_FN const RoundControl& begin_round(Warp& w) {
 
 TILE_FN void publish_round(Warp& w, const RoundControl& c) {
   const u32* words = reinterpret_cast<const u32*>(&c);
+  release_system();
   w.lanes([&](int lane) {
     if (lane >= control_packets) return;
     Packet packet;
