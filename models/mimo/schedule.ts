@@ -17,7 +17,7 @@ const large = {
     phase dense.up    { tile 16 rows, split k 16 }
     phase dense.down  { tile 16 rows, split k 16 }
     phase expert.up   { tile 16 rows, split k 16, balance flat }
-    phase expert.down { tile 16 rows, split rows 16, group 8 experts }
+    phase expert.down { tile 16 rows, split rows 16 }
     phase attend      { span 64 keys }
     phase head        { tile 16 rows, split k 16 }
     fuse rmsNorm -> qkv, router, expert.up, dense.up, head ; rope, kvWrite -> qkv ; silu -> expert.up, dense.up ; residual -> allReduce
@@ -26,11 +26,11 @@ const large = {
   `,
   host: schedule`
     role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp
-    ring weights 4 x 32 KiB
+    ring weights 3 x 52 KiB
     phase expert.up   { tile 16 rows, split k 4, balance flat }
     phase expert.down { tile 16 rows, split rows 4 }
     exchange as f32
-    sms 2
+    sms 16
   `,
 }
 
@@ -44,7 +44,14 @@ const small = {
     phase attend      { span 64 keys }
     exchange as f32
   `,
-  host: large.host,
+  host: schedule`
+    role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp
+    ring weights 4 x 32 KiB
+    phase expert.up   { tile 16 rows, split k 4, balance flat }
+    phase expert.down { tile 16 rows, split rows 4 }
+    exchange as f32
+    sms 2
+  `,
 }
 
 export const schedules = (config: MimoConfig): { readonly [target: string]: ScheduleText } =>
