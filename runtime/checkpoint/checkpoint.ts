@@ -30,14 +30,17 @@ export interface TokenizerFiles {
   readonly template?: string
 }
 
-/** Opens `path`. Throws a DiagnosticError with every finding when one of them is an error. */
-export function openCheckpoint(path: string): Checkpoint {
+/**
+ * Opens `path`. Throws a DiagnosticError with every finding when one of them is an error. `beside`: files that lie beside
+ * the weights and are read by somebody else.
+ */
+export function openCheckpoint(path: string, beside: readonly string[] = []): Checkpoint {
   const session = new Session()
   const folder = openFolder(path, session)
   const parts = folder && {
     config: readObject(folder, 'config.json', true, session),
     generationConfig: readObject(folder, 'generation_config.json', false, session),
-    tensors: readTensors(folder, session),
+    tensors: readTensors({ ...folder, names: folder.names.filter((n) => !beside.includes(n)) }, session),
     tokenizer: locateTokenizer(folder, session),
   }
   session.throwIfFailed()

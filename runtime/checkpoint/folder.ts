@@ -21,8 +21,9 @@ export function openFolder(path: string, session: Session): Folder | undefined {
   try {
     const real = realpathSync(path)
     const names = readdirSync(real)
-    const inHubCache = basename(dirname(real)) === 'snapshots'
-    return { path, names, root: inHubCache ? dirname(dirname(real)) : real }
+    // a snapshot, or a folder in it such as a drafter's
+    const snapshots = [dirname(real), dirname(dirname(real))].find((d) => basename(d) === 'snapshots')
+    return { path, names, root: snapshots ? dirname(snapshots) : real }
   } catch (error) {
     session.report('TILE7001', `is not a folder that can be read (${errorCode(error)})`, { subject: path })
     return undefined
