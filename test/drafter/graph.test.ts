@@ -72,11 +72,13 @@ describe('programs', () => {
         "%10 [kv=8, vd=32] = map(%9) expr=(a * 0.612)",
         "%11 [attend] [kv=8, group=2, vd=32] = attention(%5, %8, %10) scale=0.17677669529663687 window=256 sink=layers.0.self_attn.attention_sink_bias block=true cache=layers.0",
         "%12 [o] [hidden=384] = linear(%11) param=layers.0.self_attn.o_proj",
+        "%13 [hidden=384] = map(%0, %12) expr=(a + b)",
         "%14 [hidden=384] = norm(%13) param=layers.0.post_attention_layernorm stat=(x * x) apply=((x * rsqrt((mean + 0.00001))) * w)",
         "%15 [dense.up] [dense=256] = linear(%14) param=layers.0.mlp.gate_proj",
         "%16 [dense.up] [dense=256] = linear(%14) param=layers.0.mlp.up_proj",
         "%17 [dense=256] = map(%15, %16) expr=((a * sigmoid(a)) * b)",
         "%18 [dense.down] [hidden=384] = linear(%17) param=layers.0.mlp.down_proj",
+        "%19 [hidden=384] = map(%13, %18) expr=(a + b)",
       ]
     `)
     expect(lines(draft).at(-1)).toMatchInlineSnapshot(`"%79 [vocabulary=4224] = logits(%78) valid=4096"`)
