@@ -67,6 +67,10 @@ export interface Prefetch {
   readonly span?: Span
 }
 
+/** `exact`: in fixed point, so that a sum does not depend on how many ranks it is cut over (docs/engine.md 5). */
+export const exchangeTypes = ['f32', 'bf16', 'exact'] as const
+export type ExchangeType = (typeof exchangeTypes)[number]
+
 export interface Schedule {
   readonly kind: 'schedule'
   readonly roles: readonly RoleSchedule[]
@@ -75,7 +79,7 @@ export interface Schedule {
   readonly phases: readonly PhaseSchedule[]
   readonly fusions: readonly Fusion[]
   /** What partial sums travel as between ranks. */
-  readonly exchangeAs?: Located<'f32' | 'bf16'>
+  readonly exchangeAs?: Located<ExchangeType>
   readonly prefetches: readonly Prefetch[]
   /** Streaming multiprocessors; the device's own number when left out. */
   readonly sms?: Located<number>
@@ -102,7 +106,7 @@ export const scheduleJson = z.strictObject({
     }),
   ),
   fusions: z.array(z.strictObject({ what: z.array(name), into: z.array(name) })),
-  exchangeAs: located(z.enum(['f32', 'bf16'])).exactOptional(),
+  exchangeAs: located(z.enum(exchangeTypes)).exactOptional(),
   prefetches: z.array(z.strictObject({ phase: name, what: name, into: z.literal('l2') })),
   sms: located(count).exactOptional(),
 }) satisfies z.ZodType<Schedule>

@@ -8,6 +8,7 @@ import { checkSchedule } from './check-schedule.ts'
 import type { Report } from './problem.ts'
 import { SyntaxError as GrammarError, parse } from './schedule-grammar.js'
 import {
+  type ExchangeType,
   type Fusion,
   type Located,
   type PhaseSchedule,
@@ -48,7 +49,7 @@ type Statement = { readonly at: At } & (
       readonly kind: 'fuse'
       readonly fusions: readonly { readonly what: readonly Word<string>[]; readonly into: readonly Word<string>[] }[]
     }
-  | { readonly kind: 'exchange'; readonly value: 'f32' | 'bf16' }
+  | { readonly kind: 'exchange'; readonly value: ExchangeType }
   | { readonly kind: 'while'; readonly phase: Word<string>; readonly what: Word<string>; readonly into: 'l2' }
   | { readonly kind: 'sms'; readonly value: number }
 )
@@ -197,7 +198,7 @@ export interface ScheduleSpec {
     }
   }
   readonly fuse?: readonly { readonly what: readonly string[]; readonly into: readonly string[] }[]
-  readonly exchangeAs?: 'f32' | 'bf16'
+  readonly exchangeAs?: ExchangeType
   readonly prefetch?: readonly { readonly phase: string; readonly what: string; readonly into: 'l2' }[]
   readonly sms?: number
 }

@@ -2,7 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Problem } from '../../dsl/problem.ts'
 import { readSchedule, scheduleOf } from '../../dsl/schedule.ts'
-import { printSchedule, roleNames, type Schedule, scheduleJson, withoutSpans } from '../../dsl/schedule-ir.ts'
+import {
+  exchangeTypes,
+  printSchedule,
+  roleNames,
+  type Schedule,
+  scheduleJson,
+  withoutSpans,
+} from '../../dsl/schedule-ir.ts'
 import { type ScheduleText, schedule, scheduleFile } from '../../dsl/schedule-text.ts'
 
 function read(source: ScheduleText | Schedule) {
@@ -87,7 +94,7 @@ const spec = fc
       { maxKeys: 4, noNullPrototype: true },
     ),
     fuse: fc.array(fc.record({ what: names, into: names }), { maxLength: 3 }),
-    exchangeAs: maybe(fc.constantFrom('f32', 'bf16')),
+    exchangeAs: maybe(fc.constantFrom(...exchangeTypes)),
     prefetch: fc.array(fc.record({ phase: name, what: name, into: fc.constant('l2') }), { maxLength: 2 }),
     sms: maybe(count),
   })
