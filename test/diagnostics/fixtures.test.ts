@@ -34,7 +34,9 @@ test.each(fixtures)('%s', async (name) => {
 })
 
 test('every code of the frontend and the schedule language has a fixture', () => {
-  const codes = Object.keys(catalogue).filter((c) => /^TILE(1\d|20)\d\d$/.test(c))
+  // a drafter needs a target, which a fixture has not: its codes are shown by test/drafter
+  const drafters = /^TILE(1043|11\d\d)$/
+  const codes = Object.keys(catalogue).filter((c) => /^TILE(1\d|20)\d\d$/.test(c) && !drafters.test(c))
   const shown = new Set(fixtures.map((name) => name.slice(0, 'TILE1001'.length)))
   expect(codes.filter((c) => !shown.has(c))).toEqual([])
 })
