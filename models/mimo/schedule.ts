@@ -26,11 +26,11 @@ const large = {
   `,
   host: schedule`
     role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp
-    ring weights 3 x 52 KiB
+    ring weights 2 x 52 KiB
     phase expert.up   { tile 16 rows, split k 4, balance flat }
     phase expert.down { tile 16 rows, split rows 4 }
     exchange as f32
-    sms 16
+    sms 32
   `,
 }
 

@@ -51,6 +51,8 @@ class Engine {
     wire_.send(FrameType::ready, node_.describe());
     const std::string fault = node_.run([this](bool may_block) { return service(may_block); });
     take_results();
+    if (!options_.probe.empty())
+      if (Failure failure = node_.probe_end()) std::fprintf(stderr, "%s\n", failure.text.c_str());
     if (!options_.trace.empty())
       if (Failure failure = write_trace()) std::fprintf(stderr, "%s\n", failure.text.c_str());
     if (!fault.empty()) {

@@ -45,7 +45,6 @@ class Node {
   Failure open(const Options& options, u64 mailbox_size) {
     setenv("CUDA_MODULE_LOADING", "EAGER", 1);
     options_ = options;
-    if (!options.probe.empty()) return Failure{"usage", "--probe is for the host back end"};
     int present = 0;
     if (const cudaError_t error = cudaGetDeviceCount(&present); error != cudaSuccess) return gpu(std::string("no usable CUDA driver: ") + cudaGetErrorString(error));
     ranks_.resize(Plan::ranks);
@@ -113,6 +112,25 @@ class Node {
     const Rank& r = ranks_[rank];
     cudaSetDevice(r.device);
     return check(r, cudaMemcpy(to, r.args.trace, trace_bytes, cudaMemcpyDeviceToHost), "reading its trace");
+  }
+
+  /** What --probe asks for, once: a GPU's workspace is looked at when its kernel has returned, so the record is the last round's. */
+  Failure probe_end() {
+    std::vector<char> bytes;
+    std::FILE* file = std::fopen(options_.probe.c_str(), "ab");
+    if (!file) return Failure{"file", "cannot write the probe to " + options_.probe};
+    const u32 head[2] = {0, u32(max_rows)};
+    const int position[max_rows] = {0, 1, 2, 3, 4, 5, 6, 7};
+    bool written = std::fwrite(head, sizeof head, 1, file) == 1 && std::fwrite(position, sizeof position, 1, file) == 1;
+    cudaSetDevice(ranks_[0].device);
+    for (const auto& [at, size] : options_.probe_ranges) {
+      if (at + size > Plan::workspace_bytes) continue;
+      bytes.resize(size);
+      written = written && cudaMemcpy(bytes.data(), ranks_[0].args.workspace + at, size, cudaMemcpyDeviceToHost) == cudaSuccess &&
+                std::fwrite(bytes.data(), 1, size, file) == size;
+    }
+    written = std::fclose(file) == 0 && written;
+    return written ? Failure{} : Failure{"file", "cannot write the probe to " + options_.probe};
   }
 
   // ---- running ----

@@ -91,6 +91,9 @@ class Node {
     return {};
   }
 
+  /** Every round was recorded when its logits were complete. */
+  Failure probe_end() { return {}; }
+
   // ---- running ----
   Failure launch() { return {}; }
   /** Runs the engine to its end. `service(may_block)` says nothing, worked or stop. Empty, or what went wrong as JSON. */

@@ -1,0 +1,133 @@
+/**
+ * V2.5-Pro at the shapes of one rank of eight, cut down in depth: every kind of layer (dense, full, sliding, experts) with
+ * its true widths, as a model of one rank, with made up weights that the engine and the reference both know.
+ *
+ * Vocabulary: a *slice* is the model that one rank of eight computes, taken as a model of its own: an eighth of the heads,
+ * of every expert's channels and of the dense ones; hidden size, experts and head sizes are the published ones.
+ */
+import { readFileSync } from 'node:fs'
+import { buildGraph } from '../../compiler/frontend/build-graph.ts'
+import { deviceFormat } from '../../compiler/plan/geometry.ts'
+import type { ParamSource as Values } from '../../compiler/reference/params.ts'
+import { sizeOf } from '../../dsl/dim.ts'
+import { e2m1, e4m3 } from '../../dsl/format.ts'
+import type { Graph, Param } from '../../dsl/graph.ts'
+import type { ScheduleText } from '../../dsl/index.ts'
+import type { MimoConfig } from '../../models/mimo/config.ts'
+import mimo from '../../models/mimo/graph.ts'
+import { schedules } from '../../models/mimo/schedule.ts'
+import type { SyntheticSource } from '../../runtime/engine/load-plan.ts'
+import {
+  hashU32,
+  syntheticE2m1,
+  syntheticE4m3,
+  syntheticE8m0,
+  syntheticNumber,
+  syntheticScale,
+} from '../../runtime/engine/synthetic.ts'
+import { asset } from '../../runtime/paths.ts'
+
+export interface RealShapes {
+  readonly graph: Graph
+  readonly config: MimoConfig
+  readonly schedules: Readonly<Record<string, ScheduleText>>
+  readonly source: (param: string) => SyntheticSource
+  readonly values: Values
+}
+
+/** `pattern`: 0 full, 1 sliding; the first layer is dense. */
+export function realShapes(pattern: readonly number[], vocabulary: number, seed: number): RealShapes {
+  const published = JSON.parse(readFileSync(asset('models', 'mimo', 'configs', 'mimo-v2.5-pro.json'), 'utf8'))
+  const { dflash_config: _, ...rest } = published
+  const json = {
+    ...rest,
+    num_hidden_layers: pattern.length,
+    hybrid_layer_pattern: pattern,
+    moe_layer_freq: pattern.map((_, i) => (i > 0 ? 1 : 0)),
+    num_attention_heads: 16,
+    num_key_value_heads: 1,
+    swa_num_attention_heads: 16,
+    swa_num_key_value_heads: 1,
+    moe_intermediate_size: 256,
+    intermediate_size: 2048,
+    vocab_size: vocabulary,
+    eos_token_id: 5,
+    pad_token_id: 6,
+    quantization_config: {
+      ...published.quantization_config,
+      ignored_layers: pattern.map((_, i) => `model.layers.${i}.self_attn.o_proj`),
+    },
+  }
+  const graph = buildGraph(mimo, json)
+  const read = mimo.config.safeParse(json)
+  if (!read.success) throw new Error('the slice of a published config is legal')
+  const params = new Map(graph.params.map((p) => [p.name, p]))
+  const source = (name: string): SyntheticSource => sourceOf(params.get(name)!, seed)
+  return { graph, config: read.data, schedules: schedules(read.data), source, values: valuesOf(params, source) }
+}
+
+/** A matrix has rows of length about one; a norm's weight lies around one; a table's entries are of size one. */
+function sourceOf(p: Param, seed: number): SyntheticSource {
+  const vector = p.dims.length === 1 || /sink/.test(p.name)
+  const columns = vector ? sizeOf(p.dims) : columnsOf(p)
+  const norm = /norm/.test(p.name)
+  const spread = { f32: 3 ** -0.5, bf16: 3 ** -0.5, e4m3: 0.5, e2m1: 0.45 }
+  const format = deviceFormat(p.format)!
+  const amplitude = norm
+    ? 0.1
+    : /bias/.test(p.name)
+      ? 0.01
+      : /embed/.test(p.name)
+        ? 1
+        : columns ** -0.5 / spread[format]
+  return {
+    kind: 'synthetic',
+    rows: sizeOf(p.dims) / columns,
+    columns,
+    format,
+    seed: [...p.name].reduce((h, c) => hashU32(h, c.codePointAt(0)!, 0), seed),
+    mean: norm ? 1 : 0,
+    amplitude,
+  }
+}
+
+/** The contraction's dims: all but the first for o_proj, else the last. */
+const columnsOf = (p: Param): number => (/o_proj/.test(p.name) ? sizeOf(p.dims.slice(1)) : p.dims.at(-1)!.size)
+
+function valuesOf(params: ReadonlyMap<string, Param>, source: (name: string) => SyntheticSource): Values {
+  const rowsOf = (name: string, first: number, count: number): Float32Array => {
+    const s = source(name)
+    const out = new Float32Array(count * s.columns)
+    const fill = element[s.format](s)
+    for (let r = 0; r < count; r++) for (let c = 0; c < s.columns; c++) out[r * s.columns + c] = fill(first + r, c)
+    return out
+  }
+  const cache = new Map<string, Float32Array>()
+  const cached = (key: string, make: () => Float32Array): Float32Array => {
+    if (!cache.has(key)) cache.set(key, make())
+    return cache.get(key)!
+  }
+  return {
+    dense: (name) => cached(name, () => rowsOf(name, 0, source(name).rows)),
+    slice: (name, index) =>
+      cached(`${name} ${index}`, () => {
+        const each = source(name).rows / params.get(name)!.dims[0]!.size
+        return rowsOf(name, index * each, each)
+      }),
+  }
+}
+
+const toBf16 = (x: number): number => {
+  const bits = new Uint32Array(new Float32Array([x]).buffer)[0]!
+  return new Float32Array(new Uint32Array([((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000) >>> 0]).buffer)[0]!
+}
+
+type Element = (row: number, column: number) => number
+const element: Record<SyntheticSource['format'], (s: SyntheticSource) => Element> = {
+  f32: (s) => (r, c) => syntheticNumber(s.seed, r, c, s.mean, s.amplitude),
+  bf16: (s) => (r, c) => toBf16(syntheticNumber(s.seed, r, c, s.mean, s.amplitude)),
+  e4m3: (s) => (r, c) =>
+    e4m3.values[syntheticE4m3(s.seed, r, c)]! * syntheticScale(s.seed, r >> 7, c >> 7, s.amplitude),
+  e2m1: (s) => (r, c) =>
+    e2m1.values[syntheticE2m1(s.seed, r, c)]! * 2 ** (syntheticE8m0(s.seed, r, c >> 5, s.amplitude) - 127),
+}
