@@ -76,5 +76,15 @@ export function buildDrafter<Config, Target>(
     assertGraph(graph, 'drafter')
     for (const p of graph.params) if (!shared.has(p.name)) own.set(p.name, p)
   }
-  return { ...programs, config, block: drafter.block(config), own: [...own.values()] }
+  const draft = limited(programs.draft, target.graph)
+  return { commit: programs.commit, draft, config, block: drafter.block(config), own: [...own.values()] }
+}
+
+/** What the target never says is never proposed. */
+function limited(draft: Graph, target: Graph): Graph {
+  const last = target.nodes.findLast((n) => n.op === 'logits')
+  const limit = last?.op === 'logits' ? last.valid : undefined
+  if (limit === undefined) return draft
+  const nodes = draft.nodes.map((n) => (n.op === 'logits' ? { ...n, valid: Math.min(n.valid ?? limit, limit) } : n))
+  return { ...draft, nodes }
 }

@@ -56,24 +56,23 @@ function parts(cfg: MimoDrafterConfig) {
     query: (x: Tensor<[typeof kv, typeof group, typeof qd]>, theta: number) =>
       rope(rmsNorm(x, weight('q_norm', [qd], bf16), cfg.epsilon), { theta, rotary: cfg.rotary }),
     cache,
-    inLayer: <T>(m: GraphBuilder, layer: number, part: string, build: () => T): T =>
-      m.scope(`layers.${layer}`, () => m.scope(part, build)),
   }
 }
 
 function commit(m: GraphBuilder, cfg: MimoDrafterConfig): void {
-  const { hidden, kv, qd, vd, normed, key, cache, inLayer } = parts(cfg)
+  const { hidden, kv, qd, vd, normed, key, cache } = parts(cfg)
   const tap = dim('tap', cfg.taps.length)
   const projected = linear(m.taps([tap, hidden]), weight('fc', [hidden, tap, hidden], bf16), { phase: 'fc' })
   const context = normed(projected, 'hidden_norm')
   for (const l of range(cfg.layers)) {
-    inLayer(m, l, 'self_attn', () => {
+    const keep = () => {
       const rows = dim('rows', qd.size + vd.size)
       const both = linear(context, weight('kv_proj', [kv, rows, hidden], bf16), { phase: 'kv' })
       const k = key(slice(both, 'rows', 0, [qd]), cfg.contextTheta)
       const v = scale(slice(both, 'rows', qd.size, [vd]), cfg.valueScale)
       remember(k, v, { cache: cache(l), window: cfg.window })
-    })
+    }
+    m.scope(`layers.${l}`, () => m.scope('self_attn', keep))
   }
 }
 
