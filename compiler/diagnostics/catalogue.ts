@@ -228,6 +228,76 @@ const entries = {
     explain:
       'What is interpolated into schedule text stands for a count: a non-negative integer. Anything else would be pasted in as text and parsed as something that nobody wrote.',
   },
+  TILE2101: {
+    title: 'deadlock',
+    explain:
+      'Executing the roles of every SM and rank, the prover came to a point where nobody can go on. The notes list every step that waits, for what, and which step of which role should have let it go on. Channels are bounded and steps of a role run in order, so this means a wait whose signal comes later in the same order, or comes not at all. What can be executed can be executed in any order with the same end, so no timing avoids this.',
+  },
+  TILE2102: {
+    title: 'race',
+    explain:
+      'Two steps touch the same region, one of them writes it, and nothing orders the two: no chain of signals, hand-overs, barriers or packets leads from one to the other. Regions are buffers between phases, K and V caches, the route table, pages of the ring, slots of the join, and the inboxes of packets. The parts that SMs write in one execution of a step are disjoint; everything else counts as the same place. A write must also have become visible to who reads it; packets do not see to that (they travel without fences), counters and hand-overs do.',
+  },
+  TILE2103: {
+    title: 'signals that do not add up',
+    explain:
+      "A counter is complete when every SM of the rank has added one for each execution of a phase, so each SM must signal exactly once in each. The message says how often it does, and how often the waiters count on. The same goes for the route table's signal within an SM, and for the runs that rounds and entries start to count from.",
+  },
+  TILE2104: {
+    title: 'wait for what comes later',
+    explain:
+      'Phases run in one common order on every SM, and each program counts the rounds that it runs in. A wait for an execution that this order has not reached yet, or for one of a program that does not run before in the same rounds, can never be told from an earlier one, or never ends.',
+  },
+  TILE2105: {
+    title: 'hand-over used differently by its two sides',
+    explain:
+      'A channel inside an SM hands over by position: the n-th page that one role commits is the n-th that the other awaits. Both must therefore take the same turns of the same loops, and use it in turn: acquire, fill, commit on one side; await, read, release on the other. The message shows the loops of both.',
+  },
+  TILE2106: {
+    title: 'hand-over of something else',
+    explain:
+      'A role gets a page, a sum or a packet that was meant for another phase or another execution: producer and consumer count differently, or a step reads what is not filled yet. Packets carry the epoch of their exchange; both sides must count the same executions.',
+  },
+  TILE2107: {
+    title: 'signal that may overtake',
+    explain:
+      'A counter only has one number for all SMs. If a fast SM can signal the next execution while a slow one has not signalled this one, the sum is reached too early and stands for work that is not done. So whatever signals must be ordered after the last execution on every SM.',
+  },
+  TILE3030: {
+    title: 'shared memory exhausted',
+    explain:
+      'What an SM holds at once (the ring, the join, routed sums, the route table, barriers) exceeds the 227 KiB that a block may have on sm_90a. The notes list the areas, the largest first; help names what makes the largest smaller.',
+  },
+  TILE3031: {
+    title: 'registers exhausted',
+    explain:
+      'Warps x 32 lanes x registers, summed over the roles, exceed the 65,536 registers of an SM. Give a role fewer warps or a smaller budget.',
+  },
+  TILE3032: {
+    title: 'staged input does not fit the registers',
+    explain:
+      "A compute warp keeps its part of the input staged in registers while weights stream past: 4 registers a lane for each 32 values of k. With sums and addressing it needs more than the role's budget, and the compiler of the target would spill to memory. Split k over more warps, or give the role more registers.",
+  },
+  TILE3033: {
+    title: 'ring page too small',
+    explain:
+      'Something that is fetched with one page of the ring does not fit it: a page of weights, the tiles of a group of experts, or the keys and values of one span of attention.',
+  },
+  TILE3034: {
+    title: 'too many parts of a sum',
+    explain:
+      'Each compute warp hands over one part of a sum, and a slot of the join has a place for each. A phase that is cut into more parts than there are warps, or places, cannot hand them over.',
+  },
+  TILE3035: {
+    title: 'routed sums do not fit',
+    explain:
+      'An SM keeps the sums of its own tiles for every (row, expert slot) until they are added in slot order. The area is sized by the plan; finding it too small is a bug of tilec.',
+  },
+  TILE3036: {
+    title: 'role with several warps',
+    explain:
+      'The load role walks one list of pages in order, and the communicate role one list of tiles; neither can be dealt out over several warps. They take little time: more warps would not make an engine faster.',
+  },
   TILE5001: {
     title: 'no compiler for the target',
     explain:
@@ -307,7 +377,7 @@ const entries = {
   TILE5111: {
     title: 'engine and reference disagree',
     explain:
-      'The engine on the host and the float64 reference, which evaluates the graph without tiles or schedule, chose different tokens although the two largest logits are further apart than rounding explains. If a tile op of yours is in the model, its expression may lose more precision than BF16 allows (a difference of large numbers, for one); otherwise this is a bug of tilec.',
+      'The engine on the host and the float64 reference, which evaluates the graph without tiles or schedule, chose different tokens although their logits are further apart than rounding explains (twice of what rounding to BF16 moves any logit by). If a tile op of yours is in the model, its expression may lose more precision than BF16 allows (a difference of large numbers, for one); otherwise this is a bug of tilec.',
   },
   TILE6001: {
     title: 'weights do not fit the engine',

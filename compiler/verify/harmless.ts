@@ -24,12 +24,36 @@ export function freeAnyway(channel: ChannelName, at: Located): Reason {
   return { harmless: `a phase begins with ${depth} free places in the ${channel}, and no SM uses more in this one` }
 }
 
-/** Warps that have nobody to meet. */
+/** Warps that have nobody to meet, or meet again before anybody looks. */
 export function aloneAnyway(at: Located): Reason {
+  const again = metAgain(at)
+  if (again) return { harmless: `the warps meet again in '${again.name}', for which all wait that wait for this phase` }
   const uses = at.siblings.flatMap((s) => (s.kind === 'loop' ? [mostTurns({ ...at, loops: [s] })] : []))
   const dealt = at.role === 'epilogue' && uses.length > 0
   if (!dealt || Math.max(...uses) > 1) return {}
   return { harmless: 'no SM has more than one hand-over in the phase: one warp does everything' }
+}
+
+/** The next phase in which the role meets and signals, if everybody who waits for this one waits for that one too. */
+function metAgain(at: Located): PhasePlan | undefined {
+  const { phases } = at.segment
+  const next = phases.slice(phases.indexOf(at.phase) + 1).find((p) => p.roles[at.role].length > 0)
+  if (!next || next.signals !== at.role || !next.roles[at.role].some((s) => s.kind === 'barrier')) return undefined
+  const waits = (steps: readonly Step[], counter: string): boolean =>
+    steps.some((s) => s.kind === 'wait' && s.counter === counter)
+  const everybody = at.plan.segments
+    .flatMap((s) => s.phases)
+    .flatMap((p) => Object.values(p.roles))
+    .filter((steps) => waits(steps, at.phase.counter))
+    .every((steps) => waits(steps, next.counter))
+  return everybody ? next : undefined
+}
+
+/** A step that says what the next round is without a result of this one. */
+export function concludesAnyway(at: Located): Reason {
+  const next = at.siblings[at.index + 1]
+  const empty = next?.kind === 'sample' && !next.reads?.length
+  return empty ? { harmless: 'the round only remembers: what comes next does not depend on its results' } : {}
 }
 
 /** A wait that only SMs without work depend on, and they have been ordered before. */

@@ -87,9 +87,9 @@ interface Around {
   readonly turn: Turn
 }
 
-export function warpProgram(segment: string, phase: PhasePlan, view: WarpView): Op[] {
+/** `sources`: those that are known already; a step has one for all warps that run it. */
+export function warpProgram(segment: string, phase: PhasePlan, sources: Map<Step, Source>, view: WarpView): Op[] {
   const ops: Op[] = []
-  const sources = new Map<Step, Source>()
   const make = (step: Step): Source => {
     const known = sources.get(step)
     if (known) return known

@@ -26,6 +26,7 @@ export function proveCounts(plan: Plan, report: Report): void {
       waits(segment, index, report)
       for (const c of channels) channel(segment, phase, c, report)
       epochs(segment, phase, exchanges, report)
+      stores(segment, phase, report)
     }
     locals(plan, segment, report)
   }
@@ -112,7 +113,8 @@ export const localsIn = (phase: PhasePlan): string[] =>
 function signals(segment: SegmentPlan, phase: PhasePlan, awaited: ReadonlySet<string>, report: Report): void {
   const place: Place = { segment: segment.name, phase, role: phase.signals }
   const found = [...stepsOf(phase)].flatMap((f) => (f.step.kind === 'signal' ? [{ ...f, step: f.step }] : []))
-  const expected = awaited.has(phase.counter) ? 1 : 0
+  // What nobody waits for may be signalled or not.
+  const expected = awaited.has(phase.counter) ? 1 : Math.min(1, found.length)
   const right = found.filter((f) => f.role === phase.signals && f.loops === 0 && f.step.counter === phase.counter)
   if (right.length === expected && found.length === expected) return
   const others = found.filter((f) => !right.includes(f)).map((f) => `${f.role} signals '${f.step.counter}'`)
@@ -220,6 +222,27 @@ function epochs(segment: SegmentPlan, phase: PhasePlan, ordinal: number, report:
       help: 'every tile that is sent must be received once on every rank',
     })
   }
+}
+
+/** Every result of a product is written by one of its roles. */
+function stores(segment: SegmentPlan, phase: PhasePlan, report: Report): void {
+  const product = productIn(Object.values(phase.roles).flat())
+  const written = new Set(
+    [...stepsOf(phase)].flatMap(({ step }) => ('writes' in step ? (step.writes ?? []) : [])).map((w) => w.region),
+  )
+  const wanted =
+    product?.sections.flatMap((s) => s.elements.flatMap((e) => (e.kind === 'store' ? [e.buffer] : []))) ?? []
+  const missing = [...new Set(wanted)].filter((b) => !written.has(b))
+  if (missing.length === 0) return
+  const place: Place = { segment: segment.name, phase, role: phase.signals }
+  report({
+    code: 'TILE2106',
+    subject: placeName(place),
+    message: `the results ${missing.map((m) => `'${m}'`).join(', ')} of '${phase.name}' are computed and stored by nobody`,
+    span: phase.span,
+    notes: [noteAt(place, 'who finishes the sums, or receives them, must store them')],
+    help: 'finish every tile: with several ranks, where its packets are received',
+  })
 }
 
 /** A local is signalled once where its count goes on, and waited for within what has been counted. */

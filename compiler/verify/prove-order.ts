@@ -9,13 +9,13 @@
  * had done what it did before. So one run takes no order from packets and looks at earlier writes, the other takes it and
  * looks at earlier reads. Visibility never crosses ranks, so that two ranks are enough for the first run.
  */
-import type { PhasePlan, Plan, RoleName } from '../plan/ir.ts'
+import type { PhasePlan, Plan, RoleName, Step } from '../plan/ir.ts'
 import { roleNames } from '../plan/ir.ts'
 import { cacheOf } from '../plan/place-caches.ts'
 import { isCache } from '../tile/forms.ts'
 import { Global, Note } from './clocks.ts'
 import { Agent, type Fault, type Findings, Sm, type Stage } from './machine.ts'
-import { type Op, roundProgram, warpProgram } from './program.ts'
+import { type Op, roundProgram, type Source, warpProgram } from './program.ts'
 import { talliesOf } from './prove-counts.ts'
 import { Run } from './run.ts'
 import { type Representative, representatives, type Valuation } from './shares.ts'
@@ -64,7 +64,7 @@ export function proveOrder(
   )
   const valuations = distinct(walks.flatMap((walk, r) => walk.map((e) => scenario(r, e))))
   const sms: Representative[] = whole
-    ? Array.from({ length: plan.sms }, (_, sm) => ({ sm, members: 1 }))
+    ? Array.from({ length: plan.sms }, (_, sm) => ({ sm, like: sm }))
     : representatives(plan, valuations, most, 2)
   const ranks = Array.from({ length: whole ? plan.ranks : Math.min(order === 'seen' ? 2 : 3, plan.ranks) }, (_, r) => r)
   const warps = (role: RoleName): number => {
@@ -73,7 +73,8 @@ export function proveOrder(
   }
   const { machines, nothing, size } = build(plan, order, ranks, sms, warps)
   const counts = { senders: new Map<number, number>(), receivers: new Map<number, number>() }
-  const stages = unroll(plan, { walks, scenario, valuations, most, warps, counts })
+  const like = new Map(sms.map((r) => [r.sm, r.like]))
+  const stages = unroll(plan, { walks, like, scenario, valuations, most, warps, counts })
   const programs = new Map(machines.flatMap((m) => m.agents).map((a) => [a, stages(a)]))
   const warpsOfRank = machines.filter((m) => m.rank === 0).reduce((n, m) => n + m.agents.length, 0)
   const run = new Run(
@@ -144,6 +145,8 @@ function build(
 interface Unrolling {
   /** Entries of each round. */
   readonly walks: readonly (readonly number[])[]
+  /** The SM whose program an SM runs. */
+  readonly like: ReadonlyMap<number, number>
   readonly scenario: Scenario
   readonly valuations: readonly Valuation[]
   readonly most: number
@@ -154,12 +157,14 @@ interface Unrolling {
 /** The stages of an agent. Programs are shared between the entries, rounds and ranks for which they are equal. */
 function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
   const shared = new Map<string, Map<PhasePlan, Op[]>[]>()
+  const sources = new Map<Step, Source>()
   const runs = countRuns(plan, u)
   const valuationAt = u.walks.map((walk, r) =>
     walk.map((e) => u.valuations.findIndex((v) => sameValuation(v, u.scenario(r, e)))),
   )
   return (agent) => {
-    const { rank, sm } = agent.sm
+    const { rank } = agent.sm
+    const sm = u.like.get(agent.sm.sm)!
     const role = agent.role as RoleName
     const view = { plan, sm, rank, role, warp: agent.warp, warps: u.warps(role), most: u.most }
     const key = `${rank === 0} ${sm} ${role} ${agent.warp}`
@@ -179,7 +184,8 @@ function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
           execution++
           if (phase.roles[role].length === 0) continue
           const all =
-            programs[v]!.get(phase) ?? warpProgram(segment.name, phase, { ...view, valuation: u.valuations[v]! })
+            programs[v]!.get(phase) ??
+            warpProgram(segment.name, phase, sources, { ...view, valuation: u.valuations[v]! })
           programs[v]!.set(phase, all)
           // Only the last program of a pass says what comes next.
           const concludes = plan.entries[e]!.program === plan.entries[walk.at(-1)!]!.program

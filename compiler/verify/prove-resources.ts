@@ -7,9 +7,10 @@
  */
 import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
+import { joinPlaces, slotsBytes } from '../plan/exact.ts'
 import { type Plan, type RoleName, roleNames, type Step } from '../plan/ir.ts'
 import { sharedMemory } from '../plan/shared-memory.ts'
-import { keySpanBytes, ROWS, TILE_ROWS, valueSpanBytes } from '../tile/forms.ts'
+import { keySpanBytes, valueSpanBytes } from '../tile/forms.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { productIn, shareOf } from './shares.ts'
 
@@ -184,15 +185,16 @@ const needs: Needs = {
     hold(n, 'TILE3032', needed, compute.registers, text, 'give compute more registers, or split k over more warps')
   },
   joinPut: ({ product: { geometry: g } }, n) => {
+    const places = joinPlaces(g)
+    const text = `a hand-over has ${places} parts, a slot of the join holds ${n.plan.join.parts}`
+    hold(n, 'TILE3034', places, n.plan.join.parts, text, 'split k over fewer warps')
     const parts = g.parts * g.groups
-    const text = `a hand-over has ${parts} parts, a slot of the join holds ${n.plan.join.parts}`
-    hold(n, 'TILE3034', parts, n.plan.join.parts, text, 'split k over fewer warps')
     const compute = n.plan.roles.find((r) => r.name === 'compute')!
     const many = `${parts} parts are put by ${compute.warps} compute warps, one each`
     hold(n, 'TILE3034', parts, compute.warps, many, 'give compute more warps, or split k into fewer parts')
   },
   multiplyGroup: ({ product: { geometry: g } }, n) => {
-    const needed = mostTiles(g.tiles, n.plan) * ROWS * n.plan.route.topK * TILE_ROWS * 4
+    const needed = slotsBytes(g, mostTiles(g.tiles, n.plan), n.plan.route.topK)
     const text = `an SM's routed sums take ${needed} bytes, its slots hold ${n.plan.slots.bytes}`
     hold(n, 'TILE3035', needed, n.plan.slots.bytes, text, 'this is a bug of tilec: the slots are sized by the plan')
   },

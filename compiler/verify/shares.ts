@@ -88,10 +88,11 @@ function shapes(plan: Plan): ((view: SmView) => number)[] {
   return [...found.values()]
 }
 
-/** An SM that stands for `members` SMs of its class. */
+/** An SM that stands for its class. */
 export interface Representative {
   readonly sm: number
-  readonly members: number
+  /** The first SM of the class: its program is everybody's. */
+  readonly like: number
 }
 
 /**
@@ -112,8 +113,6 @@ export function representatives(
     if (known) known.push(sm)
     else classes.set(key, [sm])
   }
-  const chosen = [...classes.values()].flatMap((sms) =>
-    sms.slice(0, each).map((sm, i, of) => ({ sm, members: i < of.length - 1 ? 1 : sms.length - of.length + 1 })),
-  )
-  return [{ sm: 0, members: 1 }, ...chosen]
+  const chosen = [...classes.values()].flatMap((sms) => sms.slice(0, each).map((sm) => ({ sm, like: sms[0]! })))
+  return [{ sm: 0, like: 0 }, ...chosen]
 }
