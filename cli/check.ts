@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import { diagnosticsAsJson } from '../compiler/diagnostics/render.ts'
-import { compareWithReference, sessionReference } from '../runtime/session/compare-reference.ts'
+import { compareWithReference, readingsOf } from '../runtime/session/compare-reference.ts'
 import { compileModel } from '../runtime/session/compile-model.ts'
 import { readTarget, targets } from '../runtime/session/machine.ts'
 import { defaultCtx, openModel } from '../runtime/session/open-model.ts'
@@ -94,19 +94,24 @@ async function compareNumbers(name: string, options: CheckOptions, terminal: Ter
   const session = await openModel(request).finally(progress.done)
   try {
     const prompts = arbitraryPrompts(session.tokenizer.size)
-    const compared = await compareWithReference(session, sessionReference(session), { prompts, count: 16 })
+    const compared = await compareWithReference(session, readingsOf(session), { prompts, count: 16 })
     const { tokens, closeCalls, mismatch } = compared
     if (mismatch) {
-      const { prompt, at, engine, first, gap } = mismatch
+      const { prompt, at, engine, reference, gap, noise } = mismatch
       throw new DiagnosticError([
         diagnostic(
           'TILE5111',
-          `after ${tokens} tokens the engine wrote ${engine}, the reference ${first}, whose logit leads by ${gap.toFixed(4)}`,
-          { notes: [{ message: `prompt ${prompt} of ${prompts[prompt]!.length} tokens, token ${at}` }] },
+          `after ${tokens} tokens the engine wrote ${engine}, the reference ${reference}, whose logit is ${gap.toFixed(4)} larger`,
+          {
+            notes: [
+              { message: `prompt ${prompt} of ${prompts[prompt]!.length} tokens, token ${at}` },
+              { message: `rounding to BF16 moves logits here by up to ${noise.toFixed(4)}` },
+            ],
+          },
         ),
       ])
     }
-    const close = closeCalls.map((c) => `${c.gap.toFixed(4)} of ${c.size.toFixed(1)}`).join(', ')
+    const close = closeCalls.map((c) => `${c.gap.toFixed(4)} where rounding moves ${c.noise.toFixed(4)}`).join(', ')
     if (!options.json) {
       const calls =
         closeCalls.length === 0 ? '' : `; ${closeCalls.length} decided by rounding (logits apart by ${close})`

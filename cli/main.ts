@@ -46,7 +46,6 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
     code = ended
   }
   for (const add of verbs) add(program, terminal, status)
-  for (const command of program.commands) command.copyInheritedSettings(program)
   try {
     if (words.length === 0) {
       program.outputHelp()

@@ -1,22 +1,34 @@
 /**
  * A session's engine against the reference: greedy tokens, one by one, over prompts that nobody tuned for.
  *
- * The engine computes in BF16 with float32 sums, the reference in float64. Where the reference's two largest logits are
- * closer than `bf16Margin` of the largest one, rounding may decide between them: a *close call*, which is listed, and the
- * comparison goes on from the reference's token. Any other difference is a *mismatch* and ends it.
+ * The engine computes in BF16 with float32 sums, the reference in float64. How far rounding alone may go is measured, not
+ * guessed: a second reading of the same graph rounds to BF16 what the engine stages in BF16, and the *noise* of a
+ * continuation is the most that any logit moves by between the two readings.
+ * Vocabulary: where the reference's two largest logits are closer than twice the noise, the engine may take the other one: a
+ * *close call*, which is listed, and the comparison goes on from the reference's token. Any other difference is a
+ * *mismatch* and ends it.
  */
+import { bf16Reference } from '../../compiler/reference/bf16.ts'
 import { createReference, type Reference } from '../../compiler/reference/reference.ts'
 import { checkpointParams } from '../checkpoint/decode.ts'
 import type { Session } from './open-model.ts'
 
-/** Four units in the last place of BF16: what rounding activations once a phase may move a logit by, of its size. */
-export const bf16Margin = 2 ** -6
+/** The two readings. They keep what they decoded, so one pair serves many comparisons. */
+export interface Readings {
+  readonly exact: Reference
+  readonly rounded: Reference
+}
 
-export interface Disagreement extends Step {
+export interface Disagreement {
   readonly prompt: number
   /** Counted from the end of the prompt. */
   readonly at: number
   readonly engine: number
+  readonly reference: number
+  /** How far the reference's logit of its own choice is above that of the engine's. */
+  readonly gap: number
+  /** Of the continuation. */
+  readonly noise: number
 }
 
 export interface Comparison {
@@ -32,38 +44,32 @@ export interface CompareOptions {
   readonly count: number
 }
 
-/** The reference's first and second choice, how far their logits are apart, and the magnitude of the first. */
-interface Step {
-  readonly first: number
-  readonly second: number
-  readonly gap: number
-  readonly size: number
-}
-
-/** The reference of the model that a session runs. It keeps what it decoded, so one serves many comparisons. */
-export function sessionReference({ resolved: { model, checkpoint }, ctx }: Session): Reference {
-  return createReference(model.graph, checkpointParams(checkpoint!, model.graph.params, model.bindings), { ctx })
+export function readingsOf({ resolved: { model, checkpoint }, ctx }: Session): Readings {
+  const params = checkpointParams(checkpoint!, model.graph.params, model.bindings)
+  return { exact: createReference(model.graph, params, { ctx }), rounded: bf16Reference(model.graph, params, ctx) }
 }
 
 export async function compareWithReference(
   session: Session,
-  reference: Reference,
+  readings: Readings,
   { prompts, count }: CompareOptions,
 ): Promise<Comparison> {
   const closeCalls: Disagreement[] = []
   let tokens = 0
   for (const [index, prompt] of prompts.entries()) {
-    const expected = referenceSteps(reference, prompt, count)
+    const { steps, noise } = continuation(readings, prompt, count)
     for (let done = 0; done < count; ) {
-      const known = expected.slice(0, done).map((s) => s.first)
+      const known = steps.slice(0, done).map((s) => s.token)
       const options = { tokens: [...prompt, ...known], maxTokens: count - done, ignoreEnd: true }
       const { tokenIds } = await session.complete(options)
-      const differs = tokenIds.findIndex((token, i) => token !== expected[done + i]!.first)
+      const differs = tokenIds.findIndex((token, i) => token !== steps[done + i]!.token)
       tokens += differs < 0 ? tokenIds.length : differs + 1
       if (differs < 0) break
       const at = done + differs
-      const found = { prompt: index, at, engine: tokenIds[differs]!, ...expected[at]! }
-      if (found.gap >= bf16Margin * found.size) return { tokens, closeCalls, mismatch: found }
+      const { token: reference, logits } = steps[at]!
+      const engine = tokenIds[differs]!
+      const found = { prompt: index, at, engine, reference, gap: logits[reference]! - logits[engine]!, noise }
+      if (!(found.gap < 2 * noise)) return { tokens, closeCalls, mismatch: found }
       closeCalls.push(found)
       done = at + 1
     }
@@ -71,23 +77,26 @@ export async function compareWithReference(
   return { tokens, closeCalls }
 }
 
-function referenceSteps(reference: Reference, prompt: readonly number[], count: number): Step[] {
-  reference.reset()
-  let logits = reference.step(prompt.map((token, position) => ({ token, position }))).logits.at(-1)!
-  const steps: Step[] = []
-  for (let i = 0; ; i++) {
-    const step = topTwo(logits.subarray(0, reference.valid))
-    steps.push(step)
-    if (steps.length === count) return steps
-    logits = reference.step([{ token: step.first, position: prompt.length + i }]).logits[0]!
-  }
+interface Step {
+  readonly token: number
+  readonly logits: Float64Array
 }
 
-function topTwo(logits: Float64Array): Step {
-  let [first, second] = logits[0]! >= logits[1]! ? [0, 1] : [1, 0]
-  for (let i = 2; i < logits.length; i++) {
-    if (logits[i]! > logits[first]!) [first, second] = [i, first]
-    else if (logits[i]! > logits[second]!) second = i
+/** What the exact reading writes after `prompt`, and how far the rounded one is from it on the way. */
+function continuation({ exact, rounded }: Readings, prompt: readonly number[], count: number) {
+  for (const reading of [exact, rounded]) reading.reset()
+  const steps: Step[] = []
+  let noise = 0
+  let rows = prompt.map((token, position) => ({ token, position }))
+  while (steps.length < count) {
+    const logits = exact.step(rows).logits.at(-1)!.subarray(0, exact.valid)
+    const other = rounded.step(rows).logits.at(-1)!
+    const token = logits.reduce((best, value, id) => (value > logits[best]! ? id : best), 0)
+    logits.forEach((value, id) => {
+      noise = Math.max(noise, Math.abs(value - other[id]!))
+    })
+    steps.push({ token, logits: logits.slice() })
+    rows = [{ token, position: prompt.length + steps.length - 1 }]
   }
-  return { first, second, gap: logits[first]! - logits[second]!, size: Math.abs(logits[first]!) }
+  return { steps, noise }
 }

@@ -8,11 +8,11 @@
  * The figures are those of docs/verification.md.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bf16Reference } from '../../compiler/reference/bf16.ts'
 import { argmax } from '../../compiler/reference/generate.ts'
 import { createReference, type Reference } from '../../compiler/reference/reference.ts'
 import { evaluateExpr } from '../../dsl/expr.ts'
 import type { NodeOf } from '../../dsl/graph.ts'
-import { bf16Reference } from '../support/bf16-reference.ts'
 import type { HostEngine } from '../support/host-engine.ts'
 import { buildNano, nano, oraclePrompts } from '../support/nano-engine.ts'
 

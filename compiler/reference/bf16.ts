@@ -2,9 +2,10 @@
  * The reference with the engine's number formats: every value that a product or attention reads is rounded to bf16, as the
  * staged forms are (docs/engine.md 2). What it differs from plain float64 by is what BF16 costs, whoever computes it.
  */
-import type { ParamSource } from '../../compiler/reference/params.ts'
-import { createReference, type Reference } from '../../compiler/reference/reference.ts'
+
 import type { Graph, GraphNode } from '../../dsl/graph.ts'
+import type { ParamSource } from './params.ts'
+import { createReference, type Reference } from './reference.ts'
 
 export function bf16Reference(graph: Graph, params: ParamSource, ctx: number): Reference {
   const staged = new Set(
