@@ -49,13 +49,6 @@ function metAgain(at: Located): PhasePlan | undefined {
   return everybody ? next : undefined
 }
 
-/** A step that says what the next round is without a result of this one. */
-export function concludesAnyway(at: Located): Reason {
-  const next = at.siblings[at.index + 1]
-  const empty = next?.kind === 'sample' && !next.reads?.length
-  return empty ? { harmless: 'the round only remembers: what comes next does not depend on its results' } : {}
-}
-
 /** A wait that only SMs without work depend on, and they have been ordered before. */
 export function orderedAnyway(at: Located): Reason {
   const { segment, phase, role, plan } = at

@@ -14,7 +14,7 @@
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { Domain, Loop, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
 import { roleNames } from '../plan/ir.ts'
-import { aloneAnyway, concludesAnyway, freeAnyway, orderedAnyway, untouchedSince } from './harmless.ts'
+import { aloneAnyway, freeAnyway, orderedAnyway, untouchedSince } from './harmless.ts'
 import type { Fault } from './machine.ts'
 
 export type RuntimeMutation = 'drop' | 'twice' | 'late' | 'target_up' | 'target_down'
@@ -139,7 +139,7 @@ const rules: Rules = {
         ...runtime(s.site, 'target_down'),
         ...harmless,
       },
-      moved('behind the work', late(at), { ...harmless, ...concludesAnyway(at) }),
+      moved('behind the work', late(at), harmless),
       otherCounter(s, at),
     )
   },
