@@ -105,6 +105,7 @@ function constants(plan: Plan, validIds: number): string {
   sizes({
     decode_at: areas.decode,
     sampler_at: areas.sampler,
+    history_at: areas.history,
     inbox_at: areas.inbox,
     logits_inbox_at: areas.logitsInbox,
   })

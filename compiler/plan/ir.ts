@@ -230,6 +230,7 @@ export interface Plan {
     readonly controlInbox: number
     readonly decode: number
     readonly sampler: number
+    readonly history: number
     /** Bytes from the beginning that must be zero at launch: everything whose old content would be believed. */
     readonly zeroed: number
     readonly counters: number

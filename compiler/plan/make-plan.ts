@@ -112,12 +112,14 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     abort: 128,
     control: 2 * 384,
     controlInbox: 2 * 512,
-    decode: 256,
+    decode: 512,
     inbox: 2 * ranks * exchangeTiles * PACKET_BYTES[schedule.exchangeAs],
     logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0,
     zeroed: 0,
     // Two lists of candidates a thread: its share of the vocabulary in fours, and a remainder.
     sampler: 16 * ((sample?.vocabulary ?? 0) + 5 * 32 * roleOf(schedule, 'compute').warps),
+    // What was seen of each token, and a row of logits with the penalties that follow.
+    history: 8 * (sample?.vocabulary ?? 0),
     end: 0,
   })
   const first = areas.end

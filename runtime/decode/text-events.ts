@@ -57,6 +57,7 @@ export async function* textEvents(
       }
       return
     }
+    if (event.type === 'round') continue
     if (count++ === 0) firstTokenMs = performance.now() - began
     const { text, stop } = matcher.push(decoder.push(event.token))
     yield { type: 'text', text, tokenIds: [event.token] }

@@ -30,6 +30,8 @@ export class EngineProcess {
   /** Resolves when the process is gone or given up: with what happened, or undefined when it was closed in good order. */
   readonly died: Promise<DiagnosticError | undefined>
   onResults: (results: readonly Result[]) => void = () => {}
+  /** Log records of the results that come next, as they were sent. */
+  onLogs: (records: Buffer) => void = () => {}
   /** The engine refused the request that was just sent. */
   onRefused: (error: DiagnosticError) => void = () => {}
 
@@ -109,6 +111,7 @@ export class EngineProcess {
       this.settleReady.resolve(Ready.parse(JSON.parse(p.toString())))
     },
     [frameTypes.token]: (p) => this.onResults(resultsOf(p)),
+    [frameTypes.logs]: (p) => this.onLogs(p),
     [frameTypes.heartbeat]: (p) => this.beat(p),
     [frameTypes.fault]: (p) => {
       this.said = new DiagnosticError([faultText(Fault.parse(JSON.parse(p.toString())))])

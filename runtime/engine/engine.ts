@@ -11,11 +11,17 @@ import { EngineProcess, type ProcessOptions } from './engine-process.ts'
 import {
   type EngineRequest,
   type FinishReason,
-  frame,
+  type LogProbs,
+  logProbsOf,
+  maxBiases,
+  maxLogprobs,
+  maxRows,
   maxStops,
   type Ready,
   type Result,
+  type RoundOutcome,
   requestFrame,
+  serialFrame,
 } from './wire.ts'
 
 export interface EngineOptions extends ProcessOptions {
@@ -35,12 +41,14 @@ export interface RequestStats {
 }
 
 export type EngineEvent =
+  /** Comes before the tokens of its round. */
+  | { readonly type: 'round'; readonly outcome: RoundOutcome }
   | {
       readonly type: 'token'
       readonly token: number
       readonly position: number
       readonly round: number
-      readonly roundNs: number
+      readonly logprobs?: LogProbs
     }
   | { readonly type: 'end'; readonly reason: FinishReason; readonly stats: RequestStats }
 
@@ -117,19 +125,19 @@ export class RunningEngine implements Engine {
     const serial = ++this.serial
     const inbox = new Inbox()
     process.onResults = (results) => inbox.push(results.filter((r) => r.request === serial))
+    const logs: LogProbs[] = []
+    process.onLogs = (records) => logs.push(...logProbsOf(records, request.logprobs ?? 0))
     process.onRefused = (error) => inbox.fail(error)
     void process.died.then((error) =>
       inbox.fail(error ?? new DiagnosticError([diagnostic('TILE6014', 'the engine was closed during a request')])),
     )
-    const cancel = () => {
-      const payload = Buffer.alloc(4)
-      payload.writeUInt32LE(serial, 0)
-      process.send(frame('cancel', payload))
-    }
+    const cancel = () => process.send(serialFrame('cancel', serial))
     const began = performance.now()
     let firstTokenMs = 0
     let tokens = 0
-    const rounds = new Map<number, number>()
+    let rounds = 0
+    let roundNs = 0
+    let width = request.draft?.rows ?? 0
     let ended = false
     process.send(requestFrame(serial, request))
     signal?.addEventListener('abort', cancel)
@@ -139,22 +147,22 @@ export class RunningEngine implements Engine {
         const batch = await inbox.take()
         ended = batch.some((r) => r.finish)
         for (const r of batch) {
-          if (r.token >= 0) {
-            if (tokens++ === 0) firstTokenMs = performance.now() - began
-            rounds.set(r.round, r.roundNs)
-            yield { type: 'token', token: r.token, position: r.position, round: r.round, roundNs: r.roundNs }
+          if (r.tokens > 0) {
+            if (tokens === 0) firstTokenMs = performance.now() - began
+            const next = tokens === 0 ? width : (request.draft?.next?.(r) ?? width)
+            if (next !== width && !ended) process.send(serialFrame('width', serial, (width = next)))
+            tokens += r.tokens
+            rounds++
+            roundNs += r.roundNs
+            yield { type: 'round', outcome: r }
+          }
+          for (const [i, token] of r.tokenIds.entries()) {
+            const logprobs = logs.shift()
+            yield { type: 'token', token, position: r.position + i, round: r.round, ...(logprobs && { logprobs }) }
           }
           if (!r.finish) continue
-          const roundNs = [...rounds.values()].reduce((a, b) => a + b, 0)
           const totalMs = performance.now() - began
-          const stats = {
-            promptTokens: request.prompt.length,
-            tokens,
-            rounds: rounds.size,
-            roundNs,
-            firstTokenMs,
-            totalMs,
-          }
+          const stats = { promptTokens: request.prompt.length, tokens, rounds, roundNs, firstTokenMs, totalMs }
           yield { type: 'end', reason: r.finish, stats }
         }
       }
@@ -227,5 +235,29 @@ function checkRequest(r: EngineRequest, { ctx, vocabulary }: EngineOptions): voi
   if (s.topP !== undefined && !(s.topP > 0 && s.topP <= 1))
     refuse(`topP is ${s.topP}; it is above 0 and at most 1 (off)`)
   if (s.minP !== undefined && !(s.minP >= 0 && s.minP <= 1)) refuse(`minP is ${s.minP}; it is between 0 (off) and 1`)
+  const number = (name: string, value: number | undefined, low: number, high: number) => {
+    if (value !== undefined && !(value >= low && value <= high))
+      refuse(`${name} is ${value}; it is a number from ${low} to ${high}`)
+  }
+  if (s.repetitionPenalty !== undefined && !(s.repetitionPenalty > 0 && Number.isFinite(s.repetitionPenalty)))
+    refuse(`repetitionPenalty is ${s.repetitionPenalty}; it is a number above 0 (1: off)`)
+  number('presencePenalty', s.presencePenalty, -100, 100)
+  number('frequencyPenalty', s.frequencyPenalty, -100, 100)
+  const biases = [...(s.logitBias ?? [])]
+  if (biases.length > maxBiases) refuse(`there are ${biases.length} logit biases; at most ${maxBiases} are possible`)
+  for (const [id, value] of biases) {
+    if (!Number.isInteger(id) || id < 0 || id >= vocabulary)
+      refuse(`logitBias names token ${id}; ids are 0 to ${vocabulary - 1}`)
+    number(`logitBias of token ${id}`, value, -100, 100)
+  }
+  const whole = (name: string, value: number | undefined, low: number, high: number) => {
+    if (value !== undefined && !(Number.isInteger(value) && value >= low && value <= high))
+      refuse(`${name} is ${value}; it is a whole number from ${low} to ${high}`)
+  }
+  whole('logprobs', r.logprobs, 0, maxLogprobs)
+  whole('draft.rows', r.draft?.rows, 0, maxRows)
+  whole('draft.block', r.draft?.block, 2, maxRows)
+  number('draft.synthetic', r.draft?.synthetic, 0, 1)
+  if ((r.draft?.predicted?.length ?? 0) > ctx) refuse(`more tokens are predicted than the context holds, ${ctx}`)
   session.throwIfFailed()
 }

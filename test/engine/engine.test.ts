@@ -30,7 +30,7 @@ async function collect(events: AsyncIterable<EngineEvent>) {
   let end: Extract<EngineEvent, { type: 'end' }> | undefined
   for await (const e of events) {
     if (e.type === 'token') tokens.push(e.token)
-    else end = e
+    if (e.type === 'end') end = e
   }
   return { tokens, reason: end?.reason, stats: end?.stats }
 }

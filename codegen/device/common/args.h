@@ -28,11 +28,12 @@ enum class What : int {
   overrun,  // more arrivals than a barrier counts (host)
   bounds,   // an address outside its area (host)
   race,     // unordered conflicting accesses (host, TILE_CHECK)
-  crash     // a memory fault or an endless loop inside a phase (host, TILE_CHECK)
+  crash,    // a memory fault or an endless loop inside a phase (host, TILE_CHECK)
+  number    // logits that are no numbers
 };
 inline const char* what_name(What what) {
   static const char* const names[] = {"nothing", "counter", "local counter", "a free ring page", "a filled ring page", "a free join slot", "a filled join slot",
-                                      "free slots", "filled slots", "role barrier", "packets", "round control", "barrier overrun", "address out of bounds", "race", "crash"};
+                                      "free slots", "filled slots", "role barrier", "packets", "round control", "barrier overrun", "address out of bounds", "race", "crash", "logits that are no numbers"};
   return names[int(what)];
 }
 

@@ -123,6 +123,12 @@ struct Warp {
     for (int to = 0; to < args->ranks; ++to) ptx::store_relaxed_system(reinterpret_cast<u32*>(args->peer_workspace[to] + Plan::abort_at), 1u);
     return gone;
   }
+  /** Ends the run for what this warp found, at once. */
+  TILE_FN void give_up(int site, What what, int object) {
+    if (lane() == 0) overdue(args, round, 1, site, what, object, 0, 0, false);
+    __syncwarp();
+    ptx::leave_kernel();
+  }
   /** Lane 0 polls value() until int(value - expected) >= 0; all lanes leave the kernel together when it gives up. */
   template <class F>
   TILE_FN void spin(int site, What what, int object, u32 expected, bool idle, F value) {

@@ -12,33 +12,39 @@
 //
 // The plan names: counters `control_counter` (one arrival) and `control_left_counter` (every warp of the rank adds one a round);
 // sites `site_round`, `site_relay`, `site_mailbox`, `site_sample`; places `control_at` (2 x control_slot_bytes),
-// `control_inbox_at` (2 x control_inbox_bytes), `decode_at` (decode_bytes), `sampler_at` (sampler_bytes(...)); `ctx`,
-// `valid_ids` (ids that may be sampled), `programs` (1 or 3) and `mask_token` (what a draft's rows are fed).
+// `control_inbox_at` (2 x control_inbox_bytes), `decode_at` (decode_bytes), `sampler_at` (sampler_bytes(...)), `history_at`
+// (history_bytes(...)); `ctx`, `valid_ids` (ids that may be sampled), `programs` (1 or 3) and `mask_token` (what a draft's
+// rows are fed).
 #pragma once
 #include "clock.h"
+#include "history.h"
 #include "sampler.h"
 
 namespace tile {
 
 constexpr int control_slot_bytes = 384;
 constexpr int control_inbox_bytes = 512;
-constexpr int decode_bytes = 256;
+constexpr int decode_bytes = 512;
 static_assert(sizeof(RoundControl) <= control_slot_bytes && control_packets * 16 <= control_inbox_bytes, "a round's control fits its slot");
 
-// What rank 0 remembers of the request in hand; only warp 0 of its SM 0's compute role touches it.
+// What rank 0 remembers of the request in hand; only warp 0 of its SM 0's compute role writes it.
 struct Decoding {
   Request request;
   int consumed;   // prompt tokens that have been rows
   int generated;
   int anchor, position;  // the newest token and where it stands; it is in no cache yet
+  int width;             // rows to verify in the next round; 0: no drafting
+  u32 unusable;          // proposals that the last draft threw away
   u32 ran[program_count];
   u32 published;  // results so far
-  u64 round_began;
+  u32 logged;     // log records so far
+  u64 began, verify_began;  // the round of tokens in hand: its first decision, and the target's
 };
 static_assert(sizeof(Decoding) <= decode_bytes, "the state of a request fits its place");
 
 TILE_FN Mailbox* mailbox_of(Warp& w) { return static_cast<Mailbox*>(w.args->mailbox); }
 TILE_FN Decoding& decoding_of(Warp& w) { return *w.ws<Decoding>(Plan::decode_at); }
+TILE_FN History history_of(Warp& w) { return History(w, Plan::valid_ids, w.ws<char>(Plan::history_at)); }
 
 TILE_FN Packet* control_inbox(Warp& w, int rank, u32 round) {
   return w.peer<Packet>(rank, Plan::control_inbox_at + (round & 1) * control_inbox_bytes);
@@ -122,6 +128,7 @@ TILE_FN RoundControl prompt_round(Warp& w, Decoding& d, u32 round) {
   for (int row = 0; row < max_rows; row++)
     if (row < block.rows) block.position[row] = d.consumed + row, block.token[row] = int(load_system(reinterpret_cast<const u32*>(prompt + row)));
   c.sample_from = block.rows == left ? block.rows - 1 : block.rows;
+  if (d.request.sampling.edits()) history_of(w).prompted(block.token, block.rows);
   return c;
 }
 
@@ -138,14 +145,15 @@ TILE_FN RoundControl verify_round(Warp& w, Decoding& d, u32 round, const int* pr
   return c;
 }
 
-// Remembers the first `accepted` rows of the target's round, and proposes rows behind the anchor unless the prompt goes on.
+// Remembers the first `accepted` rows of the target's round, and proposes rows behind the anchor if asked to: always a
+// whole block, as the drafter was trained, of which the target then verifies as much as the width says.
 TILE_FN RoundControl draft_round(Warp& w, Decoding& d, const RoundControl& done, int accepted, bool propose) {
   RoundControl c = round_of(w, d, done.round + 1, 1u << commit_program | u32(propose) << draft_program);
   c.block[commit_program] = done.block[target_program];
   c.block[commit_program].rows = accepted;
   RowBlock& block = c.block[draft_program];
   const int room = Plan::ctx - d.position;
-  block.rows = !propose ? 0 : room < d.request.draft ? room : d.request.draft;
+  block.rows = !propose ? 0 : room < d.request.block ? room : d.request.block;
   for (int row = 0; row < max_rows; row++)
     if (row < block.rows) block.position[row] = d.position + row, block.token[row] = row == 0 ? d.anchor : Plan::mask_token;
   return c;
@@ -164,9 +172,11 @@ TILE_FN RoundControl next_request(Warp& w, Decoding& d, u32 round) {
     const u32* from = reinterpret_cast<const u32*>(&m->request);
     u32* to = reinterpret_cast<u32*>(&d.request);
     for (int i = 0; i < int(sizeof(Request) / 4); i++) to[i] = load_system(from + i);
-    d.consumed = d.generated = 0;
+    d.consumed = d.generated = 0, d.unusable = 0;
+    d.width = Plan::programs > 1 ? d.request.draft : 0;
   });
   w.sync_lanes();
+  if (d.request.sampling.edits()) history_of(w).clear();
   return prompt_round(w, d, round);
 }
 
@@ -177,87 +187,172 @@ TILE_FN Finish finish_of(const Decoding& d, int token, int position) {
   return position >= Plan::ctx ? finish_context : running;
 }
 
-TILE_FN void push_result(Warp& w, Decoding& d, const RoundControl& c, int token, int position, Finish finish, u64 now) {
+// The tokens of a round and how they came about.
+struct Yield {
+  int token[max_rows];
+  int tokens, accepted;
+  Finish finish;
+};
+
+TILE_FN void push_result(Warp& w, Decoding& d, const RoundControl& c, const Yield& y, int position, u64 now) {
   w.once([&] {
     Mailbox* m = mailbox_of(w);
-    Result* r = mailbox_results(m) + d.published % m->results;
-    u32* words = reinterpret_cast<u32*>(r);
-    const u32 values[8] = {0, d.request.serial, u32(token), u32(position), c.round, u32(finish), u32(now - d.round_began), u32(c.block[target_program].rows)};
-    for (int i = 1; i < 8; i++) store_system(words + i, values[i]);
+    Result r{};
+    r.request = d.request.serial, r.round = c.round, r.finish = y.finish;
+    r.tokens = u32(y.tokens), r.position = position;
+    for (int i = 0; i < max_rows; i++) r.token[i] = y.token[i];
+    r.drafted = y.tokens > 0 ? u32(c.block[target_program].rows - c.sample_from - 1) : 0, r.accepted = u32(y.accepted), r.unusable = d.unusable;
+    r.round_ns = u32(now - d.began), r.draft_ns = u32(d.verify_began - d.began), r.logged = d.logged;
+    u32* to = reinterpret_cast<u32*>(mailbox_results(m) + d.published % m->results);
+    const u32* from = reinterpret_cast<const u32*>(&r);
+    for (int i = 1; i < int(sizeof r / 4); i++) store_system(to + i, from[i]);
     release_system();
-    store_system(words, ++d.published);
+    store_system(to, ++d.published);
+    d.unusable = 0;
   });
   w.sync_lanes();
 }
 
-// Takes the tokens that rows sample_from..rows-1 chose, in order, until one ends the request. Rows beyond the first are
-// speculation: row i's token counts only if row i was fed the token that row i-1 chose.
-TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen) {
+// A record of log probabilities goes out before the result that counts it.
+TILE_FN void push_log(Warp& w, Decoding& d, LogRecord& record, const float* logits, int token) {
+  w.once([&] {
+    Mailbox* m = mailbox_of(w);
+    record.logit = logits[token];
+    u32* to = reinterpret_cast<u32*>(mailbox_log(m) + d.logged++ % m->results);
+    const u32* from = reinterpret_cast<const u32*>(&record);
+    for (int i = 0; i < int(sizeof record / 4); i++) store_system(to + i, from[i]);
+  });
+  w.sync_lanes();
+}
+
+// What follows a round of the target. `chosen` are the tokens that follow rows sample_from.., as many as count: row i + 1
+// was fed what row i chose, for all but the last.
+TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen, int count) {
   Mailbox* m = mailbox_of(w);
   Decoding& d = decoding_of(w);
   const RowBlock& block = c.block[target_program];
   const u64 now = clock_ns();
   const u32 round = c.round + 1;
-  const bool drafts = Plan::programs > 1 && d.request.draft > 1;
-  const bool cancelled = load_system(&m->cancel) == d.request.serial;
-  if (load_system(&m->quit) != 0) return empty_round(round, round_quit);
-  if (cancelled) {
-    push_result(w, d, c, -1, block.position[block.rows - 1] + 1, finish_cancel, now);
+  const u32 cancel = load_system(&m->cancel), quit = load_system(&m->quit), width = load_system(&m->width);
+  if (quit != 0) return empty_round(round, round_quit);
+  if (cancel == d.request.serial) {
+    push_result(w, d, c, Yield{{}, 0, 0, finish_cancel}, block.position[block.rows - 1] + 1, now);
     return next_request(w, d, round);
   }
-  if (c.sample_from == block.rows || d.consumed < d.request.prompt_length) {
-    w.once([&] { d.consumed += block.rows; });
+  const bool prompt = d.consumed < d.request.prompt_length;
+  w.once([&] {
+    if (prompt) d.consumed += block.rows;
+    else if (d.width > 0) d.width = int(width);
+  });
+  w.sync_lanes();
+  const bool drafts = d.width > 0;
+  if (c.sample_from == block.rows) return drafts ? draft_round(w, d, c, block.rows, false) : prompt_round(w, d, round);
+  Yield y{{}, 0, count - 1, running};
+  for (; y.tokens < count && y.finish == running; y.tokens++) {
+    const int row = c.sample_from + y.tokens;
+    y.token[y.tokens] = chosen[y.tokens];
+    w.once([&] { d.generated++, d.anchor = chosen[y.tokens], d.position = block.position[row] + 1; });
     w.sync_lanes();
-    if (c.sample_from == block.rows) return drafts ? draft_round(w, d, c, block.rows, false) : prompt_round(w, d, round);
+    y.finish = finish_of(d, d.anchor, d.position);
   }
-  int accepted = c.sample_from;
-  for (int row = c.sample_from; row < block.rows; row++) {
-    if (row > c.sample_from && block.token[row] != d.anchor) break;
-    accepted = row + 1;
-    w.once([&] { d.generated++, d.anchor = chosen[row], d.position = block.position[row] + 1; });
-    w.sync_lanes();
-    const Finish finish = finish_of(d, d.anchor, d.position);
-    push_result(w, d, c, d.anchor, d.position, finish, now);
-    if (finish != running) return next_request(w, d, round);
-  }
-  return drafts ? draft_round(w, d, c, accepted, true) : verify_round(w, d, round, nullptr, 0);
+  // Past an end nothing was meant: the last token that counts may be one that was proposed.
+  const bool proposed = y.tokens < count;
+  y.accepted = proposed ? y.tokens : count - 1;
+  push_result(w, d, c, y, block.position[c.sample_from] + 1, now);
+  if (y.finish != running) return next_request(w, d, round);
+  return drafts ? draft_round(w, d, c, c.sample_from + count, d.width > 1) : verify_round(w, d, round, nullptr, 0);
 }
 
-TILE_FN void decide(Warp& w, const RoundControl& next) {
+// `fresh`: the round begins a round of tokens; else it goes on with the one that its draft began.
+TILE_FN void decide(Warp& w, const RoundControl& next, bool fresh) {
   publish_round(w, next);
-  w.once([&] { decoding_of(w).round_began = clock_ns(); });
+  w.once([&] {
+    Decoding& d = decoding_of(w);
+    d.verify_began = clock_ns();
+    if (fresh) d.began = d.verify_began;
+  });
   w.sync_lanes();
 }
 
 // Before the first turn of the compute role's loop: rank 0's SM 0 waits for the first request. Others return at once.
 TILE_FN void first_round(Warp& w) {
   if (w.rank != 0 || w.sm != 0 || w.index != 0) return;
-  decide(w, next_request(w, decoding_of(w), 1));
+  decide(w, next_request(w, decoding_of(w), 1), true);
 }
 
-// Ends a round of the target: samples, publishes the results, decides what comes next. All compute warps of rank 0's SM 0
-// call it; `logits` is f32 [rows][stride], complete for the rows that are sampled.
-TILE_FN void finish_target(Warp& w, const RoundControl& c, const float* logits, int stride) {
-#ifndef __CUDACC__
+// Whether the token that row's predecessor chose is the one that row was fed. A synthetic acceptance rolls a die instead
+// and takes what was fed for the chosen one: its text means nothing, its rounds cost what they cost.
+TILE_FN bool row_holds(const Request& r, const RowBlock& block, int row, int& chosen) {
+  if (r.synthetic == 0) return block.token[row] == chosen;
+  if (u32(uniform_bits(r.sampling.seed, u32(block.position[row]), purpose_synthetic)) >= r.synthetic) return false;
+  chosen = block.token[row];
+  return true;
+}
+
+// Ends a round of the target: samples, publishes the result, decides what comes next. All compute warps of rank 0's SM 0
+// call it; `logits` is f32 [rows][stride], complete for the rows that are sampled. A row is sampled only if the row before
+// it chose the token that it was fed: its history is then what plain decode would have.
+TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float* logits, int stride) {
   const RowBlock& block = c.block[target_program];
+#ifndef __CUDACC__
   if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, block.rows, block.position);
 #endif
-  int chosen[max_rows] = {};
-  sample_rows(w, c.block[target_program], c.sample_from, logits, stride, decoding_of(w).request.sampling, chosen);
-  if (w.index == 0) decide(w, advance(w, c, chosen));
+  Decoding& d = decoding_of(w);
+  const Request request = d.request;  // warp 0 takes the next one when the others may still be reading
+  const Sampling& s = request.sampling;
+  Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
+  History history = history_of(w);
+  int chosen[max_rows] = {}, count = 0;
+  for (int row = c.sample_from; row < block.rows; row++) {
+    if (count > 0 && !row_holds(request, block, row, chosen[count - 1])) break;
+    const float* raw = logits + size_t(row) * stride;
+    LogRecord record{};
+    if (s.logprobs > 0) sampler.describe(raw, s.logprobs - 1, record);
+    const float* edited = s.edits() ? history.edited(raw, s, mailbox_of(w)->bias, Plan::site_sample) : raw;
+    const int token = sampler.sample(edited, s, u32(block.position[row] + 1));
+    if (token < 0) w.give_up(Plan::site_sample, What::number, block.position[row]);
+    chosen[count++] = token;
+    if (w.index != 0) continue;
+    if (s.logprobs > 0) push_log(w, d, record, raw, token);
+    if (s.edits()) history.generated(token);
+  }
+  if (w.index == 0) decide(w, advance(w, c, chosen, count), true);
 }
 
-// Ends a round that only remembered: the prompt goes on.
+// Ends a round that only remembered: the prompt goes on, or the target, one row at a time.
 TILE_FN void finish_commit(Warp& w, const RoundControl& c) {
-  if (w.index == 0 && !c.runs(draft_program)) decide(w, prompt_round(w, decoding_of(w), c.round + 1));
+  if (w.index != 0 || c.runs(draft_program)) return;
+  Decoding& d = decoding_of(w);
+  const bool prompt = d.consumed < d.request.prompt_length;
+  decide(w, prompt ? prompt_round(w, d, c.round + 1) : verify_round(w, d, c.round + 1, nullptr, 0), prompt);
 }
 
-// Ends a round that proposed: row j's likeliest token is the proposal for its own position; row 0 is the anchor.
-TILE_FN void finish_draft(Warp& w, const RoundControl& c, const float* logits, int stride) {
-  int proposed[max_rows] = {};
-  const Sampling greedy{};
-  sample_rows(w, c.block[draft_program], 1, logits, stride, greedy, proposed);
-  if (w.index == 0) decide(w, verify_round(w, decoding_of(w), c.round + 1, proposed, c.block[draft_program].rows - 1));
+// The caller's prediction of the token at a position; -1: none.
+TILE_FN int predicted_at(Warp& w, const Request& r, int position) {
+  const int at = position - r.prompt_length;
+  if (at < 0 || at >= r.predicted) return -1;
+  return int(load_system(reinterpret_cast<const u32*>(mailbox_predicted(mailbox_of(w)) + at)));
+}
+
+// Ends a round that proposed: row j's likeliest token is the proposal for its own position; row 0 is the anchor. Where a
+// row's logits are no numbers, it and the rows behind it propose nothing: that costs speed, never text.
+TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float* logits, int stride) {
+  const RowBlock& block = c.block[draft_program];
+  Decoding& d = decoding_of(w);
+  const Request request = d.request;
+  const int rows = d.width < block.rows ? d.width : block.rows;
+  Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
+  int proposed[max_rows] = {}, count = 1;
+  for (; count < rows; count++) {
+    const int predicted = predicted_at(w, request, block.position[count]);
+    const int token = predicted >= 0 ? predicted : sampler.sample(logits + size_t(count) * stride, Sampling{}, 0);
+    if (token < 0) break;
+    proposed[count] = token;
+  }
+  if (w.index != 0) return;
+  w.once([&] { d.unusable = u32(rows - count); });
+  w.sync_lanes();
+  decide(w, verify_round(w, d, c.round + 1, proposed, count - 1), false);
 }
 
 }  // namespace tile

@@ -165,6 +165,10 @@ class Engine {
         u32 serial = 0;
         std::memcpy(&serial, frame_.data(), 4);
         store(m->cancel, serial);
+      } else if (type == FrameType::width && frame_.size() == 8) {
+        u32 words[2];
+        std::memcpy(words, frame_.data(), 8);
+        if (words[0] == busy_ && words[1] <= u32(max_rows)) store(m->width, words[1]);
       } else if (type == FrameType::quit) {
         store(m->quit, 1u);
       }
@@ -179,38 +183,55 @@ class Engine {
     Request request{};
     if (frame_.size() < sizeof request) return Failure{"request", "a request frame of " + std::to_string(frame_.size()) + " bytes is too short"};
     std::memcpy(&request, frame_.data(), sizeof request);
-    const u64 tokens = (frame_.size() - sizeof request) / 4;
-    if (busy_) return Failure{"request", "the engine is busy with request " + std::to_string(busy_)};
-    if (request.serial == 0 || request.serial == m->request.serial) return Failure{"request", "a request needs a new serial"};
-    if (request.prompt_length < 1 || u64(request.prompt_length) != tokens || tokens > m->prompts)
-      return Failure{"request", "a prompt has 1 to " + std::to_string(m->prompts) + " tokens, this one has " + std::to_string(tokens)};
-    if (request.max_new_tokens < 1 || request.stops < 0 || request.stops > max_stops) return Failure{"request", "max_new_tokens or the number of stop ids is out of range"};
+    if (const std::string wrong = wrong_with(request); !wrong.empty()) return Failure{"request", wrong};
     const int* prompt = reinterpret_cast<const int*>(frame_.data() + sizeof request);
-    for (u64 i = 0; i < tokens; i++)
-      if (prompt[i] < 0 || prompt[i] >= Plan::valid_ids)
+    const int* predicted = prompt + request.prompt_length;
+    const Bias* bias = reinterpret_cast<const Bias*>(predicted + request.predicted);
+    for (int i = 0; i < request.prompt_length + request.predicted; i++)
+      if (prompt[i] < (i < request.prompt_length ? 0 : -1) || prompt[i] >= Plan::valid_ids)
         return Failure{"request", "token " + std::to_string(i) + " of the prompt is " + std::to_string(prompt[i]) + ", not an id below " + std::to_string(Plan::valid_ids)};
-    std::memcpy(mailbox_prompt(m), prompt, tokens * 4);
+    for (int i = 0; i < request.sampling.biases; i++)
+      if (bias[i].id < 0 || bias[i].id >= Plan::valid_ids) return Failure{"request", "logit bias for id " + std::to_string(bias[i].id) + ", not an id below " + std::to_string(Plan::valid_ids)};
+    std::memcpy(mailbox_prompt(m), prompt, size_t(request.prompt_length) * 4);
+    std::memcpy(mailbox_predicted(m), predicted, size_t(request.predicted) * 4);
+    std::memcpy(m->bias, bias, size_t(request.sampling.biases) * sizeof(Bias));
     busy_ = request.serial;
     const u32 serial = request.serial;
     request.serial = m->request.serial;
     m->request = request;
+    store(m->width, u32(request.draft));
     store(m->request.serial, serial);
     return {};
+  }
+  std::string wrong_with(const Request& r) const {
+    const Mailbox* m = const_cast<Engine*>(this)->node_.mailbox();
+    const auto within = [](int value, int low, int high) { return value >= low && value <= high; };
+    if (busy_) return "the engine is busy with request " + std::to_string(busy_);
+    if (r.serial == 0 || r.serial == m->request.serial) return "a request needs a new serial";
+    const int most = int(m->prompts);
+    if (!within(r.prompt_length, 1, most)) return "a prompt has 1 to " + std::to_string(most) + " tokens, this one has " + std::to_string(r.prompt_length);
+    if (!within(r.predicted, 0, most) || !within(r.sampling.biases, 0, max_biases)) return "there are too many predictions or biases";
+    if (r.max_new_tokens < 1 || !within(r.stops, 0, max_stops)) return "max_new_tokens or the number of stop ids is out of range";
+    if (!within(r.draft, 0, max_rows) || !within(r.block, 0, max_rows) || (r.draft > 1 && r.block < 2)) return "the rows to draft are out of range";
+    if (!within(r.sampling.logprobs, 0, max_logprobs + 1)) return "at most " + std::to_string(max_logprobs) + " likeliest tokens can be told";
+    const u64 bytes = sizeof r + u64(r.prompt_length + r.predicted) * 4 + u64(r.sampling.biases) * sizeof(Bias);
+    return frame_.size() == bytes ? "" : "a request frame has " + std::to_string(frame_.size()) + " bytes where " + std::to_string(bytes) + " were announced";
   }
 
   bool take_results() {
     Mailbox* m = node_.mailbox();
-    std::vector<Result>& batch = batch_;
-    batch.clear();
+    batch_.clear(), logs_.clear();
     for (;;) {
       const Result& r = mailbox_results(m)[taken_ % m->results];
       if (__atomic_load_n(&r.serial, __ATOMIC_ACQUIRE) != taken_ + 1) break;
-      batch.push_back(r);
+      batch_.push_back(r);
+      for (; logged_ != r.logged; logged_++) logs_.push_back(mailbox_log(m)[logged_ % m->results]);
       taken_++;
       if (r.finish != running) busy_ = 0;
     }
-    if (!batch.empty()) wire_.send(FrameType::token, batch.data(), batch.size() * sizeof(Result));
-    return !batch.empty();
+    for (size_t at = 0; at < logs_.size(); at += 64) wire_.send(FrameType::logs, &logs_[at], std::min<size_t>(64, logs_.size() - at) * sizeof(LogRecord));
+    if (!batch_.empty()) wire_.send(FrameType::token, batch_.data(), batch_.size() * sizeof(Result));
+    return !batch_.empty();
   }
 
   void beat() {
@@ -237,7 +258,8 @@ class Engine {
   Node node_;
   std::vector<char> plan_bytes_, frame_;
   std::vector<Result> batch_;
-  u32 taken_ = 0, busy_ = 0;
+  std::vector<LogRecord> logs_;
+  u32 taken_ = 0, logged_ = 0, busy_ = 0;
   u64 last_beat_ = 0;
 };
 

@@ -35,6 +35,7 @@ struct Sampler {
   const float* logits = nullptr;
   float largest = 0, inverse_temperature = 0;
   PerLane<int> listed;
+  PerLane<u64> best;  // each lane's own first of the order
 
   TILE_FN Sampler(Warp& w, int valid, u64* memory, int site) : w(w), valid(valid), memory(memory), site(site), id_bits(bits_for(valid)) {}
 
@@ -183,23 +184,76 @@ struct Sampler {
     return kept;
   }
 
-  /** The token that will stand at `position`, from the logits of the row before it; the same in every warp of the role. */
-  TILE_FN int sample(const float* row, const Sampling& s, u32 position) {
+  // The first of the order, or 0 where a logit is no number, or the greatest is no finite one. Leaves each lane's own in `best`.
+  TILE_FN u64 first_of(const float* row) {
     logits = row;
-    PerLane<u64> best;
     w.lanes([&](int lane) {
       float greatest = -INFINITY;
       int at = -1;
+      bool number = true;
       each_id(lane, [&](int id, float logit) {
-        if (logit > greatest || at < 0 || greatest != greatest) greatest = logit, at = id;
+        number = number && logit == logit;
+        if (logit > greatest) greatest = logit, at = id;
       });
-      best[lane] = at < 0 ? 0 : order_of(greatest, at, id_bits);
+      best[lane] = !number ? ~u64(0) : at < 0 ? 0 : order_of(greatest, at, id_bits);
     });
     const u64 first = reduce(best, Max());
+    return first == ~u64(0) || !(order_logit(first, id_bits) < INFINITY) ? 0 : first;
+  }
+
+  // Lists the first `count` tokens of the order, and few others.
+  TILE_FN void collect_first(int count) {
+    // The count-th greatest of the lanes' own greatest is a lower bound of the count-th greatest of all.
+    u64 bound = 0;
+    if (count <= threads()) {
+      w.lanes([&](int lane) {
+        list()[place(lane, 0)] = best[lane];
+        listed[lane] = best[lane] ? 1 : 0;
+      });
+      const Prefix prefix = select(u64(count), One());
+      bound = prefix.measure < u64(count) ? 0 : prefix.last;
+    }
+    collect([&](int id, float logit) { return order_of(logit, id, id_bits) >= bound; });
+  }
+  struct One { TILE_FN u64 operator()(u64) const { return 1; } };
+
+  /** What of a log record does not depend on the token that will be chosen: the greatest logit, the mass, the likeliest tokens. */
+  TILE_FN void describe(const float* row, int likeliest, LogRecord& record) {
+    const u64 first = first_of(row);
+    largest = order_logit(first, id_bits), inverse_temperature = 1.f;
+    PerLane<u64> mass;
+    w.lanes([&](int lane) {
+      u64 sum = 0;
+      each_id(lane, [&](int, float logit) { sum += weight_of(x_of(logit)); });
+      mass[lane] = sum;
+    });
+    record.largest = largest, record.mass = reduce(mass, Add());
+    if (likeliest == 0) return;
+    collect_first(likeliest);
+    u64 before = ~u64(0);
+    for (int i = 0; i < likeliest; i++) {
+      PerLane<u64> next;
+      w.lanes([&](int lane) {
+        u64 greatest = 0;
+        for (int j = 0; j < listed[lane]; j++) {
+          const u64 order = list()[place(lane, j)];
+          if (order < before && order > greatest) greatest = order;
+        }
+        next[lane] = greatest;
+      });
+      before = reduce(next, Max());
+      record.id[i] = before ? order_id(before, id_bits) : -1, record.top[i] = before ? order_logit(before, id_bits) : 0.f;
+    }
+  }
+
+  /** The token that will stand at `position`, from the logits of the row before it; the same in every warp of the role.
+      -1 where the logits are no numbers. */
+  TILE_FN int sample(const float* row, const Sampling& s, u32 position) {
+    const u64 first = first_of(row);
+    if (first == 0) return -1;
     if (s.inverse_temperature == 0.f) return order_id(first, id_bits);
     largest = order_logit(first, id_bits);
     inverse_temperature = s.inverse_temperature;
-    const auto count = [](u64) { return u64(1); };
     const auto mass = [&](u64 order) { return order_weight(order); };
 
     PerLane<u64> all, likely;
@@ -218,18 +272,8 @@ struct Sampler {
     const u64 uniform = uniform_bits(s.seed, position, purpose_token);
 
     if (s.top_k > 0 && s.top_k < valid) {
-      // The k-th greatest of the lanes' own greatest is a lower bound of the k-th greatest of all.
-      u64 bound = 0;
-      if (s.top_k <= threads()) {
-        w.lanes([&](int lane) {
-          list()[place(lane, 0)] = best[lane];
-          listed[lane] = best[lane] ? 1 : 0;
-        });
-        const Prefix prefix = select(u64(s.top_k), count);
-        bound = prefix.measure < u64(s.top_k) ? 0 : prefix.last;
-      }
-      collect([&](int id, float logit) { return order_of(logit, id, id_bits) >= bound; });
-      kept = measured(select(u64(s.top_k), count).last, mass);
+      collect_first(s.top_k);
+      kept = measured(select(u64(s.top_k), One()).last, mass);
     } else {
       // What is left out weighs less than what the search may leave behind, so the search never needs it.
       const u64 ceiling = s.top_p ? multiply_high(kept, u64(s.top_p) << 32) : multiply_high(uniform, kept);
@@ -247,11 +291,5 @@ struct Sampler {
     return order_id(select(multiply_high(uniform, kept) + 1, mass).last, id_bits);
   }
 };
-
-/** Samples rows first..rows-1: chosen[row] follows row. A function of its own, so that its registers are its own. */
-TILE_PHASE static void sample_rows(Warp& w, const RowBlock& block, int first, const float* logits, int stride, const Sampling& sampling, int* chosen) {
-  Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
-  for (int row = first; row < block.rows; row++) chosen[row] = sampler.sample(logits + size_t(row) * stride, sampling, u32(block.position[row] + 1));
-}
 
 }  // namespace tile

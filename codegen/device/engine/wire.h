@@ -22,9 +22,10 @@ namespace tile {
 enum class FrameType : u32 {
   // to the engine
   load = 1,     // a load plan (load_plan.h)
-  request = 2,  // RequestFrame, then the prompt
+  request = 2,  // Request, then its prompt and its predictions (i32), then its biases
   cancel = 3,   // u32 request serial
   quit = 4,
+  width = 5,    // u32 request serial, u32 rows to verify from the next round on
   // from the engine
   progress = 16,   // u64 bytes loaded, u64 total
   ready = 17,      // JSON
@@ -33,10 +34,7 @@ enum class FrameType : u32 {
   heartbeat = 20,  // u32 for each rank, then u32 idle
   error = 21,      // JSON {code, text}; unless the code is "request", the process ends after it
   bye = 22,        // all kernels have returned as asked
-};
-
-struct RequestFrame {
-  Request request;  // its prompt_length tokens (i32) follow
+  logs = 23,       // LogRecord, one or more: of the tokens of the results in the next `token` frame
 };
 
 class Wire {

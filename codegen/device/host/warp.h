@@ -166,6 +166,12 @@ struct Warp {
   }
   void arrive(int site, int barrier, long announced = 0) { world->arrive(state->barriers[barrier], announced, barrier, site); }
 
+  /** Ends the run for what this warp found, at once. */
+  void give_up(int site, What what, int object) {
+    fiber->round = round;
+    world->fail(what, site, object, 0, 0, world->who(*fiber) + ", " + world->site_name(site) + ": " + what_name(what) + ", position " + std::to_string(object));
+  }
+
   // ---- counters ----
   u32* counter(int which) { return ws<u32>(Plan::counters_at + size_t(which) * counter_stride); }
   void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
