@@ -54,6 +54,8 @@ export const readTemplate = (path: string): string => readFileSync(path, 'utf8')
 
 const quoted = (names: readonly string[]): string => names.map((n) => `"${n}"`).join(', ')
 
+const exchangeTypes = { f32: 'float', bf16: 'tile::bf16', exact: 'tile::i64' }
+
 function constants(plan: Plan, validIds: number): string {
   const out = new Writer()
   const warps = (role: RoleName): number => plan.roles.find((r) => r.name === role)!.warps
@@ -93,7 +95,7 @@ function constants(plan: Plan, validIds: number): string {
   )
   ints({ ring_depth: plan.ring.depth, join_depth: plan.join.depth, join_parts: plan.join.parts })
   ints({ experts: plan.route.experts, max_active: plan.route.maxActive, top_k: plan.route.topK })
-  line(`using Exchange = ${plan.exchangeAs === 'f32' ? 'float' : 'tile::bf16'};`)
+  line(`using Exchange = ${exchangeTypes[plan.exchangeAs]};`)
   const { areas } = plan
   sizes({ image_bytes: plan.imageBytes, kv_bytes: plan.kvBytes, workspace_bytes: plan.workspaceBytes })
   sizes({

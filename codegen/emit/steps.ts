@@ -148,14 +148,20 @@ const work: Rules<WorkStep> = {
       out.line(`          ${lambda(p.norm.apply, ['x', 'mean', 'weight'])});`)
     }
   },
-  clear: (_s, { out }) => out.line('Acc acc = zeros();'),
+  clear: (s, { out }) => out.line(exact(s.product) ? 'Exact acc = nothing();' : 'Acc acc = zeros();'),
   multiply: (s, ctx) => {
     const p = s.product
     const g = p.geometry
     const cell = g.groups > 1 ? `(tile_of_page * ${g.parts} + part)` : 'part'
     const first = g.pagesPerTile > 1 ? `, page_of_tile * ${g.unitsPerCell}` : ''
     const from = `page + ${cell} * ${g.cellBytes}`
-    const call = `multiply<${formatTag[p.format]}, ${g.unitsPerCell}>(w, acc, ${from}, ${from} + ${g.codeBytes}, x${first});`
+    const format = formatTag[p.format]
+    const leaf = g.unitsPerLeaf
+    const name =
+      leaf === undefined
+        ? `multiply<${format}, ${g.unitsPerCell}>`
+        : `multiply_leaves<${format}, ${leaf}, ${g.unitsPerCell / leaf}>`
+    const call = `${name}(w, acc, ${from}, ${from} + ${g.codeBytes}, x${first});`
     ctx.out.line(idleWarps(p, ctx) ? `if (w.index < ${g.parts * g.groups}) ${call}` : call)
   },
   joinPut: (s, ctx) => {
@@ -170,7 +176,8 @@ const work: Rules<WorkStep> = {
     const { out } = ctx
     const p = s.product
     const g = p.geometry
-    const chunk = downChunk(g.units)
+    const leaf = g.unitsPerLeaf
+    const chunk = leaf ?? downChunk(g.units)
     const format = formatTag[p.format]
     out.line('// cells of all groups are dealt out in turn: no warp waits for the end of a page')
     out.line('const int tiles = own.end - own.begin, before = first * tiles;')
@@ -179,21 +186,23 @@ const work: Rules<WorkStep> = {
       () => {
         out.line('const int active = first + cell / tiles;')
         out.line(`const char* codes = page + cell * ${g.cellBytes};`)
-        out.line('Acc acc = zeros();')
+        out.line(leaf === undefined ? 'Acc acc = zeros();' : 'Exact sum = nothing();')
         const source = `w.ws<bf16>(${ctx.offset(p.source)}) + size_t(active) * ${g.units * 256}`
         const body = (unit: string): void => {
           out.line(`Staged<${chunk}> x;`)
           out.line(`stage(w, x, ${source}, ${unit});`)
+          if (leaf !== undefined) out.line('Acc acc = zeros();')
           const unitCodes = g.codeBytes / g.units
           const unitScales = scaleStride(p)
           const offset = (stride: number): string => (unit === '0' || stride === 0 ? '' : ` + ${unit} * ${stride}`)
           out.line(
             `multiply<${format}, ${chunk}>(w, acc, codes${offset(unitCodes)}, codes + ${g.codeBytes}${offset(unitScales)}, x);`,
           )
+          if (leaf !== undefined) out.line('add_routed(w, sum, acc, active);')
         }
         if (chunk === g.units) body('0')
         else out.block(`for (int unit = 0; unit < ${g.units}; unit += ${chunk})`, () => body('unit'))
-        out.line('w.slots_put(acc, cell % tiles, active);')
+        out.line(`w.slots_put(${leaf === undefined ? 'acc' : 'sum'}, cell % tiles, active);`)
       },
     )
   },
@@ -371,6 +380,11 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
   const toLogits =
     plan.ranks > 1 &&
     p.sections.some((x) => x.elements.some((e) => e.kind === 'store' && ctx.buffer(e.buffer).form.kind === 'logits'))
+  const sum = (name: string, first: string): string => {
+    if (!exact(p)) return `Acc acc = w.${name}_sum(${first});`
+    const total = `w.${name}_total(${first})`
+    return s.elements === 'before' ? `const Exact acc = ${total};` : `Acc acc = rounded(w, ${total});`
+  }
   const conclude = (): void => {
     if (toLogits) {
       out.line(`w.send_to(${s.site}, 0, Plan::logits_inbox_at, acc, t, at.round->round);`)
@@ -381,22 +395,22 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
   }
   if (s.elements === 'after') {
     out.line('const int t = tile;')
-    out.line(`Acc acc = w.receive_sum(${s.site}, t, ${epoch(s.after)});`)
+    out.line(sum('receive', `${s.site}, t, ${epoch(s.after)}`))
     emitSections(p, 'after', ctx)
   } else if (s.from === 'slots') {
     out.block(`for (int t = own.begin${ctx.warps(role) > 1 ? ' + w.index' : ''}; t < own.end; t += w.count)`, () => {
-      out.line('Acc acc = w.slots_sum(t - own.begin);')
+      out.line(sum('slots', 't - own.begin'))
       conclude()
     })
   } else if (g.groups === 1) {
     out.line(`const int t = ${localTile(p)};`)
-    out.line(`Acc acc = w.join_sum(0, ${g.parts});`)
+    out.line(sum('join', `0, ${g.parts}`))
     conclude()
   } else {
     out.block(`for (int g = 0; g < ${g.groups}; ++g)`, () => {
       out.line(`const int t = ${localTile(p)} * ${g.groups} + g;`)
       if (g.tiles % g.groups !== 0) out.line(`if (t >= ${g.tiles}) break;`)
-      out.line(`Acc acc = w.join_sum(g * ${g.parts}, ${g.parts});`)
+      out.line(sum('join', `g * ${g.parts}, ${g.parts}`))
       conclude()
     })
   }
@@ -406,6 +420,8 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
 export function downChunk(units: number): number {
   for (let c = Math.min(units, 8); ; c--) if (units % c === 0) return c
 }
+/** Sums are fixed point from the leaves of k up to the end of the exchange. */
+const exact = (p: ProductPlan): boolean => p.geometry.unitsPerLeaf !== undefined
 const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')
 const scaleStride = (p: ProductPlan): number => ({ f32: 0, bf16: 0, e4m3: 8, e2m1: 16 })[p.format]

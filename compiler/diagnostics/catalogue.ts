@@ -263,6 +263,11 @@ const entries = {
     explain:
       'A counter only has one number for all SMs. If a fast SM can signal the next execution while a slow one has not signalled this one, the sum is reached too early and stands for work that is not done. So whatever signals must be ordered after the last execution on every SM.',
   },
+  TILE3024: {
+    title: 'contraction too large for exact sums',
+    explain:
+      '`exchange as exact` makes what an engine computes independent of the number of ranks: a contraction that is cut over ranks is summed in leaves of an eighth of its length, each by one warp in one order, and leaves are added in fixed point. A leaf must be whole units of 32 values, and a warp must be able to keep its input in registers. That is for small models, whose tests compare ranks to the bit; real sizes exchange bf16 or f32, and ranks differ by their rounding.',
+  },
   TILE3030: {
     title: 'shared memory exhausted',
     explain:

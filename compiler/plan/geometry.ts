@@ -5,6 +5,7 @@
  * *cell* = what one warp multiplies of one page: [units codes][units scales]. A page is [group][part] cells.
  * For a routed `down` weight a cell is a whole tile (no k parts), and what lies together is [expert][tile], so that an SM
  * fetches its own tiles of an expert with one copy.
+ * A *leaf* is a run of units that is summed by itself where sums are exact (exact.ts): k is only cut between leaves then.
  * Invariants: parts * unitsPerPart = units; pagesPerTile divides unitsPerPart; every cell is a multiple of 16 bytes.
  */
 import type { WeightFormat } from '../../dsl/format.ts'
@@ -17,6 +18,8 @@ export interface Geometry {
   readonly groups: number
   readonly pagesPerTile: number
   readonly unitsPerCell: number
+  /** Sums are exact: every leaf of a cell is a sum of its own. */
+  readonly unitsPerLeaf?: number
   readonly codeBytes: number
   readonly scaleBytes: number
   readonly cellBytes: number
@@ -59,21 +62,29 @@ export interface GeometryRequest {
   /** Most parts that k may be cut into. */
   readonly splitK: number
   readonly ringPageBytes: number
+  /** Sums are exact: k has this many leaves. */
+  readonly leaves?: number
+  /** Pages are cut by k alone: where they end must not depend on how many tiles this rank has. */
+  readonly steady?: boolean
 }
 
 /** Undefined when not even one unit a part fits the ring's page. */
 export function pagedGeometry(r: GeometryRequest): Geometry | undefined {
   const units = r.k / UNIT_K
   const unit = unitBytes[r.format]
-  const parts = divisors(units)
+  const grains = r.leaves ?? units
+  const parts = divisors(grains)
     .filter((d) => d <= Math.min(r.splitK, r.warps))
     .at(-1)!
   const unitsPerPart = units / parts
   const cell = (unitsPerCell: number): number =>
     align16(unitsPerCell * unit.codes) + align16(unitsPerCell * unit.scales)
+  const cut = (groups: number): number | undefined =>
+    divisors(grains / parts).find((p) => groups * parts * cell(unitsPerPart / p) <= r.ringPageBytes)
+  const steady = r.steady ? cut(1) : undefined
   for (let groups = Math.max(1, Math.min(Math.floor(r.warps / parts), r.tiles)); groups >= 1; groups--) {
-    const pagesPerTile = divisors(unitsPerPart).find((p) => groups * parts * cell(unitsPerPart / p) <= r.ringPageBytes)
-    if (pagesPerTile === undefined) continue
+    const pagesPerTile = cut(groups)
+    if (pagesPerTile === undefined || (r.steady && pagesPerTile !== steady)) continue
     const unitsPerCell = unitsPerPart / pagesPerTile
     const pageBytes = groups * parts * cell(unitsPerCell)
     const pages = Math.ceil(r.tiles / groups) * pagesPerTile
@@ -84,6 +95,7 @@ export function pagedGeometry(r: GeometryRequest): Geometry | undefined {
       groups,
       pagesPerTile,
       unitsPerCell,
+      ...(r.leaves !== undefined && { unitsPerLeaf: units / r.leaves }),
       codeBytes: align16(unitsPerCell * unit.codes),
       scaleBytes: align16(unitsPerCell * unit.scales),
       cellBytes: cell(unitsPerCell),
@@ -101,6 +113,7 @@ export function tiledGeometry(r: {
   readonly format: DeviceFormat
   readonly k: number
   readonly tiles: number
+  readonly leaves?: number
 }): Geometry {
   const units = r.k / UNIT_K
   const unit = unitBytes[r.format]
@@ -114,6 +127,7 @@ export function tiledGeometry(r: {
     groups: 1,
     pagesPerTile: 1,
     unitsPerCell: units,
+    ...(r.leaves !== undefined && { unitsPerLeaf: units / r.leaves }),
     codeBytes,
     scaleBytes,
     cellBytes,

@@ -13,6 +13,7 @@
  * Invariants: every sync step has a site of its own; counters only grow, and each SM signals a counter exactly once for
  * each execution of a phase that owns it; loops are data-independent except over active experts and over spans.
  */
+import type { ExchangeType } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
 import type {
   AttendPhase,
@@ -216,7 +217,7 @@ export interface Plan {
   readonly slots: { readonly tiles: number; readonly bytes: number }
   readonly scratchBytes: number
   readonly route: { readonly experts: number; readonly maxActive: number; readonly topK: number }
-  readonly exchangeAs: 'f32' | 'bf16'
+  readonly exchangeAs: ExchangeType
   readonly exchangeTiles: number
   readonly vocabulary: { readonly whole: number; readonly local: number }
   readonly buffers: readonly PlacedBuffer[]

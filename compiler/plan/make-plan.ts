@@ -12,6 +12,7 @@ import { formBytes, isCache, ROWS, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
 import type { PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
 import { absoluteName } from '../tile/split-segments.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
+import { joinPlaces, leavesOf, slotsBytes } from './exact.ts'
 import { deviceFormat, type Geometry, pagedGeometry, tiledGeometry, unitBytes } from './geometry.ts'
 import { tableGuards } from './guard-table.ts'
 import {
@@ -40,7 +41,8 @@ export interface PlanContext {
 const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** Counters lie this many bytes apart; the device headers say the same. */
 const COUNTER_STRIDE = 128
-const PACKET_BYTES = { f32: 43 * 16, bf16: 22 * 16 }
+/** A tile in packets of 16 bytes, which carry three floats, six bf16 or one fixed-point number. */
+const PACKET_BYTES = { f32: 43 * 16, bf16: 22 * 16, exact: 128 * 16 }
 
 export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const { schedule } = ctx
@@ -129,10 +131,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const topK = Math.max(1, ...routes.map((r) => r.topK))
   const slotTiles = Math.max(0, ...downs.map((p) => Math.ceil(p.geometry.tiles / schedule.sms)))
   const maxActive = Math.max(1, ...routes.map((r) => Math.min(r.experts, ROWS * r.topK)))
-  const joinParts = Math.max(
-    1,
-    ...products.filter((p) => p.routed !== 'down').map((p) => p.geometry.parts * p.geometry.groups),
-  )
+  const joinParts = Math.max(1, ...products.filter((p) => p.routed !== 'down').map((p) => joinPlaces(p.geometry)))
   const plan: Omit<Plan, 'sharedBytes'> = {
     name: program.name,
     programs: program.programs,
@@ -142,7 +141,10 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     roles: schedule.roles,
     ring: { depth: schedule.ring.depth, pageBytes: align(schedule.ring.pageBytes, 128) },
     join: { depth: schedule.joinDepth, parts: joinParts },
-    slots: { tiles: slotTiles, bytes: slotTiles * ROWS * topK * TILE_ROWS * 4 },
+    slots: {
+      tiles: slotTiles,
+      bytes: Math.max(0, ...downs.map((p) => slotsBytes(p.geometry, Math.ceil(p.geometry.tiles / schedule.sms), topK))),
+    },
     scratchBytes: 0,
     route: { experts: Math.max(1, ...routes.map((r) => r.experts)), maxActive, topK },
     exchangeAs: schedule.exchangeAs,
@@ -225,7 +227,7 @@ function placeImage(
     if (phase.kind === 'route' && phase.bias !== undefined) plain(phase.bias, 'f32')
     if (phase.kind !== 'product') continue
     const norm = phase.norm && { ...phase.norm, image: plain(phase.norm.param, 'bf16') }
-    const geometry = productGeometry(phase, segment.name, ctx)
+    const geometry = productGeometry(phase, segment.name, program.ranks, ctx)
     if (!geometry) continue
     const { format } = geometry
     const layout = {
@@ -267,6 +269,7 @@ function layoutKey(params: readonly string[], layout: Placement['layout']): stri
 function productGeometry(
   phase: ProductPhase,
   segment: string,
+  ranks: number,
   ctx: PlanContext,
 ): { geometry: Geometry; format: keyof typeof unitBytes } | undefined {
   const { schedule, session } = ctx
@@ -286,8 +289,12 @@ function productGeometry(
     })
     return undefined
   }
+  const exact = schedule.exchangeAs === 'exact'
+  const leaves = exact && phase.acrossRanks ? leavesOf(phase, ranks, where.subject, session) : undefined
+  if (exact && phase.acrossRanks && leaves === undefined) return undefined
+  const cut = leaves === undefined ? {} : { leaves }
   if (phase.routed === 'down') {
-    const geometry = tiledGeometry({ format, k: phase.k, tiles })
+    const geometry = tiledGeometry({ format, k: phase.k, tiles, ...cut })
     const own = Math.ceil(tiles / schedule.sms) * geometry.cellBytes
     const group = groupOf(phase.name, own, schedule)
     if (own * group > schedule.ring.pageBytes) {
@@ -305,7 +312,16 @@ function productGeometry(
   }
   const warps = roleOf(schedule, 'compute').warps
   const splitK = schedule.phase(phase.name).splitK ?? warps
-  const geometry = pagedGeometry({ format, k: phase.k, tiles, warps, splitK, ringPageBytes: schedule.ring.pageBytes })
+  const geometry = pagedGeometry({
+    format,
+    k: phase.k,
+    tiles,
+    warps,
+    splitK,
+    ringPageBytes: schedule.ring.pageBytes,
+    steady: exact,
+    ...cut,
+  })
   if (!geometry) {
     session.report(
       'TILE3023',

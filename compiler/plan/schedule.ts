@@ -2,6 +2,7 @@
  * What the plan takes from a schedule, defaults filled in. The author's text is dsl/schedule.ts; this is the part of it
  * that decides the plan.
  */
+import type { ExchangeType } from '../../dsl/schedule-ir.ts'
 import type { Role } from './ir.ts'
 
 export interface PhaseSchedule {
@@ -16,7 +17,7 @@ export interface PlanSchedule {
   readonly ring: { readonly depth: number; readonly pageBytes: number }
   readonly joinDepth: number
   readonly sms: number
-  readonly exchangeAs: 'f32' | 'bf16'
+  readonly exchangeAs: ExchangeType
   readonly phase: (name: string) => PhaseSchedule
 }
 

@@ -245,6 +245,8 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
     sections = [section(0, period, headed ? resultDims.at(-1)!.size : rows, elements)]
   }
   const t = touched(sections.flatMap((s) => s.elements))
+  const contracted = param.dims.length - resultDims.length - (routedBy ? 1 : 0)
+  const acrossRanks = param.dims.slice(-contracted).some((d) => d.parallel)
   const phase: ProductPhase = {
     kind: 'product',
     name,
@@ -253,7 +255,8 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
     format: param.format,
     rows,
     k,
-    contracted: param.dims.length - resultDims.length - (routedBy ? 1 : 0),
+    contracted,
+    ...(acrossRanks && { acrossRanks }),
     source,
     ...(norm && { norm }),
     ...(routed && { routed, experts: experts! }),

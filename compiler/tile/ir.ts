@@ -112,6 +112,8 @@ export interface ProductPhase extends PhaseBase {
   readonly k: number
   /** Trailing dims of the param that the contraction runs over. */
   readonly contracted: number
+  /** The contraction runs over a dim that is cut over ranks: with several of them this rank's sum is a summand. */
+  readonly acrossRanks?: true
   readonly source: string
   readonly norm?: Norm
   /** `up`: tiles of active experts, results by active expert. `down`: sums each row's experts in slot order. */

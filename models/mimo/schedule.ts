@@ -42,14 +42,14 @@ const small = {
     phase expert.up   { tile 16 rows, split k 4, balance flat }
     phase expert.down { tile 16 rows, split rows 16, group 2 experts }
     phase attend      { span 64 keys }
-    exchange as f32
+    exchange as exact
   `,
   host: schedule`
     role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp
     ring weights 4 x 32 KiB
     phase expert.up   { tile 16 rows, split k 4, balance flat }
     phase expert.down { tile 16 rows, split rows 4 }
-    exchange as f32
+    exchange as exact
     sms 2
   `,
 }

@@ -54,6 +54,14 @@ describe('unit programs', () => {
         expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
       }
     })
+
+  for (const ranks of [1, 2, 4, 8])
+    it(`exact: leaves on ${ranks} ranks give the sum of integers`, { timeout: 2 * minutes }, async () => {
+      for (const flags of [[], [checking]]) {
+        const path = await build('exact', ...flags, `-DRANKS=${ranks}`, '-DEXCHANGE=tile::i64')
+        expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
+      }
+    })
 })
 
 describe('faults', () => {

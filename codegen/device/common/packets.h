@@ -28,6 +28,17 @@ struct Payload<bf16> {
   }
 };
 
+/** What tiles of floats travel as; fixed-point tiles (exact.h) have packets of their own. */
+template <class T>
+struct Floats {
+  using type = T;
+};
+template <>
+struct Floats<i64> {
+  using type = float;
+};
+using Exchange = Floats<Plan::Exchange>::type;
+
 /** Offset in an inbox of the packets of (tile, epoch, source). */
 template <class T>
 TILE_FN size_t inbox_at(int tile, u32 epoch, int source) {
@@ -94,9 +105,9 @@ TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u
 }
 
 TILE_FN void Warp::send(int site, const Acc& acc, int tile, u32 epoch) {
-  sync(site, [=, this_warp = this](int) { send_tile<Plan::Exchange>(*this_warp, Plan::inbox_at, acc, tile, epoch, 0, Plan::ranks); });
+  sync(site, [=, this_warp = this](int) { send_tile<Exchange>(*this_warp, Plan::inbox_at, acc, tile, epoch, 0, Plan::ranks); });
 }
-TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) { return receive_tile<Plan::Exchange, Plan::ranks>(*this, site, Plan::inbox_at, 0, tile, epoch); }
+TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) { return receive_tile<Exchange, Plan::ranks>(*this, site, Plan::inbox_at, 0, tile, epoch); }
 TILE_FN void Warp::send_to(int site, int to, size_t inbox, const Acc& acc, int tile, u32 epoch) {
   sync(site, [=, this_warp = this](int) { send_tile<float>(*this_warp, inbox, acc, tile, epoch, to, to + 1); });
 }

@@ -81,10 +81,10 @@ TILE_BOTH Share share_of(int n, int part, int parts) { return Share{int(i64(n) *
 
 TILE_BOTH bool empty(Share s) { return s.begin >= s.end; }
 
-/** Bytes of one packet tile in the inbox: 128 values, 12 bytes a packet. */
+/** Packets of one tile in an inbox: 128 values, whole ones in 12 bytes a packet. */
 template <class T>
 TILE_BOTH constexpr int packets_of() {
-  return ceil_div(128 * int(sizeof(T)), 12);
+  return ceil_div(128, 12 / int(sizeof(T)));
 }
 
 }  // namespace tile

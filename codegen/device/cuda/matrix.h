@@ -18,6 +18,14 @@ TILE_FN void each(Warp& w, Acc& acc, F f) {
   f(acc.value[2], g + 8, 2 * t);
   f(acc.value[3], g + 8, 2 * t + 1);
 }
+TILE_FN Exact nothing() { return Exact{{0, 0, 0, 0}}; }
+/** f(fixed, value, row, column) of two tiles. */
+template <class F>
+TILE_FN void each(Warp& w, Exact& fixed, Acc& acc, F f) {
+  const int g = w.lane() / 4, t = w.lane() % 4;
+  TILE_UNROLL
+  for (int i = 0; i < 4; ++i) f(fixed.value[i], acc.value[i], i / 2 * 8 + g, 2 * t + i % 2);
+}
 template <class F>
 TILE_FN void each_pair(Warp& w, Acc& acc, F f) {
   const int g = w.lane() / 4, t = w.lane() % 4;

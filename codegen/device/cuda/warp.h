@@ -31,6 +31,10 @@ TILE_FN Packet load_packet(const Packet* at) {
 struct Acc {
   float value[4];
 };
+/** The same in fixed point (common/exact.h). */
+struct Exact {
+  i64 value[4];
+};
 
 struct Warp {
   int rank, sm, sms, index, count, role;
@@ -240,11 +244,13 @@ struct Warp {
       wait_barrier(site, Shared::join_empty + int(join_position % Plan::join_depth), phases, What::join_free);
   }
   TILE_FN void join_put(int part, const Acc& acc);
+  TILE_FN void join_put(int part, const Exact& sum);
   TILE_FN void join_commit(int) {
     arrive(Shared::join_full + int(join_position % Plan::join_depth));
     ++join_position;
   }
   TILE_FN Acc join_sum(int first, int parts);
+  TILE_FN Exact join_total(int first, int parts);
   TILE_FN Acc join_take(int site, int parts);
   TILE_FN Acc join_take_row(int site, int first, int parts);
   TILE_FN void join_wait(int site) {
@@ -261,12 +267,14 @@ struct Warp {
     if (slots_position > 0) wait_barrier(site, Shared::slots_empty, slots_position, What::slots_free);
   }
   TILE_FN void slots_put(const Acc& acc, int tile, int active_index);
+  TILE_FN void slots_put(const Exact& sum, int tile, int active_index);
   TILE_FN void slots_commit(int) {
     arrive(Shared::slots_full);
     ++slots_position;
   }
   TILE_FN void slots_await(int site) { wait_barrier(site, Shared::slots_full, slots_position + 1, What::slots_filled); }
   TILE_FN Acc slots_sum(int tile);
+  TILE_FN Exact slots_total(int tile);
   TILE_FN void slots_release(int) {
     arrive(Shared::slots_empty);
     ++slots_position;
@@ -281,7 +289,9 @@ struct Warp {
   }
   TILE_FN void received(const Packet*) {}
   TILE_FN void send(int site, const Acc& acc, int tile, u32 epoch);
+  TILE_FN void send(int site, const Exact& sum, int tile, u32 epoch);
   TILE_FN Acc receive_sum(int site, int tile, u32 epoch);
+  TILE_FN Exact receive_total(int site, int tile, u32 epoch);
   TILE_FN void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
   TILE_FN Acc receive_from(int site, size_t inbox_at, int source, int tile, u32 epoch);
 

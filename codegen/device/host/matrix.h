@@ -21,6 +21,16 @@ inline void each(Warp&, Acc& acc, F f) {
     for (int column = 0; column < 8; ++column) f(values[column], row, column);
   }
 }
+/** A tile in fixed point (common/exact.h). */
+struct Exact {
+  i64 value[16][8];
+};
+inline Exact nothing() { return Exact{}; }
+/** f(fixed, value, row, column) of two tiles. */
+template <class F>
+inline void each(Warp& w, Exact& fixed, Acc& acc, F f) {
+  each(w, acc, [&](float& value, int row, int column) { f(fixed.value[row][column], value, row, column); });
+}
 /** f(low, high, pair 0..7, column): rows `pair` and `pair + 8`. */
 template <class F>
 inline void each_pair(Warp&, Acc& acc, F f) {

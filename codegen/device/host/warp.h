@@ -23,6 +23,7 @@ struct alignas(16) Packet {
 inline Packet load_packet(const Packet* at) { return *at; }
 
 struct Acc;
+struct Exact;
 
 namespace host {
 using tile::Shared;
@@ -264,11 +265,13 @@ struct Warp {
     sync(site, [=](int delta) { wait_free(site, Shared::join_empty + int(position % Plan::join_depth), position, Plan::join_depth, delta, What::join_free); });
   }
   void join_put(int part, const Acc& acc);
+  void join_put(int part, const Exact& sum);
   void join_commit(int site) {
     const u32 position = join_position++;
     sync(site, [=](int) { arrive(site, Shared::join_full + int(position % Plan::join_depth)); });
   }
   Acc join_sum(int first, int parts);
+  Exact join_total(int first, int parts);
   Acc join_take(int site, int parts);
   Acc join_take_row(int site, int first, int parts);
   void join_wait(int site) {
@@ -292,6 +295,7 @@ struct Warp {
     sync(site, [=](int delta) { wait_free(site, Shared::slots_empty, position, 1, delta, What::slots_free); });
   }
   void slots_put(const Acc& acc, int tile, int active_index);
+  void slots_put(const Exact& sum, int tile, int active_index);
   void slots_commit(int site) {
     ++slots_position;
     sync(site, [=](int) { arrive(site, Shared::slots_full); });
@@ -302,6 +306,7 @@ struct Warp {
     mine(site, Shared::slots_full, position + 1, "routed sums");
   }
   Acc slots_sum(int tile);
+  Exact slots_total(int tile);
   void slots_release(int site) {
     ++slots_position;
     mine(site, Shared::slots_full, slots_position, "routed sums");
@@ -336,7 +341,9 @@ struct Warp {
     }
   }
   void send(int site, const Acc& acc, int tile, u32 epoch);
+  void send(int site, const Exact& sum, int tile, u32 epoch);
   Acc receive_sum(int site, int tile, u32 epoch);
+  Exact receive_total(int site, int tile, u32 epoch);
   void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
   Acc receive_from(int site, size_t inbox_at, int source, int tile, u32 epoch);
 
