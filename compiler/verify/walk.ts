@@ -6,6 +6,7 @@
  * entries. Which entries need to be met: an unordered pair of accesses shows where its two kinds of entry are closest,
  * side by side or with one between. The walk of the first round therefore contains every three consecutive kinds that
  * the plan's sequence contains; in later rounds every kind once is enough, to follow an entry into the next round.
+ * No walk puts kinds side by side that never are: what the one hands over, the other would not take.
  */
 import type { Plan } from '../plan/ir.ts'
 
@@ -27,41 +28,25 @@ export const passEntries = (plan: Plan, pass: Pass): number[] =>
 /** A short walk through the entries of a pass; `first`: whether its programs have not run before. */
 export function shortWalk(plan: Plan, pass: Pass, first: boolean): number[] {
   const entries = passEntries(plan, pass)
-  const kinds = entries.map((e) => plan.entries[e]!.segment)
-  const length = first ? 3 : 1
-  const walk = kinds.length <= length ? kinds.map((_, i) => i) : leaveOut(cover(kinds, length), kinds, length)
-  return walk.map((i) => entries[i]!)
+  const kindOf = (e: number): number => plan.entries[e]!.segment
+  const needed = runs(entries.map(kindOf), first ? 3 : 1)
+  const neighbours = runs(entries.map(kindOf), 2)
+  const fits = (walk: readonly number[]): boolean => {
+    const kinds = walk.map(kindOf)
+    const met = runs(kinds, first ? 3 : 1)
+    return [...runs(kinds, 2)].every((pair) => neighbours.has(pair)) && [...needed].every((r) => met.has(r))
+  }
+  // Long stretches first, and from behind: programs that share caches keep the same, earliest layers.
+  let walk = entries
+  for (let stretch = Math.floor(entries.length / 2); stretch >= 1; stretch--) {
+    for (let at = walk.length - 1 - stretch; at >= 1; at--) {
+      const without = [...walk.slice(0, at), ...walk.slice(at + stretch)]
+      if (fits(without)) walk = without
+    }
+  }
+  return walk
 }
 
 /** Runs of `length` consecutive kinds. */
 const runs = (kinds: readonly number[], length: number): Set<string> =>
-  new Set(kinds.slice(length - 1).map((_, at) => kinds.slice(at, at + length).join()))
-
-/** The first occurrence of every run, and both ends. */
-function cover(kinds: readonly number[], length: number): number[] {
-  const kept = new Set([0, kinds.length - 1])
-  const seen = new Set<string>()
-  for (let at = 0; at + length <= kinds.length; at++) {
-    const run = kinds.slice(at, at + length).join()
-    if (seen.has(run)) continue
-    seen.add(run)
-    for (let i = at; i < at + length; i++) kept.add(i)
-  }
-  return [...kept].sort((a, b) => a - b)
-}
-
-/** Leaves out what can be left out without losing a run. */
-function leaveOut(walk: readonly number[], kinds: readonly number[], length: number): number[] {
-  const needed = runs(kinds, length)
-  let kept = [...walk]
-  // From behind: programs that share caches keep the same, earliest layers.
-  for (const entry of walk.slice(1, -1).reverse()) {
-    const without = kept.filter((e) => e !== entry)
-    const left = runs(
-      without.map((e) => kinds[e]!),
-      length,
-    )
-    if ([...needed].every((r) => left.has(r))) kept = without
-  }
-  return kept
-}
+  new Set(kinds.slice(Math.min(length, kinds.length) - 1).map((_, at) => kinds.slice(at, at + length).join()))

@@ -5,11 +5,13 @@ import { buildDrafter } from '../../compiler/frontend/build-drafter.ts'
 import { buildGraph } from '../../compiler/frontend/build-graph.ts'
 import type { Plan } from '../../compiler/plan/ir.ts'
 import { makePlan } from '../../compiler/plan/make-plan.ts'
+import { resolveSchedule } from '../../compiler/plan/resolve-schedule.ts'
 import type { PlanSchedule } from '../../compiler/plan/schedule.ts'
 import { shardGraph } from '../../compiler/shard/shard-graph.ts'
 import { formPhases } from '../../compiler/tile/form-phases.ts'
 import type { PhaseProgram } from '../../compiler/tile/ir.ts'
 import type { Graph } from '../../dsl/graph.ts'
+import type { Schedule } from '../../dsl/schedule-ir.ts'
 import mimoDrafter from '../../models/mimo/drafter.ts'
 import { targetSection } from '../../models/mimo/drafter-config.ts'
 import mimo from '../../models/mimo/graph.ts'
@@ -21,11 +23,14 @@ export interface PlanRequest {
   readonly sms?: number
   readonly ctx?: number
   readonly epilogueWarps?: number
-  readonly schedule?: Partial<PlanSchedule>
+  /** An author's schedule; or what differs from the default one. */
+  readonly schedule?: Schedule | Partial<PlanSchedule>
 }
 
 /** What the host schedules say, unless the request says otherwise. */
-export function planSchedule({ sms = 2, epilogueWarps = 1, schedule = {} }: PlanRequest): PlanSchedule {
+function planSchedule(request: PlanRequest, phases: PhaseProgram, session: Session): PlanSchedule {
+  const { sms = 2, epilogueWarps = 1, schedule = {} } = request
+  if ('kind' in schedule) return resolveSchedule(schedule, phases, { name: 'host', sms }, session)
   return {
     roles: [
       { name: 'load', warps: 1, registers: 24 },
@@ -56,7 +61,7 @@ export function planOf(
   session.throwIfFailed()
   const phases = formPhases(sharded, { session })
   session.throwIfFailed()
-  const plan = makePlan(phases, { schedule: planSchedule(request), ctx: request.ctx ?? 2048, session })
+  const plan = makePlan(phases, { schedule: planSchedule(request, phases, session), ctx: request.ctx ?? 2048, session })
   session.throwIfFailed()
   return { phases, plan }
 }
