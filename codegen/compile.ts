@@ -7,10 +7,12 @@
  */
 import type { Diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import { Session } from '../compiler/diagnostics/diagnostic.ts'
+import { assertPlan } from '../compiler/plan/check-plan.ts'
 import type { Plan } from '../compiler/plan/ir.ts'
 import { makePlan } from '../compiler/plan/make-plan.ts'
 import { resolveSchedule, type Target } from '../compiler/plan/resolve-schedule.ts'
 import { type ShardedGraph, shardGraph } from '../compiler/shard/shard-graph.ts'
+import { assertPhases } from '../compiler/tile/check-phases.ts'
 import { formPhases } from '../compiler/tile/form-phases.ts'
 import type { PhaseProgram } from '../compiler/tile/ir.ts'
 import { type Proof, provePlan } from '../compiler/verify/prove-plan.ts'
@@ -61,10 +63,12 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
   session.throwIfFailed()
   const phases = formPhases(programs, { session })
   session.throwIfFailed()
+  assertPhases(phases, 'form-phases')
   const resolved = resolveSchedule(schedule, phases, options.target, session)
   session.throwIfFailed()
   const plan = makePlan(phases, { schedule: resolved, ctx: options.ctx, session })
   session.throwIfFailed()
+  assertPlan(plan, 'make-plan')
   const proof = provePlan(plan, { session, schedule })
   session.throwIfFailed()
   const logits = graph.nodes.find((n) => n.op === 'logits')

@@ -233,7 +233,8 @@ function blocks(dice: Dice, hidden: Hidden, ranks: number): Makers {
     const expert = dim('expert', dice.pick([4, 6, 8, 16]))
     const inner = parallelDim('inner', ranks * 32 * dice.int(1, 2))
     const topK = dice.int(1, Math.min(4, expert.size))
-    const format = dice.pick([bf16, mxfp4, mxfp4, f32])
+    // All tiles of an expert must fit one page where there is one SM.
+    const format = dice.pick<WeightFormat>([bf16, mxfp4, mxfp4, hidden.size <= 128 ? f32 : bf16])
     const biased = dice.chance(0.5)
     const normalise = dice.chance(0.5)
     const block: Block = (x) => {
