@@ -13,14 +13,14 @@ struct Plan {
   static constexpr int ranks = 1, sms = 132, rows = 8, ctx = 2048, valid_ids = 4096, programs = 1, mask_token = 0;
   static constexpr int entries = 8, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
-  static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 2048, scratch_bytes = 0;
-  static constexpr int ring_depth = 4, join_depth = 2, join_parts = 16;
+  static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 0;
+  static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
   static constexpr int experts = 16, max_active = 16, top_k = 4;
-  using Exchange = float;
-  static constexpr size_t image_bytes = 26036992, kv_bytes = 10616832, workspace_bytes = 1717760;
+  using Exchange = tile::i64;
+  static constexpr size_t image_bytes = 26036992, kv_bytes = 10616832, workspace_bytes = 1754496;
   static constexpr size_t counters_at = 0, abort_at = 3072, control_at = 3200, control_inbox_at = 3968;
-  static constexpr size_t decode_at = 4992, sampler_at = 6656, inbox_at = 5248, logits_inbox_at = 6656;
-  static constexpr size_t zeroed_bytes = 6656;
+  static constexpr size_t decode_at = 4992, sampler_at = 9600, history_at = 118144, inbox_at = 5504, logits_inbox_at = 9600;
+  static constexpr size_t zeroed_bytes = 9600;
   static constexpr int counters = 24, control_counter = 22, control_left_counter = 23, local_counters = 2;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
@@ -134,35 +134,35 @@ enum Region : int {
 TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 115200;
-constexpr size_t B_x_plain = 121344;
-constexpr size_t B_full_dense_qkv_queries = 133632;
+constexpr size_t B_x_columns = 151936;
+constexpr size_t B_x_plain = 158080;
+constexpr size_t B_full_dense_qkv_queries = 170368;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 2097152;
-constexpr size_t B_full_dense_attend_partials = 145920;
-constexpr size_t B_full_dense_attend_columns = 702976;
-constexpr size_t B_full_dense_o_columns = 711168;
-constexpr size_t B_full_dense_o_plain = 717312;
-constexpr size_t B_full_dense_dense_up_columns = 729600;
-constexpr size_t B_sliding_experts_qkv_queries = 745984;
+constexpr size_t B_full_dense_attend_partials = 182656;
+constexpr size_t B_full_dense_attend_columns = 739712;
+constexpr size_t B_full_dense_o_columns = 747904;
+constexpr size_t B_full_dense_o_plain = 754048;
+constexpr size_t B_full_dense_dense_up_columns = 766336;
+constexpr size_t B_sliding_experts_qkv_queries = 782720;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 262144;
-constexpr size_t B_sliding_experts_attend_partials = 758272;
-constexpr size_t B_sliding_experts_attend_columns = 827904;
-constexpr size_t B_sliding_experts_o_columns = 836096;
-constexpr size_t B_sliding_experts_o_plain = 842240;
-constexpr size_t B_sliding_experts_router_plain = 854528;
-constexpr size_t B_sliding_experts_expert_up_expertColumns = 855040;
-constexpr size_t B_full_experts_qkv_queries = 920576;
+constexpr size_t B_sliding_experts_attend_partials = 795008;
+constexpr size_t B_sliding_experts_attend_columns = 864640;
+constexpr size_t B_sliding_experts_o_columns = 872832;
+constexpr size_t B_sliding_experts_o_plain = 878976;
+constexpr size_t B_sliding_experts_router_plain = 891264;
+constexpr size_t B_sliding_experts_expert_up_expertColumns = 891776;
+constexpr size_t B_full_experts_qkv_queries = 957312;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 2097152;
-constexpr size_t B_full_experts_attend_partials = 932864;
-constexpr size_t B_full_experts_attend_columns = 1489920;
-constexpr size_t B_full_experts_o_columns = 1498112;
-constexpr size_t B_full_experts_o_plain = 1504256;
-constexpr size_t B_full_experts_router_plain = 1516544;
-constexpr size_t B_full_experts_expert_up_expertColumns = 1517056;
-constexpr size_t B_end_head_logits = 1582592;
+constexpr size_t B_full_experts_attend_partials = 969600;
+constexpr size_t B_full_experts_attend_columns = 1526656;
+constexpr size_t B_full_experts_o_columns = 1534848;
+constexpr size_t B_full_experts_o_plain = 1540992;
+constexpr size_t B_full_experts_router_plain = 1553280;
+constexpr size_t B_full_experts_expert_up_expertColumns = 1553792;
+constexpr size_t B_end_head_logits = 1619328;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
@@ -191,6 +191,15 @@ TILE_TABLE unsigned char entry_program[8] = {
 TILE_TABLE unsigned char entry_taps[8] = {
   0, 0, 0, 0, 0, 0, 0, 0,
 };
+TILE_TABLE unsigned char tally_program[25] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+};
+TILE_TABLE unsigned short entry_exchanges[8] = {
+  0, 0, 0, 0, 0, 0, 0, 0,
+};
+TILE_TABLE unsigned short program_exchanges[1] = {
+  0,
+};
 TILE_TABLE unsigned short round_runs[25] = {
   7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 5, 5, 0,
 };
@@ -204,17 +213,20 @@ TILE_TABLE float rope_10000_16[8] = {
 struct At {
   const RoundControl* round;
   const RowBlock* block;
-  u32 rounds;  // of this program, before this one
   int entry, taps;
   size_t image, kv;
   /** Executions of a tally before this entry, since the launch. */
-  TILE_FN u32 runs(int tally) const { return rounds * round_runs[tally] + entry_runs[entry][tally]; }
-  /** Epoch of the entry's n-th exchange: no two exchanges of any programs have the same. */
-  TILE_FN u32 epoch(int n) const { return round->round * round_runs[T_exchange] + entry_runs[entry][T_exchange] + u32(n); }
+  TILE_FN u32 runs(int tally) const { return round->ran[tally_program[tally]] * round_runs[tally] + entry_runs[entry][tally]; }
+  /** Epoch of the entry's n-th exchange: exchanges count on through all rounds and programs. */
+  TILE_FN u32 epoch(int n) const {
+    u32 before = entry_exchanges[entry] + u32(n);
+    for (int p = 0; p < Plan::programs; ++p) before += round->ran[p] * program_exchanges[p];
+    return before;
+  }
 };
 TILE_FN At entry_of(const RoundControl& c, int entry) {
   const int program = entry_program[entry];
-  return At{&c, &c.block[program], c.ran[program], entry, entry_taps[entry], size_t(entry_image[entry]), size_t(entry_kv[entry])};
+  return At{&c, &c.block[program], entry, entry_taps[entry], size_t(entry_image[entry]), size_t(entry_kv[entry])};
 }
 
 // What the race check is told; nothing on a GPU. A part is a warp's share of a buffer, in an entry's share of a cache.
@@ -428,26 +440,27 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 // ---- full_dense.o: 384 KiB of weights ----
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     w.ring_acquire(29);
-    w.ring_copy(30, 0, w.image(at.image + 552704 + size_t(tile) * 16384), 16384);
-    w.ring_commit(31, 16384);
+    w.ring_copy(30, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(31, 32768);
   }
 }
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   reads_all(w, at, R_full_dense_attend_columns);
-  if (empty(share(w, 24))) return;  // no tile on this SM
-  const int part = w.index % 16;
-  Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 1);
-  const Share tiles = share(w, 24);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<2> x;
+  stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 2);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+    Exact acc = nothing();
     const char* page = w.ring_await(34);
-    multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
     w.ring_release(35);
     w.join_acquire(36);
     w.join_put(w.index, acc);
@@ -457,7 +470,7 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
   w.wait(39, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
@@ -467,23 +480,25 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_dense_o_columns);
     writes_own(w, at, R_full_dense_o_plain);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 16);
-    const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
-      const float v0_low = low;
-      const float v0_high = high;
-      const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
-      const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
-      const float v2_low = (v1_low + v0_low);
-      const float v2_high = (v1_high + v0_high);
-      w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-      w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-      w.ws<float>(B_full_dense_o_plain)[c * 384 + n_low] = v2_low;
-      w.ws<float>(B_full_dense_o_plain)[c * 384 + n_high] = v2_high;
-    });
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_full_dense_o_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_full_dense_o_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
     w.join_release(41);
   }
   w.role_barrier(42);
@@ -564,17 +579,17 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   reads_all(w, at, R_full_dense_dense_up_columns);
   if (empty(share(w, 24))) return;  // no tile on this SM
-  const int part = w.index % 16;
-  Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 2);
+  const int part = w.index % 8;
+  Staged<4> x;
+  stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 4);
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+    Exact acc = nothing();
     const char* page = w.ring_await(64);
-    multiply<E4M3, 2>(w, acc, page + part * 1040, page + part * 1040 + 1024, x);
+    if (w.index < 8) multiply_leaves<E4M3, 4, 1>(w, acc, page + part * 2080, page + part * 2080 + 2048, x);
     w.ring_release(65);
     w.join_acquire(66);
-    w.join_put(w.index, acc);
+    if (w.index < 8) w.join_put(w.index, acc);
     w.join_commit(67);
   }
 }
@@ -592,7 +607,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = rounded(w, w.join_total(0, 8));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -790,26 +805,27 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
 // ---- sliding_experts.o: 384 KiB of weights ----
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     w.ring_acquire(101);
-    w.ring_copy(102, 0, w.image(at.image + 552832 + size_t(tile) * 16384), 16384);
-    w.ring_commit(103, 16384);
+    w.ring_copy(102, 0, w.image(at.image + 552832 + size_t(tile) * 32768), 32768);
+    w.ring_commit(103, 32768);
   }
 }
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   w.wait(104, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   reads_all(w, at, R_sliding_experts_attend_columns);
-  if (empty(share(w, 24))) return;  // no tile on this SM
-  const int part = w.index % 16;
-  Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 1);
-  const Share tiles = share(w, 24);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<2> x;
+  stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 2);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+    Exact acc = nothing();
     const char* page = w.ring_await(106);
-    multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
     w.ring_release(107);
     w.join_acquire(108);
     w.join_put(w.index, acc);
@@ -819,7 +835,7 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
   w.wait(111, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
@@ -829,23 +845,25 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_sliding_experts_o_columns);
     writes_own(w, at, R_sliding_experts_o_plain);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 16);
-    const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
-      const float v0_low = low;
-      const float v0_high = high;
-      const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
-      const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
-      const float v2_low = (v1_low + v0_low);
-      const float v2_high = (v1_high + v0_high);
-      w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-      w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-      w.ws<float>(B_sliding_experts_o_plain)[c * 384 + n_low] = v2_low;
-      w.ws<float>(B_sliding_experts_o_plain)[c * 384 + n_high] = v2_high;
-    });
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_sliding_experts_o_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_sliding_experts_o_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
     w.join_release(113);
   }
   w.role_barrier(114);
@@ -1020,11 +1038,15 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
       const int active = first + cell / tiles;
       const char* codes = page + cell * 2176;
-      Acc acc = zeros();
-      Staged<8> x;
-      stage(w, x, w.ws<bf16>(B_sliding_experts_expert_up_expertColumns) + size_t(active) * 2048, 0);
-      multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
-      w.slots_put(acc, cell % tiles, active);
+      Exact sum = nothing();
+      for (int unit = 0; unit < 8; unit += 1) {
+        Staged<1> x;
+        stage(w, x, w.ws<bf16>(B_sliding_experts_expert_up_expertColumns) + size_t(active) * 2048, unit);
+        Acc acc = zeros();
+        multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+        add_routed(w, sum, acc, active);
+      }
+      w.slots_put(sum, cell % tiles, active);
     }
     w.ring_release(157);
   }
@@ -1038,7 +1060,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = w.slots_sum(t - own.begin);
+    Acc acc = rounded(w, w.slots_total(t - own.begin));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1236,26 +1258,27 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 // ---- full_experts.o: 384 KiB of weights ----
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     w.ring_acquire(191);
-    w.ring_copy(192, 0, w.image(at.image + 552704 + size_t(tile) * 16384), 16384);
-    w.ring_commit(193, 16384);
+    w.ring_copy(192, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(193, 32768);
   }
 }
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   reads_all(w, at, R_full_experts_attend_columns);
-  if (empty(share(w, 24))) return;  // no tile on this SM
-  const int part = w.index % 16;
-  Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 1);
-  const Share tiles = share(w, 24);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<2> x;
+  stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 2);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+    Exact acc = nothing();
     const char* page = w.ring_await(196);
-    multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
     w.ring_release(197);
     w.join_acquire(198);
     w.join_put(w.index, acc);
@@ -1265,7 +1288,7 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
 #line 71 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
   w.wait(201, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
@@ -1275,23 +1298,25 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 16);
-    const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
-      const float v0_low = low;
-      const float v0_high = high;
-      const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
-      const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
-      const float v2_low = (v1_low + v0_low);
-      const float v2_high = (v1_high + v0_high);
-      w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-      w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-      w.ws<float>(B_full_experts_o_plain)[c * 384 + n_low] = v2_low;
-      w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
-    });
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_full_experts_o_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
     w.join_release(203);
   }
   w.role_barrier(204);
@@ -1466,11 +1491,15 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
       const int active = first + cell / tiles;
       const char* codes = page + cell * 2176;
-      Acc acc = zeros();
-      Staged<8> x;
-      stage(w, x, w.ws<bf16>(B_full_experts_expert_up_expertColumns) + size_t(active) * 2048, 0);
-      multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
-      w.slots_put(acc, cell % tiles, active);
+      Exact sum = nothing();
+      for (int unit = 0; unit < 8; unit += 1) {
+        Staged<1> x;
+        stage(w, x, w.ws<bf16>(B_full_experts_expert_up_expertColumns) + size_t(active) * 2048, unit);
+        Acc acc = zeros();
+        multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+        add_routed(w, sum, acc, active);
+      }
+      w.slots_put(sum, cell % tiles, active);
     }
     w.ring_release(247);
   }
@@ -1484,7 +1513,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = w.slots_sum(t - own.begin);
+    Acc acc = rounded(w, w.slots_total(t - own.begin));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1579,7 +1608,7 @@ TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
 
 template <class Phase>
 TILE_FN void run(Warp& w, const At& at, int phase, Phase body) {
-  const Traced traced(w, at.rounds, at.entry, phase);
+  const Traced traced(w, at.round->round, at.entry, phase);
   body(w, at);
 }
 

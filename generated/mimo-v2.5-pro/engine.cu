@@ -17,10 +17,10 @@ struct Plan {
   static constexpr int ring_depth = 3, join_depth = 2, join_parts = 16;
   static constexpr int experts = 384, max_active = 64, top_k = 8;
   using Exchange = tile::bf16;
-  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 29187200;
+  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30408064;
   static constexpr size_t counters_at = 0, abort_at = 3072, control_at = 3200, control_inbox_at = 3968;
-  static constexpr size_t decode_at = 4992, sampler_at = 15289472, inbox_at = 5248, logits_inbox_at = 2167936;
-  static constexpr size_t zeroed_bytes = 15289472;
+  static constexpr size_t decode_at = 4992, sampler_at = 15289728, history_at = 17771904, inbox_at = 5504, logits_inbox_at = 2168192;
+  static constexpr size_t zeroed_bytes = 15289728;
   static constexpr int counters = 24, control_counter = 22, control_left_counter = 23, local_counters = 1;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
@@ -133,35 +133,35 @@ enum Region : int {
 TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 17771648;
-constexpr size_t B_x_plain = 17869952;
-constexpr size_t B_full_dense_qkv_queries = 18066560;
+constexpr size_t B_x_columns = 18992512;
+constexpr size_t B_x_plain = 19090816;
+constexpr size_t B_full_dense_qkv_queries = 19287424;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 786432;
-constexpr size_t B_full_dense_attend_partials = 18115712;
-constexpr size_t B_full_dense_attend_columns = 20245632;
-constexpr size_t B_full_dense_o_columns = 20278400;
-constexpr size_t B_full_dense_o_plain = 20376704;
-constexpr size_t B_full_dense_dense_up_columns = 20573312;
-constexpr size_t B_sliding_experts_qkv_queries = 20606080;
+constexpr size_t B_full_dense_attend_partials = 19336576;
+constexpr size_t B_full_dense_attend_columns = 21466496;
+constexpr size_t B_full_dense_o_columns = 21499264;
+constexpr size_t B_full_dense_o_plain = 21597568;
+constexpr size_t B_full_dense_dense_up_columns = 21794176;
+constexpr size_t B_sliding_experts_qkv_queries = 21826944;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 98304;
-constexpr size_t B_sliding_experts_attend_partials = 20655232;
-constexpr size_t B_sliding_experts_attend_columns = 20921472;
-constexpr size_t B_sliding_experts_o_columns = 20954240;
-constexpr size_t B_sliding_experts_o_plain = 21052544;
-constexpr size_t B_sliding_experts_router_plain = 21249152;
-constexpr size_t B_sliding_experts_expert_up_expertColumns = 21261440;
-constexpr size_t B_full_experts_qkv_queries = 21523584;
+constexpr size_t B_sliding_experts_attend_partials = 21876096;
+constexpr size_t B_sliding_experts_attend_columns = 22142336;
+constexpr size_t B_sliding_experts_o_columns = 22175104;
+constexpr size_t B_sliding_experts_o_plain = 22273408;
+constexpr size_t B_sliding_experts_router_plain = 22470016;
+constexpr size_t B_sliding_experts_expert_up_expertColumns = 22482304;
+constexpr size_t B_full_experts_qkv_queries = 22744448;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 786432;
-constexpr size_t B_full_experts_attend_partials = 21572736;
-constexpr size_t B_full_experts_attend_columns = 23702656;
-constexpr size_t B_full_experts_o_columns = 23735424;
-constexpr size_t B_full_experts_o_plain = 23833728;
-constexpr size_t B_full_experts_router_plain = 24030336;
-constexpr size_t B_full_experts_expert_up_expertColumns = 24042624;
-constexpr size_t B_end_head_logits = 24304768;
+constexpr size_t B_full_experts_attend_partials = 22793600;
+constexpr size_t B_full_experts_attend_columns = 24923520;
+constexpr size_t B_full_experts_o_columns = 24956288;
+constexpr size_t B_full_experts_o_plain = 25054592;
+constexpr size_t B_full_experts_router_plain = 25251200;
+constexpr size_t B_full_experts_expert_up_expertColumns = 25263488;
+constexpr size_t B_end_head_logits = 25525632;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
@@ -273,6 +273,16 @@ TILE_TABLE unsigned char entry_taps[72] = {
   0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5,
 };
+TILE_TABLE unsigned char tally_program[24] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+};
+TILE_TABLE unsigned short entry_exchanges[72] = {
+  0, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68,
+  70, 72, 74, 76, 78, 80, 82, 84, 86, 88, 90, 92, 94, 96, 98, 100, 102, 104, 106, 108, 110, 112, 114, 116, 118, 120, 122, 124, 126, 128, 130, 132, 134, 136, 138, 140,
+};
+TILE_TABLE unsigned short program_exchanges[1] = {
+  140,
+};
 TILE_TABLE unsigned short round_runs[24] = {
   71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 1, 1, 69, 140,
 };
@@ -292,17 +302,20 @@ TILE_TABLE float rope_10000_64[32] = {
 struct At {
   const RoundControl* round;
   const RowBlock* block;
-  u32 rounds;  // of this program, before this one
   int entry, taps;
   size_t image, kv;
   /** Executions of a tally before this entry, since the launch. */
-  TILE_FN u32 runs(int tally) const { return rounds * round_runs[tally] + entry_runs[entry][tally]; }
-  /** Epoch of the entry's n-th exchange: no two exchanges of any programs have the same. */
-  TILE_FN u32 epoch(int n) const { return round->round * round_runs[T_exchange] + entry_runs[entry][T_exchange] + u32(n); }
+  TILE_FN u32 runs(int tally) const { return round->ran[tally_program[tally]] * round_runs[tally] + entry_runs[entry][tally]; }
+  /** Epoch of the entry's n-th exchange: exchanges count on through all rounds and programs. */
+  TILE_FN u32 epoch(int n) const {
+    u32 before = entry_exchanges[entry] + u32(n);
+    for (int p = 0; p < Plan::programs; ++p) before += round->ran[p] * program_exchanges[p];
+    return before;
+  }
 };
 TILE_FN At entry_of(const RoundControl& c, int entry) {
   const int program = entry_program[entry];
-  return At{&c, &c.block[program], c.ran[program], entry, entry_taps[entry], size_t(entry_image[entry]), size_t(entry_kv[entry])};
+  return At{&c, &c.block[program], entry, entry_taps[entry], size_t(entry_image[entry]), size_t(entry_kv[entry])};
 }
 
 // What the race check is told; nothing on a GPU. A part is a warp's share of a buffer, in an entry's share of a cache.
@@ -1766,7 +1779,7 @@ TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
 
 template <class Phase>
 TILE_FN void run(Warp& w, const At& at, int phase, Phase body) {
-  const Traced traced(w, at.rounds, at.entry, phase);
+  const Traced traced(w, at.round->round, at.entry, phase);
   body(w, at);
 }
 
