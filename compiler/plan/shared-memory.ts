@@ -26,7 +26,7 @@ export function sharedMemory(
   const locals = plan.tallies.filter((t) => t.scope === 'local').length
   const table = align(4 + 2 * maxActive + ROWS * maxActive, 4) + ROWS * topK * 4
   const pieces: [string, number, number][] = [
-    ['barriers', barriers * 8 + locals * 4, 16],
+    ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],
     ['route choice', experts * ROWS, 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],

@@ -19,7 +19,6 @@ import { schedules } from '../../models/mimo/schedule.ts'
 import type { SyntheticSource } from '../../runtime/engine/load-plan.ts'
 import {
   hashU32,
-  syntheticE2m1,
   syntheticE4m3,
   syntheticE8m0,
   syntheticNumber,
@@ -67,7 +66,7 @@ export function realShapes(pattern: readonly number[], vocabulary: number, seed:
 }
 
 /** A matrix has rows of length about one; a norm's weight lies around one; a table's entries are of size one. */
-function sourceOf(p: Param, seed: number): SyntheticSource {
+export function sourceOf(p: Param, seed: number): SyntheticSource {
   const vector = p.dims.length === 1 || /sink/.test(p.name)
   const columns = vector ? sizeOf(p.dims) : columnsOf(p)
   const norm = /norm/.test(p.name)
@@ -98,8 +97,7 @@ function valuesOf(params: ReadonlyMap<string, Param>, source: (name: string) => 
   const rowsOf = (name: string, first: number, count: number): Float32Array => {
     const s = source(name)
     const out = new Float32Array(count * s.columns)
-    const fill = element[s.format](s)
-    for (let r = 0; r < count; r++) for (let c = 0; c < s.columns; c++) out[r * s.columns + c] = fill(first + r, c)
+    for (let r = 0; r < count; r++) fillRow[s.format](s, first + r, out, r * s.columns)
     return out
   }
   const cache = new Map<string, Float32Array>()
@@ -117,17 +115,35 @@ function valuesOf(params: ReadonlyMap<string, Param>, source: (name: string) => 
   }
 }
 
-const toBf16 = (x: number): number => {
-  const bits = new Uint32Array(new Float32Array([x]).buffer)[0]!
-  return new Float32Array(new Uint32Array([((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000) >>> 0]).buffer)[0]!
+/** Fills one row; whole runs of columns share a hash or a scale, which is what makes full sizes bearable. */
+type FillRow = (s: SyntheticSource, row: number, out: Float32Array, at: number) => void
+const fillRow: Record<SyntheticSource['format'], FillRow> = {
+  f32: (s, r, out, at) => {
+    for (let c = 0; c < s.columns; c++) out[at + c] = syntheticNumber(s.seed, r, c, s.mean, s.amplitude)
+  },
+  bf16: (s, r, out, at) => {
+    for (let c = 0; c < s.columns; c++) out[at + c] = syntheticNumber(s.seed, r, c, s.mean, s.amplitude)
+    roundToBf16(out, at, s.columns)
+  },
+  e4m3: (s, r, out, at) => {
+    for (let block = 0; block * 128 < s.columns; block++) {
+      const scale = syntheticScale(s.seed, r >> 7, block, s.amplitude)
+      const end = Math.min(s.columns, block * 128 + 128)
+      for (let c = block * 128; c < end; c++) out[at + c] = e4m3.values[syntheticE4m3(s.seed, r, c)]! * scale
+    }
+  },
+  e2m1: (s, r, out, at) => {
+    for (let block = 0; block * 32 < s.columns; block++) {
+      const scale = 2 ** (syntheticE8m0(s.seed, r, block, s.amplitude) - 127)
+      for (let word = block * 4; word < block * 4 + 4; word++) {
+        const codes = hashU32(s.seed, r, word)
+        for (let i = 0; i < 8; i++) out[at + word * 8 + i] = e2m1.values[(codes >>> (i * 4)) & 15]! * scale
+      }
+    }
+  },
 }
 
-type Element = (row: number, column: number) => number
-const element: Record<SyntheticSource['format'], (s: SyntheticSource) => Element> = {
-  f32: (s) => (r, c) => syntheticNumber(s.seed, r, c, s.mean, s.amplitude),
-  bf16: (s) => (r, c) => toBf16(syntheticNumber(s.seed, r, c, s.mean, s.amplitude)),
-  e4m3: (s) => (r, c) =>
-    e4m3.values[syntheticE4m3(s.seed, r, c)]! * syntheticScale(s.seed, r >> 7, c >> 7, s.amplitude),
-  e2m1: (s) => (r, c) =>
-    e2m1.values[syntheticE2m1(s.seed, r, c)]! * 2 ** (syntheticE8m0(s.seed, r, c >> 5, s.amplitude) - 127),
+function roundToBf16(values: Float32Array, at: number, count: number): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset + at * 4, count)
+  for (let i = 0; i < count; i++) bits[i] = (bits[i]! + 0x7fff + ((bits[i]! >>> 16) & 1)) & 0xffff0000
 }

@@ -32,7 +32,7 @@ struct Shared {
   static constexpr int barriers = role + role_count;
   // byte offsets
   static constexpr size_t local_counters_at = size_t(barriers) * 8;
-  static constexpr size_t table_at = round_up(local_counters_at + size_t(Plan::local_counters) * 4, 16);
+  static constexpr size_t table_at = round_up(local_counters_at + size_t(Plan::local_counters) * 8, 16);
   static constexpr size_t choice_at = round_up(table_at + sizeof(RouteTable), 16);  // [expert][8] slot of row, while routing
   static constexpr size_t mean_at = round_up(choice_at + size_t(Plan::experts) * 8, 16);  // [2][compute warp][8] sums of normalise
   static constexpr size_t exchange_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16);

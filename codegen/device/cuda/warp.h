@@ -146,10 +146,11 @@ struct Warp {
     if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
     __syncwarp();
   }
-  TILE_FN void wait_barrier(int site, int which, u32 phases, What what) {
+  TILE_FN void wait_barrier(int site, int which, u32 phases, What what) { wait_on(site, barrier(which), which, phases, what); }
+  TILE_FN void wait_on(int site, void* object, int which, u32 phases, What what) {
     const u32 parity = (phases - 1) & 1u;
     u64 since = 0;
-    for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(barrier(which), parity)); ++polls)
+    for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(object, parity)); ++polls)
       if (polls % 64 == 0) {
         if (lane() == 0) since = overdue(args, round, since, site, what, which, phases, phases - 1, false);
         if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
@@ -180,14 +181,15 @@ struct Warp {
     __syncwarp();
     if (lane() == 0) ptx::add_release(counter(which));
   }
-  TILE_FN u32* local_counter(int which) { return shared<u32>(Shared::local_counters_at) + which; }
+  // Local counters are mbarriers: a phase is one execution. Nobody falls two executions behind (the plan guards what they
+  // stand for), so the phase's parity tells which one is meant.
+  TILE_FN void* local_counter(int which) { return tile_memory + Shared::local_counters_at + which * 8; }
   TILE_FN void wait_local(int site, int which, u32 runs) {
-    const u32* word = local_counter(which);
-    spin(site, What::local_counter, which, runs * Plan::local_arrivals(which), false, [=] { return ptx::load_acquire_shared(word); });
+    if (runs > 0) wait_on(site, local_counter(which), which, runs, What::local_counter);
   }
   TILE_FN void signal_local(int, int which) {
     __syncwarp();
-    if (lane() == 0) ptx::add_release_shared(local_counter(which));
+    if (lane() == 0) ptx::barrier_arrive(local_counter(which));
   }
   TILE_FN void role_barrier(int site) {
     const u32 generation = ++role_position;
