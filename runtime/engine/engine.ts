@@ -150,7 +150,10 @@ export class RunningEngine implements Engine {
           if (r.tokens > 0) {
             if (tokens === 0) firstTokenMs = performance.now() - began
             const next = tokens === 0 ? width : (request.draft?.next?.(r) ?? width)
-            if (next !== width && !ended) process.send(serialFrame('width', serial, (width = next)))
+            if (next !== width && !ended) {
+              width = next
+              process.send(serialFrame('width', serial, width))
+            }
             tokens += r.tokens
             rounds++
             roundNs += r.roundNs
