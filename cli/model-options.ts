@@ -1,11 +1,13 @@
 /** Arguments and options that several verbs share, and the numbers in them, read strictly. */
 import { type Command, InvalidArgumentError } from 'commander'
+import type { DraftChoice } from '../runtime/decode/sampling.ts'
 import { defaultCtx } from '../runtime/session/open-model.ts'
 import type { ModelRequest } from '../runtime/session/resolve-model.ts'
 
 export interface ModelOptions {
   readonly config?: string
   readonly checkpoint?: string
+  readonly drafter?: string
 }
 
 export interface TargetOptions {
@@ -21,6 +23,7 @@ export const withModel = (command: Command, required = true): Command =>
     .argument(required ? '<model>' : '[model]', modelText)
     .option('--config <file>', 'config.json for a model file, or instead of the one that comes with the model')
     .option('--checkpoint <folder>', 'folder with the weights, as Hugging Face publishes it')
+    .option('--drafter <folder>', "a drafter's folder, or none; the checkpoint's own dflash/ when left out")
 
 export const withTarget = (command: Command): Command =>
   command
@@ -28,10 +31,11 @@ export const withTarget = (command: Command): Command =>
     .option('--gpus <n>', 'ranks: 1, 2, 4 or 8; on the host, slabs of memory', whole, 1)
     .option('--ctx <n>', 'positions that a sequence may have', whole, defaultCtx)
 
-export const modelRequest = (model: string, { config, checkpoint }: ModelOptions): ModelRequest => ({
+export const modelRequest = (model: string, { config, checkpoint, drafter }: ModelOptions): ModelRequest => ({
   model,
   config,
   checkpoint,
+  drafter,
 })
 
 export function whole(text: string): number {
@@ -43,6 +47,21 @@ export function real(text: string): number {
   const n = Number(text)
   if (text.trim() === '' || !Number.isFinite(n)) throw new InvalidArgumentError('It is a number.')
   return n
+}
+
+/** --draft: off, auto, or rows. */
+export function draftChoice(text: string): DraftChoice {
+  if (text === 'off' || text === 'auto') return text
+  if (!/^[2-8]$/.test(text))
+    throw new InvalidArgumentError("It is 'off', 'auto' or the rows to verify at once, 2 to 8.")
+  return Number(text)
+}
+
+/** --logit-bias ID=VALUE, several times. */
+export function biases(text: string, before: ReadonlyMap<number, number> = new Map()): ReadonlyMap<number, number> {
+  const [, id, value] = /^(\d+)=(-?[\d.]+)$/.exec(text) ?? []
+  if (id === undefined) throw new InvalidArgumentError('It is a token id and a number: 1234=-5.')
+  return new Map([...before, [Number(id), real(value!)]])
 }
 
 /** Collects an option that may be given several times. */

@@ -1,8 +1,14 @@
 /** `tilec run MODEL [PROMPT]`: opens a model and streams what it writes. */
 import type { Command } from 'commander'
+import { diagnostic } from '../compiler/diagnostics/diagnostic.ts'
+import type { DraftChoice } from '../runtime/decode/sampling.ts'
+import type { LogProbs } from '../runtime/engine/wire.ts'
 import { readTarget } from '../runtime/session/machine.ts'
 import { type Completion, openModel, type Prompt, type Session } from '../runtime/session/open-model.ts'
+import { draftJson, draftLines, unusableText } from './draft-report.ts'
 import {
+  biases,
+  draftChoice,
   type ModelOptions,
   modelRequest,
   real,
@@ -27,6 +33,13 @@ interface RunOptions extends ModelOptions, TargetOptions {
   readonly minP?: number
   readonly seed?: number
   readonly stop?: readonly string[]
+  readonly repetitionPenalty?: number
+  readonly presencePenalty?: number
+  readonly frequencyPenalty?: number
+  readonly logitBias?: ReadonlyMap<number, number>
+  readonly logprobs?: number
+  readonly draft?: DraftChoice
+  readonly stats?: boolean
   readonly json?: boolean
 }
 
@@ -60,6 +73,13 @@ export function addRun(program: Command, terminal: Terminal): void {
     .option('--top-k <k>', 'only the k likeliest tokens', whole)
     .option('--min-p <p>', 'only tokens at least p times as likely as the likeliest', real)
     .option('--seed <n>', 'same seed, same text', whole)
+    .option('--repetition-penalty <x>', 'divides the odds of tokens that were there before; 1 is off', real)
+    .option('--presence-penalty <x>', 'taken off logits of tokens that the text has', real)
+    .option('--frequency-penalty <x>', 'taken off logits of tokens that the text has, each time', real)
+    .option('--logit-bias <id=x>', "added to a token's logit; may be given several times", biases)
+    .option('--logprobs <n>', 'with --json: log probabilities of each token and of the n likeliest', whole)
+    .option('--draft <rows>', 'rows to verify at once: off, 2 to 8, or auto, as many as pay', draftChoice)
+    .option('--stats', 'say what drafting did: rounds, acceptance length, widths')
     .option('--stop <text>', 'end before this text; may be given several times', several)
     .option('--json', 'print one object at the end instead of streaming')
     .addHelpText('after', examples)
@@ -88,10 +108,13 @@ async function run(model: string, prompt: string | undefined, options: RunOption
     )
     if (!options.json && 'prompt' in asked) terminal.out(paintFor(terminal, 'out')('dim', asked.prompt))
     const completion = await write(session, asked, options, terminal)
+    const unusable = unusableText(completion.stats.draft)
+    if (unusable) showDiagnostics(terminal, [diagnostic('TILE6016', unusable, { severity: 'warning' })], undefined)
     if (options.json) printJson(terminal, summary(completion))
     else {
       terminal.out('\n')
-      terminal.err(paintFor(terminal, 'err')('dim', `${footer(completion, session)}\n`))
+      const lines = [footer(completion, session), ...(options.stats ? draftLines(completion.stats.draft) : [])]
+      terminal.err(paintFor(terminal, 'err')('dim', `${lines.join('\n')}\n`))
     }
   } finally {
     await session.close()
@@ -111,6 +134,7 @@ async function write(session: Session, prompt: Prompt, options: RunOptions, term
   const { temperature, topP, topK } = options.sample ? session.defaults : {}
   let text = ''
   const tokenIds: number[] = []
+  const logprobs: LogProbs[] = []
   for await (const event of session.generate({
     ...prompt,
     maxTokens: options.maxTokens,
@@ -120,17 +144,24 @@ async function write(session: Session, prompt: Prompt, options: RunOptions, term
     minP: options.minP,
     seed: options.seed,
     stop: options.stop,
+    repetitionPenalty: options.repetitionPenalty,
+    presencePenalty: options.presencePenalty,
+    frequencyPenalty: options.frequencyPenalty,
+    logitBias: options.logitBias,
+    logprobs: options.json ? options.logprobs : undefined,
+    draft: options.draft,
     signal: terminal.signal,
   })) {
     text += event.text
     if (!options.json) terminal.out(event.text)
-    if (event.type === 'end') return { text, tokenIds, reason: event.reason, stats: event.stats }
+    if (event.type === 'end') return { text, tokenIds, logprobs, reason: event.reason, stats: event.stats }
     tokenIds.push(...event.tokenIds)
+    logprobs.push(...(event.logprobs ?? []))
   }
   throw new Error('a generation ended without its end event')
 }
 
-function summary({ text, tokenIds, reason, stats }: Completion) {
+function summary({ text, tokenIds, logprobs = [], reason, stats }: Completion) {
   return {
     text,
     tokenIds,
@@ -140,6 +171,8 @@ function summary({ text, tokenIds, reason, stats }: Completion) {
     seconds: stats.totalMs / 1000,
     firstTokenSeconds: stats.firstTokenMs / 1000,
     tokensPerSecond: stats.tokensPerSecond,
+    ...draftJson(stats.draft),
+    ...(logprobs.length > 0 && { logprobs }),
   }
 }
 

@@ -27,11 +27,13 @@ export interface Drafter<Config = unknown, Target = unknown> {
   readonly block: (config: Config) => { readonly rows: number; readonly mask: number }
   /** Reports what keeps the drafter from serving a target of this config. */
   readonly fit: (config: Config, target: Target, report: Report) => void
+  /** Fields that the target's config gets, so that the target taps what the drafter reads. */
+  readonly section: (config: Config) => Readonly<Record<string, unknown>>
   /** Runs the author's functions. Findings go to `report`; the graphs are sound only if there were none. */
   readonly build: (config: Config, target: Target, report: Report) => DrafterPrograms
 }
 
-export interface DrafterParts<Config, Target> extends Pick<Drafter<Config, Target>, 'block' | 'fit'> {
+export interface DrafterParts<Config, Target> extends Pick<Drafter<Config, Target>, 'block' | 'fit' | 'section'> {
   readonly commit: (m: GraphBuilder, config: Config, target: Target) => void
   readonly draft: (m: GraphBuilder, config: Config, target: Target) => void
 }
@@ -39,7 +41,7 @@ export interface DrafterParts<Config, Target> extends Pick<Drafter<Config, Targe
 export function defineDrafter<Config, Target>(
   name: string,
   config: ConfigSchema<Config>,
-  { block, fit, commit, draft }: DrafterParts<Config, Target>,
+  { block, fit, section, commit, draft }: DrafterParts<Config, Target>,
 ): Drafter<Config, Target> {
   return {
     kind: 'drafter',
@@ -47,6 +49,7 @@ export function defineDrafter<Config, Target>(
     config,
     block,
     fit,
+    section,
     build: (value, target, report) => {
       const run = (program: string, body: typeof commit): Graph => {
         const m = new GraphBuilder(`${name}.${program}`, report)

@@ -439,6 +439,16 @@ const entries = {
     explain: 'A request is outside what the engine can do; the message names the value and the legal ones.',
   },
   TILE6014: { title: 'engine closed', explain: 'The engine was closed while, or before, something was asked of it.' },
+  TILE6015: {
+    title: 'logits are no numbers',
+    explain:
+      'The model computed a NaN or an infinity where a token was to be chosen. The engine ended at once, because its caches may hold what is no number; the next request starts it anew. The message names the position. The usual causes are a damaged checkpoint, weights of another model, or a schedule that was changed without being proved.',
+  },
+  TILE6016: {
+    title: 'drafter proposes nothing',
+    explain:
+      "The drafter's logits were NaN or infinite, so its proposals were thrown away. The text is what the model alone writes; only speed is lost. The drafter's weights, or its mask embedding, are damaged or belong to another model.",
+  },
   TILE6101: {
     title: 'generation refused',
     explain:

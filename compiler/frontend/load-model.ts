@@ -4,7 +4,8 @@
  * Order: read the files, ask the TypeScript compiler, refuse what is not deterministic, execute, read the config, build
  * the graph twice and compare. A stage that reported errors is the last one.
  * What a model file exports: `default` (defineModel), `schedules` (by target, or a function of the config that gives
- * them), `weights` (where parameters lie in a checkpoint), and tile ops under any name.
+ * them), `weights` (where parameters lie in a checkpoint), `drafter` and `drafterWeights` (load-drafter.ts), and tile ops
+ * under any name.
  */
 import type { Model } from '../../dsl/builder.ts'
 import type { Graph } from '../../dsl/graph.ts'
@@ -20,6 +21,7 @@ import { authored } from './authored.ts'
 import { reportTo, runModel } from './build-graph.ts'
 import { checkDeterminism } from './check-determinism.ts'
 import { type Exports, execute } from './execute.ts'
+import { type DrafterRequest, type LoadedDrafter, prepareDrafting } from './load-drafter.ts'
 import { readConfig } from './read-config.ts'
 import { type ModelSources, readSources } from './source-files.ts'
 import { typeCheck } from './type-check.ts'
@@ -31,6 +33,8 @@ export interface LoadOptions {
   readonly configFile?: string
   /** Skip the TypeScript compiler: for models that were checked when this tilec was built. */
   readonly trusted?: boolean
+  /** The drafter that shall come with the model. */
+  readonly drafter?: DrafterRequest | undefined
 }
 
 export interface LoadedModel {
@@ -44,6 +48,7 @@ export interface LoadedModel {
   readonly tiles: ReadonlyMap<string, TileProgram>
   /** Prefixes of checkpoint tensors that the model does not read. */
   readonly unread: readonly string[]
+  readonly drafter?: LoadedDrafter
 }
 
 export interface LoadResult {
@@ -76,7 +81,11 @@ function load(sources: ModelSources, options: LoadOptions, session: Session): Lo
     })
     return undefined
   }
-  const config = readConfig(model.config, options.config, session, { subject: options.configFile })
+  const target = { schema: model.config, json: options.config, file: options.configFile }
+  const drafting = options.drafter && prepareDrafting(exports, options.drafter, target, session)
+  if (options.drafter && !drafting) return undefined
+  const json = drafting ? drafting.targetConfig : options.config
+  const config = readConfig(model.config, json, session, { subject: options.configFile })
   if (!config) return undefined
   const graph = runModel(model, config.value, session)
   const schedules = readSchedules(exports, config.value, file, session)
@@ -85,7 +94,17 @@ function load(sources: ModelSources, options: LoadOptions, session: Session): Lo
   const again = runModel(model, config.value, session)
   if (again) compareBuilds(graph, again, session)
   const { bindings, unread } = bindWeights(exports, graph, config.value, file, session)
-  return { name: model.name, graph, config: config.value, schedules, tiles, bindings, unread }
+  const drafter = drafting?.build(config.value, graph)
+  return {
+    name: model.name,
+    graph,
+    config: config.value,
+    schedules,
+    tiles,
+    bindings,
+    unread,
+    ...(drafter && { drafter }),
+  }
 }
 
 const isRecord = (v: unknown): v is Readonly<Record<string, unknown>> => typeof v === 'object' && v !== null

@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { didYouMean, Session } from '../diagnostics/diagnostic.ts'
+import type { DrafterRequest } from './load-drafter.ts'
 import { type LoadResult, loadModel } from './load-model.ts'
 import { packageRoot } from './source-files.ts'
 
@@ -20,7 +21,11 @@ export const presets: Readonly<Record<string, Preset>> = {
 }
 
 /** Loads a preset; `config` overrides the one that comes with it (a checkpoint's own config.json). */
-export function loadPreset(name: string, config?: { readonly json: unknown; readonly file: string }): LoadResult {
+export function loadPreset(
+  name: string,
+  config?: { readonly json: unknown; readonly file: string },
+  drafter?: DrafterRequest,
+): LoadResult {
   const preset = presets[name]
   if (!preset) {
     const names = Object.keys(presets)
@@ -34,7 +39,7 @@ export function loadPreset(name: string, config?: { readonly json: unknown; read
     return refused('TILE1003', `there is no file '${preset.config}'`, { subject: packageRoot })
   }
   const { json, file } = config ?? { json: JSON.parse(readFileSync(path, 'utf8')) as unknown, file: preset.config }
-  return loadModel(join(packageRoot, preset.entry), { config: json, configFile: file, trusted: true })
+  return loadModel(join(packageRoot, preset.entry), { config: json, configFile: file, trusted: true, drafter })
 }
 
 function refused(...what: Parameters<Session['report']>): LoadResult {

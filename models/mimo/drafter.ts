@@ -29,7 +29,7 @@ import {
   weight,
 } from '../../dsl/index.ts'
 import type { MimoConfig } from './config.ts'
-import { MimoDrafterConfig, misfits } from './drafter-config.ts'
+import { MimoDrafterConfig, misfits, targetSection } from './drafter-config.ts'
 
 export { drafterWeights } from './drafter-weights.ts'
 
@@ -130,6 +130,7 @@ function draft(m: GraphBuilder, cfg: MimoDrafterConfig, target: MimoConfig): voi
 export default defineDrafter<MimoDrafterConfig, MimoConfig>('dflash', MimoDrafterConfig, {
   block: (cfg) => ({ rows: cfg.block, mask: cfg.mask }),
   fit: (cfg, target, report) => misfits(cfg, target).forEach(report),
+  section: (cfg) => ({ dflash_config: targetSection(cfg) }),
   commit,
   draft,
 })

@@ -30,6 +30,7 @@ import {
 } from '../../dsl/index.ts'
 import { type AttentionKind, MimoConfig, type WeightStore } from './config.ts'
 
+export { default as drafter, drafterWeights } from './drafter.ts'
 export { schedules } from './schedule.ts'
 export { weights } from './weights.ts'
 

@@ -32,7 +32,7 @@ export const packageVersion = (): string => {
 }
 
 export function compileModel(resolved: ResolvedModel, request: CompileRequest): Compiled {
-  const { model, sources } = resolved
+  const { model, sources, drafter } = resolved
   checkRequest(request)
   const schedule = model.schedules.get(request.target)
   if (!schedule) {
@@ -53,6 +53,7 @@ export function compileModel(resolved: ResolvedModel, request: CompileRequest): 
       template: readTemplate(asset('codegen', 'templates', 'engine.cu.hbs')),
       version: packageVersion(),
       lineOf: lineOf(sources),
+      ...(drafter && { drafter: { commit: drafter.built.commit, draft: drafter.built.draft } }),
     }),
   )
 }

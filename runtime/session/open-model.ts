@@ -10,9 +10,10 @@ import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnost
 import { type GenerationDefaults, generationDefaults } from '../checkpoint/generation.ts'
 import { type DecodeOptions, engineRequest } from '../decode/sampling.ts'
 import { type GenerationEvent, type GenerationStats, textEvents } from '../decode/text-events.ts'
+import { RoundTimes } from '../decode/width-policy.ts'
 import { type RunningEngine, startEngine } from '../engine/engine.ts'
 import { writeLoadPlan } from '../engine/load-plan.ts'
-import type { FinishReason, Ready } from '../engine/wire.ts'
+import type { FinishReason, LogProbs, Ready } from '../engine/wire.ts'
 import { type ChatMessage, type ChatTemplate, loadChatTemplate } from '../tokenizer/chat.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { buildModel } from './build-model.ts'
@@ -51,6 +52,8 @@ export type GenerateOptions = Prompt & DecodeOptions & { readonly signal?: Abort
 export interface Completion {
   readonly text: string
   readonly tokenIds: readonly number[]
+  /** Of each token, where they were asked for. */
+  readonly logprobs?: readonly LogProbs[]
   readonly reason: FinishReason
   readonly stats: GenerationStats
 }
@@ -78,13 +81,13 @@ export async function openModel(options: OpenOptions): Promise<Session> {
   const compiled = compileModel(resolved, { target, gpus, ctx })
   onProgress?.({ stage: 'build', target })
   const { executable } = await buildModel(compiled, target, { check: options.check })
-  const bindings = new Map(model.bindings.map((b) => [b.param, b]))
+  const own = resolved.drafter?.stored
+  const places = new Map([
+    ...(own?.bindings ?? []).map((b) => [b.param, { binding: b, tensors: own!.checkpoint.tensors }] as const),
+    ...model.bindings.map((b) => [b.param, { binding: b, tensors: checkpoint.tensors }] as const),
+  ])
   const loadPlan = withSources(sources, () =>
-    writeLoadPlan(compiled.manifest, (param) => ({
-      kind: 'stored',
-      binding: bindings.get(param)!,
-      tensors: checkpoint.tensors,
-    })),
+    writeLoadPlan(compiled.manifest, (param) => ({ kind: 'stored', ...places.get(param)! })),
   )
   const engine = await startEngine({
     executable,
@@ -99,6 +102,8 @@ export async function openModel(options: OpenOptions): Promise<Session> {
 
 export class Session {
   private template: ChatTemplate | undefined
+  /** What rounds of each width take on this engine, for all its requests. */
+  private readonly times = new RoundTimes()
 
   constructor(
     readonly resolved: ResolvedModel,
@@ -116,6 +121,10 @@ export class Session {
   /** Findings that were no errors. */
   get warnings(): ResolvedModel['warnings'] {
     return this.resolved.warnings
+  }
+  /** Rows of the drafter's block, where the model has a drafter. */
+  get draftBlock(): number | undefined {
+    return this.resolved.drafter?.built.block.rows
   }
   /** The engine's process, while there is one. */
   get pid(): number | undefined {
@@ -137,6 +146,7 @@ export class Session {
     const request = engineRequest(this.encode(options), options, this.defaults, {
       ctx: this.ctx,
       vocabulary: this.tokenizer.size,
+      drafter: this.draftBlock === undefined ? undefined : { block: this.draftBlock, times: this.times },
     })
     const events = this.engine.generate(request, signal && { signal })
     yield* textEvents(events, this.tokenizer, { stop, promptTokens: request.prompt.length })
@@ -146,10 +156,16 @@ export class Session {
   async complete(options: GenerateOptions): Promise<Completion> {
     let text = ''
     const tokenIds: number[] = []
+    const logprobs: LogProbs[] = []
     for await (const event of this.generate(options)) {
       text += event.text
-      if (event.type === 'text') tokenIds.push(...event.tokenIds)
-      else return { text, tokenIds, reason: event.reason, stats: event.stats }
+      if (event.type === 'text') {
+        tokenIds.push(...event.tokenIds)
+        logprobs.push(...(event.logprobs ?? []))
+      } else {
+        const { reason, stats } = event
+        return { text, tokenIds, reason, stats, ...(options.logprobs !== undefined && { logprobs }) }
+      }
     }
     throw new DiagnosticError([diagnostic('TILE6014', 'the engine ended without saying so')])
   }

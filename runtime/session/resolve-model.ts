@@ -9,10 +9,12 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Diagnostic, DiagnosticError, diagnostic, didYouMean } from '../../compiler/diagnostics/diagnostic.ts'
+import type { DrafterRequest, LoadedDrafter } from '../../compiler/frontend/load-drafter.ts'
 import { type LoadedModel, type LoadResult, loadModel } from '../../compiler/frontend/load-model.ts'
 import { loadPreset, presets } from '../../compiler/frontend/presets.ts'
 import type { Graph } from '../../dsl/graph.ts'
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
+import { type DrafterWeights, drafterFolder, drafterWeightsOf, openDrafterFolder } from '../checkpoint/drafter.ts'
 import { readJsonFile } from '../checkpoint/json.ts'
 import { matchWeights } from '../checkpoint/match.ts'
 import { asset } from '../paths.ts'
@@ -25,6 +27,15 @@ export interface ModelRequest {
   readonly config?: string | undefined
   /** A folder with the weights. A checkpoint folder named as the model is its own. */
   readonly checkpoint?: string | undefined
+  /** A drafter's folder, or `none`; the checkpoint's own `dflash/` when left out. */
+  readonly drafter?: string | undefined
+}
+
+/** The drafter that a model comes with. */
+export interface ResolvedDrafter extends LoadedDrafter {
+  readonly folder: string
+  /** Its own parameters, where they lie. */
+  readonly stored: DrafterWeights
 }
 
 export interface ResolvedModel {
@@ -32,11 +43,15 @@ export interface ResolvedModel {
   readonly title: string
   readonly model: LoadedModel
   readonly checkpoint: Checkpoint | undefined
+  readonly drafter?: ResolvedDrafter | undefined
   readonly tokenizer: Tokenizer | undefined
   readonly warnings: readonly Diagnostic[]
   /** Text of the model's files by the name that spans use. */
   readonly sources: ReadonlyMap<string, string>
 }
+
+/** What stands for a drafter when none is wanted. */
+const noDrafter = 'none'
 
 interface ConfigFile {
   readonly json: unknown
@@ -53,7 +68,8 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
   const folder = request.checkpoint ?? ownCheckpoint(request.model)
   const checkpoint = folder === undefined ? undefined : openCheckpoint(folder)
   const config = request.config !== undefined ? readConfigFile(request.config) : configOf(checkpoint)
-  const { model, diagnostics, sources } = load(request, config)
+  const drafts = drafterOf(request, checkpoint)
+  const { model, diagnostics, sources } = load(request, config, drafts?.config)
   if (!model) throw new DiagnosticError(diagnostics, sources)
   return withSources(sources, () => {
     if (checkpoint && model.bindings.length === 0) {
@@ -62,6 +78,7 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
       })
     }
     if (checkpoint) matchWeights(checkpoint, model.bindings, model.unread)
+    const drafter = model.drafter && drafts && { ...model.drafter, ...storedDrafter(model.drafter, drafts.checkpoint) }
     const tokenizer = checkpoint?.tokenizer.tokenizer
       ? loadTokenizer(checkpoint.tokenizer, checkpoint.folder)
       : undefined
@@ -69,8 +86,9 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
       title: request.model,
       model: tokenizer ? { ...model, graph: limitVocabulary(model.graph, tokenizer.size) } : model,
       checkpoint,
+      drafter,
       tokenizer,
-      warnings: [...diagnostics, ...(checkpoint?.warnings ?? [])],
+      warnings: [...diagnostics, ...(checkpoint?.warnings ?? []), ...(drafts?.checkpoint.warnings ?? [])],
       sources,
     }
   })
@@ -86,6 +104,24 @@ export function withSources<T>(sources: ReadonlyMap<string, string>, stage: () =
   }
 }
 
+interface FoundDrafter {
+  readonly checkpoint: Checkpoint
+  readonly config: DrafterRequest
+}
+
+/** The drafter's folder that the request names, or that lies in the checkpoint. */
+function drafterOf({ drafter }: ModelRequest, checkpoint: Checkpoint | undefined): FoundDrafter | undefined {
+  const folder = drafter === undefined ? checkpoint && drafterFolder(checkpoint.folder) : drafter
+  if (folder === undefined || folder === noDrafter) return undefined
+  const found = openDrafterFolder(folder)
+  return { checkpoint: found, config: { config: found.config, configFile: join(folder, 'config.json') } }
+}
+
+const storedDrafter = ({ built, weights }: LoadedDrafter, checkpoint: Checkpoint) => ({
+  folder: checkpoint.folder,
+  stored: drafterWeightsOf(checkpoint, built, weights),
+})
+
 function ownCheckpoint(model: string): string | undefined {
   const parts = shipped[model]
   if (parts) return asset(...parts)
@@ -99,15 +135,15 @@ function configOf(checkpoint: Checkpoint | undefined): ConfigFile | undefined {
   return checkpoint && { json: checkpoint.config, file: join(checkpoint.folder, 'config.json') }
 }
 
-function load(request: ModelRequest, config: ConfigFile | undefined): LoadResult {
-  if (Object.hasOwn(presets, request.model)) return loadPreset(request.model, config)
+function load(request: ModelRequest, config: ConfigFile | undefined, drafter?: DrafterRequest): LoadResult {
+  if (Object.hasOwn(presets, request.model)) return loadPreset(request.model, config, drafter)
   if (isModelFile(request.model)) {
-    if (config) return loadModel(request.model, { config: config.json, configFile: config.file })
+    if (config) return loadModel(request.model, { config: config.json, configFile: config.file, drafter })
     throw refused('TILE5103', `'${request.model}' is a model file; it needs a config`, {
       help: 'add --config config.json, or --checkpoint with a folder that has one',
     })
   }
-  if (isFolder(request.model)) return loadPreset(familyOf(config!), config)
+  if (isFolder(request.model)) return loadPreset(familyOf(config!), config, drafter)
   const meant = didYouMean(request.model, Object.keys(presets))
   throw refused('TILE5101', `'${request.model}' is no model: not a preset, a checkpoint folder or a model file (.ts)`, {
     help: meant ? `did you mean '${meant}'?` : `presets are ${Object.keys(presets).join(', ')}`,

@@ -60,6 +60,7 @@ function problems(first: Parts = {}, second: Parameters<typeof draft>[1] = { cac
   const programs = defineDrafter('d', any, {
     block: () => ({ rows: 8, mask: 9 }),
     fit: () => {},
+    section: () => ({}),
     commit: (m) => commit(m, first),
     draft: (m) => draft(m, second),
   }).build({}, {}, (p) => found.push(p))
@@ -106,6 +107,7 @@ test('a parameter that they declare differently', () => {
   defineDrafter('d', any, {
     block: () => ({ rows: 8, mask: 9 }),
     fit: () => {},
+    section: () => ({}),
     commit: (m) => {
       linear(m.taps([dim('tap', 1), hidden]), weight('o', [vocabulary, dim('tap', 1), hidden], f32))
       commit(m, {})

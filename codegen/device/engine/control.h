@@ -204,8 +204,9 @@ TILE_FN void push_result(Warp& w, Decoding& d, const RoundControl& c, const Yiel
     r.drafted = y.tokens > 0 ? u32(c.block[target_program].rows - c.sample_from - 1) : 0, r.accepted = u32(y.accepted), r.unusable = d.unusable;
     r.round_ns = u32(now - d.began), r.draft_ns = u32(d.verify_began - d.began), r.logged = d.logged;
     u32* to = reinterpret_cast<u32*>(mailbox_results(m) + d.published % m->results);
-    const u32* from = reinterpret_cast<const u32*>(&r);
-    for (int i = 1; i < int(sizeof r / 4); i++) store_system(to + i, from[i]);
+    u32 words[sizeof r / 4];
+    __builtin_memcpy(words, &r, sizeof r);
+    for (int i = 1; i < int(sizeof r / 4); i++) store_system(to + i, words[i]);
     release_system();
     store_system(to, ++d.published);
     d.unusable = 0;
@@ -219,8 +220,9 @@ TILE_FN void push_log(Warp& w, Decoding& d, LogRecord& record, const float* logi
     Mailbox* m = mailbox_of(w);
     record.logit = logits[token];
     u32* to = reinterpret_cast<u32*>(mailbox_log(m) + d.logged++ % m->results);
-    const u32* from = reinterpret_cast<const u32*>(&record);
-    for (int i = 0; i < int(sizeof record / 4); i++) store_system(to + i, from[i]);
+    u32 words[sizeof record / 4];
+    __builtin_memcpy(words, &record, sizeof record);
+    for (int i = 0; i < int(sizeof record / 4); i++) store_system(to + i, words[i]);
   });
   w.sync_lanes();
 }

@@ -1,0 +1,171 @@
+/**
+ * How many rows to verify, decided anew after every round: the width that is expected to give most tokens a second.
+ *
+ * E(w) = 1 + sum over k < w of the product of the acceptance rates of the first k positions; the choice maximises
+ * E(w) / T(w). Rates are those of this request, forgotten slowly; times are those of the engine, kept from request to
+ * request. What was not measured is guessed on the bright side, so that it is tried and then known: a time by a straight
+ * line between its neighbours (rows cost less the more there are), a rate by that of the position before.
+ *
+ * Vocabulary: *plain* is width 1; the drafter may be kept in step meanwhile (width 1) or not (width 0, for good). *Parked*
+ * is a request that runs plain because drafting did not pay, and probes now and then, ever more rarely.
+ * Invariant: a decision depends on the outcomes alone, never on the clock, so the simulator decides what the engine would.
+ */
+import type { RoundOutcome } from '../engine/wire.ts'
+
+export interface PolicyOptions {
+  /** Rows of the drafter's block. */
+  readonly block: number
+  readonly times: RoundTimes
+}
+
+/** Constants of the rule; the simulator chose them (docs/dflash.md). */
+export const rule = {
+  /** Rounds after which an observation of a rate has lost two thirds of its weight. */
+  rateMemory: 48,
+  /** The rate of the first position before anything was seen, and the observations that this is worth. */
+  firstRate: 0.75,
+  priorWeight: 1.5,
+  /** Weight of a new time; a time further than this from the old one counts as so far. */
+  timeWeight: 0.2,
+  timeClamp: 0.3,
+  /** Another width must promise so much more. */
+  hysteresis: 0.01,
+  /** Rounds between looks beyond the current width. */
+  lookAhead: 24,
+  /** Rounds before the first probe of a parked request; each failed one doubles them. */
+  firstProbe: 8,
+  /** Failed probes after which a request stays plain for good, where keeping the drafter in step costs more than this. */
+  patience: 3,
+  tolerableUpkeep: 0.01,
+} as const
+
+/** Milliseconds or nanoseconds of rounds by width, as they are measured. Shared by the requests of an engine. */
+export class RoundTimes {
+  /** The target's part of a round of w rows. */
+  private readonly verify = new Map<number, number>()
+  private draft: number | undefined
+  private upkeep: number | undefined
+
+  observe({ drafted, unusable, roundNs, draftNs }: RoundOutcome): void {
+    const rows = drafted + 1
+    const drafting = drafted + unusable > 0
+    this.verify.set(rows, blend(this.verify.get(rows), roundNs - draftNs))
+    if (drafting) this.draft = blend(this.draft, draftNs)
+    else if (draftNs > 0) this.upkeep = blend(this.upkeep, draftNs)
+  }
+  /** Whether plain rounds were ever measured. */
+  get knowsPlain(): boolean {
+    return this.verify.has(1)
+  }
+  /** A round that drafts and verifies w rows; of one row: that keeps the drafter in step. */
+  round(rows: number): number {
+    return rows > 1 ? (this.draft ?? 0) + this.rowsTime(rows) : this.plain() + (this.upkeep ?? (this.draft ?? 0) / 4)
+  }
+  /** A round without any drafter. */
+  plain(): number {
+    return this.rowsTime(1)
+  }
+
+  private rowsTime(rows: number): number {
+    const known = [...this.verify.keys()].sort((a, b) => a - b)
+    const exact = this.verify.get(rows)
+    if (exact !== undefined || known.length === 0) return exact ?? 1
+    const below = known.filter((r) => r < rows).at(-1)
+    const above = known.find((r) => r > rows)
+    if (below !== undefined && above !== undefined) {
+      const [low, high] = [this.verify.get(below)!, this.verify.get(above)!]
+      return low + ((high - low) * (rows - below)) / (above - below)
+    }
+    // One side only: nothing is cheaper than a share, nothing dearer than what is known.
+    if (above !== undefined) return this.verify.get(above)! * (0.3 + (0.7 * rows) / above)
+    return this.verify.get(below!)!
+  }
+}
+
+function blend(before: number | undefined, now: number): number {
+  if (before === undefined) return now
+  const { timeWeight, timeClamp } = rule
+  const near = Math.min(Math.max(now, before * (1 - timeClamp)), before * (1 + timeClamp))
+  return before + timeWeight * (near - before)
+}
+
+export class WidthPolicy {
+  private readonly tried: number[]
+  private readonly right: number[]
+  private readonly times: RoundTimes
+  private width: number
+  private sinceLook = 0
+  private parked: { until: number; every: number; failed: number } | undefined
+
+  constructor(private readonly options: PolicyOptions) {
+    const { block, times } = options
+    this.tried = new Array<number>(block - 1).fill(0)
+    this.right = new Array<number>(block - 1).fill(0)
+    this.times = times
+    this.width = block
+  }
+
+  /** Rows for a request's first round. */
+  get first(): number {
+    return this.width
+  }
+
+  /** Takes what a round did; says how many rows the next ones shall verify. */
+  next(round: RoundOutcome): number {
+    this.times.observe(round)
+    this.learn(round)
+    if (this.width === 0) return 0
+    const best = this.best()
+    if (best > 1) this.parked = undefined
+    this.width = best > 1 ? this.look(best) : this.park()
+    return this.width
+  }
+
+  private learn({ drafted, accepted }: RoundOutcome): void {
+    const keep = Math.exp(-1 / rule.rateMemory)
+    for (let i = 0; i < Math.min(drafted, accepted + 1); i++) {
+      this.tried[i] = this.tried[i]! * keep + 1
+      this.right[i] = this.right[i]! * keep + (i < accepted ? 1 : 0)
+    }
+  }
+
+  /** Expected tokens of a round, by width. */
+  private expected(): number[] {
+    let rate: number = rule.firstRate
+    let reach = 1
+    const tokens = [0, 1]
+    for (let i = 0; i < this.tried.length; i++) {
+      rate = (this.right[i]! + rule.priorWeight * rate) / (this.tried[i]! + rule.priorWeight)
+      reach *= rate
+      tokens.push(tokens.at(-1)! + reach)
+    }
+    return tokens
+  }
+
+  /** The width of the highest expected speed; 1 stands for plain decoding, whatever that costs now. */
+  private best(): number {
+    const tokens = this.expected()
+    const speed = (w: number) => (w === 1 ? 1 / this.times.plain() : tokens[w]! / this.times.round(w))
+    let best = this.width > 1 ? this.width : 1
+    for (let w = 1; w <= this.options.block; w++) if (speed(w) > speed(best) * (1 + rule.hysteresis)) best = w
+    return best
+  }
+
+  /** Now and then one row more than now, so that what lies beyond is known. */
+  private look(best: number): number {
+    if (++this.sinceLook < rule.lookAhead) return best
+    this.sinceLook = 0
+    return Math.min(best + 1, this.options.block)
+  }
+
+  private park(): number {
+    const upkeep = this.times.knowsPlain ? this.times.round(1) / this.times.plain() - 1 : 0
+    this.parked ??= { until: rule.firstProbe, every: rule.firstProbe, failed: 0 }
+    const p = this.parked
+    if (--p.until > 0) return 1
+    if (p.failed++ >= rule.patience && upkeep > rule.tolerableUpkeep) return 0
+    p.every *= 2
+    p.until = p.every
+    return 2
+  }
+}
