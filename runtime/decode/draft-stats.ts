@@ -20,7 +20,7 @@ export interface DraftStats {
   readonly acceptanceLength: number
   /** Rounds that yielded 1, 2, ... tokens. */
   readonly histogram: readonly number[]
-  /** Of the rounds that verified a proposal 1, 2, ..., how many accepted it. */
+  /** Share of the rounds with proposals that accepted the first, the first two, ... of them. */
   readonly acceptedByPosition: readonly number[]
   /** Rounds by the rows that they verified. */
   readonly widths: readonly number[]
@@ -33,6 +33,7 @@ export function draftStats(rounds: readonly RoundOutcome[]): DraftStats {
   const sum = (of: (r: RoundOutcome) => number) => rounds.reduce((n, r) => n + of(r), 0)
   const count = (of: (r: RoundOutcome) => boolean) => rounds.filter(of).length
   const perRound = (total: number) => (rounds.length > 0 ? total / rounds.length : 0)
+  const drafting = count((r) => r.drafted > 0)
   const rows = Array.from({ length: maxRows }, (_, i) => i + 1)
   return {
     rounds: rounds.length,
@@ -43,10 +44,7 @@ export function draftStats(rounds: readonly RoundOutcome[]): DraftStats {
     unusable: sum((r) => r.unusable),
     acceptanceLength: perRound(sum((r) => r.tokens)),
     histogram: rows.map((n) => count((r) => r.tokens === n)),
-    acceptedByPosition: rows.slice(1).map((n) => {
-      const tried = count((r) => r.drafted >= n - 1)
-      return tried > 0 ? count((r) => r.accepted >= n - 1) / tried : 0
-    }),
+    acceptedByPosition: rows.slice(1).map((n) => (drafting > 0 ? count((r) => r.accepted >= n - 1) / drafting : 0)),
     widths: rows.map((n) => count((r) => r.drafted + 1 === n)),
     roundMs: perRound(sum((r) => r.roundNs)) / 1e6,
     draftMs: perRound(sum((r) => r.draftNs)) / 1e6,

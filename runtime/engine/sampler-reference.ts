@@ -83,9 +83,38 @@ function keptMass(all: readonly Weighed[], s: DeviceSampling): bigint {
   return likely < kept ? likely : kept
 }
 
-/** The token that will stand at `position`. Logits beyond those that may be chosen are left out by the caller. */
-export function sampleReference(logits: readonly number[], params: SamplingParams, position: number): number {
+/** The tokens before a row: those of the prompt, and those that were generated, in any order. */
+export interface TokenHistory {
+  readonly prompt: readonly number[]
+  readonly generated: readonly number[]
+}
+
+/** Logits after penalties and biases (codegen/device/engine/history.h). */
+export function editedLogits(logits: readonly number[], params: SamplingParams, history: TokenHistory): number[] {
   const s = deviceSampling(params)
+  const count = new Map<number, number>()
+  for (const token of history.generated) count.set(token, (count.get(token) ?? 0) + 1)
+  const seen = new Set([...history.prompt, ...history.generated])
+  return logits.map((raw, id) => {
+    let logit = f(raw)
+    if (seen.has(id)) logit = f(logit * (logit > 0 ? s.inverseRepetition : s.repetition))
+    const times = count.get(id) ?? 0
+    if (times > 0) logit = f(fma(-s.frequency, times, logit) - s.presence)
+    return f(logit + f(params.logitBias?.get(id) ?? 0))
+  })
+}
+
+const noHistory: TokenHistory = { prompt: [], generated: [] }
+
+/** The token that will stand at `position`. Logits beyond those that may be chosen are left out by the caller. */
+export function sampleReference(
+  raw: readonly number[],
+  params: SamplingParams,
+  position: number,
+  history: TokenHistory = noHistory,
+): number {
+  const s = deviceSampling(params)
+  const logits = editedLogits(raw, params, history)
   if (s.inverseTemperature === 0) return ranked(logits, 1)[0]!.id
   const all = ranked(logits, s.inverseTemperature)
   const [low, high] = philox(s.seed, [position, purposeToken, 0, 0])

@@ -11,9 +11,9 @@ import { type GenerationDefaults, generationDefaults } from '../checkpoint/gener
 import { type DecodeOptions, engineRequest } from '../decode/sampling.ts'
 import { type GenerationEvent, type GenerationStats, textEvents } from '../decode/text-events.ts'
 import { RoundTimes } from '../decode/width-policy.ts'
-import { type RunningEngine, startEngine } from '../engine/engine.ts'
+import { type EngineEvent, type RunningEngine, startEngine } from '../engine/engine.ts'
 import { writeLoadPlan } from '../engine/load-plan.ts'
-import type { FinishReason, LogProbs, Ready } from '../engine/wire.ts'
+import type { EngineRequest, FinishReason, LogProbs, Ready } from '../engine/wire.ts'
 import { type ChatMessage, type ChatTemplate, loadChatTemplate } from '../tokenizer/chat.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { buildModel } from './build-model.ts'
@@ -150,6 +150,11 @@ export class Session {
     })
     const events = this.engine.generate(request, signal && { signal })
     yield* textEvents(events, this.tokenizer, { stop, promptTokens: request.prompt.length })
+  }
+
+  /** A request as the engine knows it, for tools and tests: no text, nothing defaulted. */
+  engineEvents(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent> {
+    return this.engine.generate(request, signal && { signal })
   }
 
   /** The whole of a generation at once. */
