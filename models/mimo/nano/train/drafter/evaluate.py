@@ -2,7 +2,7 @@
 
   evaluate.py report  HELDOUT.json NANO_DIR [tokens]   acceptance on held-out prompts, T = 0 and T = 0.7
   evaluate.py lossless HELDOUT.json NANO_DIR [tokens]  greedy rounds against greedy decoding one token at a time
-  evaluate.py fixture HELDOUT.json NANO_DIR            writes NANO_DIR/dflash/oracle.safetensors (float64)
+  evaluate.py fixture HELDOUT.json NANO_DIR            writes oracle.safetensors beside this file (float64)
 
 A round emits its accepted proposals and one token of the target's own: 1 to 8. At T > 0 the target's token of each row is drawn and a proposal
 is accepted if it is that token, which leaves the target's distribution as it is.
@@ -186,7 +186,7 @@ if __name__ == "__main__":
     tokens = int(sys.argv[4]) if len(sys.argv) > 4 else 256
     if verb == "fixture":
         chosen = heldout["code"][::64] + heldout["chat"][::32]
-        fixture(target, cfg, W, [p["ids"] for p in chosen], nano / "dflash/oracle.safetensors")
+        fixture(target, cfg, W, [p["ids"] for p in chosen], Path(__file__).resolve().parent / "oracle.safetensors")
     elif verb == "lossless":
         lossless(target, cfg, W, [p["ids"] for k in heldout for p in heldout[k]], tokens)
     else:
