@@ -72,13 +72,16 @@ export interface GeometryRequest {
 export function pagedGeometry(r: GeometryRequest): Geometry | undefined {
   const units = r.k / UNIT_K
   const unit = unitBytes[r.format]
-  const grains = r.leaves ?? units
-  const parts = divisors(grains)
-    .filter((d) => d <= Math.min(r.splitK, r.warps))
-    .at(-1)!
-  const unitsPerPart = units / parts
   const cell = (unitsPerCell: number): number =>
     align16(unitsPerCell * unit.codes) + align16(unitsPerCell * unit.scales)
+  const grains = r.leaves ?? units
+  // Of leaves, as many parts as a page holds one leaf each of: where k is cut changes no exact sum.
+  const fits = (parts: number): boolean => r.leaves === undefined || parts * cell(units / r.leaves) <= r.ringPageBytes
+  const parts = divisors(grains)
+    .filter((d) => d <= Math.min(r.splitK, r.warps) && fits(d))
+    .at(-1)
+  if (parts === undefined) return undefined
+  const unitsPerPart = units / parts
   const cut = (groups: number): number | undefined =>
     divisors(grains / parts).find((p) => groups * parts * cell(unitsPerPart / p) <= r.ringPageBytes)
   const steady = r.steady ? cut(1) : undefined

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { greedy, openNano, prompts } from '../support/run-nano.ts'
 
 const count = 32
-const tried = [prompts[0]!, prompts[3]!]
 
-async function texts(gpus: number, engineArgs: readonly string[] = []): Promise<(readonly number[])[]> {
+async function texts(
+  gpus: number,
+  engineArgs: readonly string[] = [],
+  tried = prompts,
+): Promise<(readonly number[])[]> {
   const session = await openNano({ gpus, engineArgs })
   try {
     const out: (readonly number[])[] = []
@@ -34,6 +37,6 @@ describe('host engine', () => {
     [2, 4],
     [2, 5],
   ])('%i ranks do not depend on the order of events (seed %i)', { timeout: 240_000 }, async (gpus, seed) => {
-    expect(await texts(gpus, ['--seed', `${seed}`])).toEqual(await one)
+    expect(await texts(gpus, ['--seed', `${seed}`], prompts.slice(0, 2))).toEqual((await one).slice(0, 2))
   })
 })
