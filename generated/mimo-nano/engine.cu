@@ -10,22 +10,22 @@
 #include "tile.h"
 
 struct Plan {
-  static constexpr int ranks = 1, sms = 132, rows = 8, ctx = 2048, valid_ids = 4096, programs = 1, mask_token = 0;
-  static constexpr int entries = 8, phases = 8;
+  static constexpr int ranks = 1, sms = 132, rows = 8, ctx = 2048, valid_ids = 4096, programs = 3, mask_token = 4095;
+  static constexpr int entries = 20, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 0;
   static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
   static constexpr int experts = 16, max_active = 16, top_k = 4;
   using Exchange = tile::i64;
-  static constexpr size_t image_bytes = 26036992, kv_bytes = 10616832, workspace_bytes = 1754496;
-  static constexpr size_t counters_at = 0, abort_at = 3072, control_at = 3200, control_inbox_at = 3968;
-  static constexpr size_t decode_at = 4992, sampler_at = 9600, history_at = 118144, inbox_at = 5504, logits_inbox_at = 9600;
-  static constexpr size_t zeroed_bytes = 9600;
-  static constexpr int counters = 24, control_counter = 22, control_left_counter = 23, local_counters = 2;
+  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2642432;
+  static constexpr size_t counters_at = 0, abort_at = 8320, control_at = 8448, control_inbox_at = 9216;
+  static constexpr size_t decode_at = 10240, sampler_at = 14848, history_at = 123392, inbox_at = 10752, logits_inbox_at = 14848;
+  static constexpr size_t zeroed_bytes = 14848;
+  static constexpr int counters = 65, control_counter = 63, control_left_counter = 64, local_counters = 2;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "round control", "left round"};
-  static constexpr int sites = 274, site_round = 270, site_relay = 271, site_mailbox = 272, site_sample = 273;
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits", "round control", "left round"};
+  static constexpr int sites = 706, site_round = 702, site_relay = 703, site_mailbox = 704, site_sample = 705;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -94,16 +94,132 @@ struct Plan {
     "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
     "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue finish",
     "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier", "end.head/epilogue signal end.head",
-    "end.logits/compute wait end.head", "end.logits/compute sample", "round", "relay",
+    "end.logits/compute wait end.head", "end.logits/compute sample", "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page",
+    "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring",
+    "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue await join",
+    "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x", "commit_layer.kv/load acquire ring",
+    "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x", "commit_layer.kv/compute norm barrier",
+    "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join", "commit_layer.kv/compute commit join",
+    "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join",
+    "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute barrier",
+    "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring",
+    "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring", "commit_layer2.kv/compute release ring",
+    "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue wait commit_x",
+    "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join", "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv",
+    "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer3.kv/load acquire ring",
+    "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x", "commit_layer3.kv/compute norm barrier",
+    "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join", "commit_layer3.kv/compute commit join",
+    "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join",
+    "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute barrier",
+    "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring",
+    "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring", "commit_layer4.kv/compute release ring",
+    "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue wait commit_x",
+    "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join", "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv",
+    "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm", "commit_end.conclude/compute wait commit_layer4.norm",
+    "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm", "commit_end.conclude/compute sample",
+    "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x",
+    "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x",
+    "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring",
+    "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue wait draft_x",
+    "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.qkv/epilogue barrier",
+    "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm",
+    "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2",
+    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring",
+    "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute release ring",
+    "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier",
+    "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring",
+    "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring",
+    "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge",
+    "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o",
+    "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring", "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o",
+    "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring", "draft_sliding_dense.dense.up/compute acquire join",
+    "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join",
+    "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/load acquire ring",
+    "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/compute norm barrier",
+    "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join", "draft_sliding_dense.dense.down/compute commit join",
+    "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join",
+    "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense2.qkv/load acquire ring", "draft_sliding_dense2.qkv/load copy page",
+    "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x", "draft_sliding_dense2.qkv/compute norm barrier", "draft_sliding_dense2.qkv/compute await ring",
+    "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join", "draft_sliding_dense2.qkv/compute commit join", "draft_sliding_dense2.qkv/epilogue finish",
+    "draft_sliding_dense2.qkv/epilogue wait draft_x", "draft_sliding_dense2.qkv/epilogue await join", "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.qkv/epilogue barrier",
+    "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute barrier", "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm",
+    "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2",
+    "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring", "draft_sliding_dense2.attend/load copy span", "draft_sliding_dense2.attend/load commit ring",
+    "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/compute await ring", "draft_sliding_dense2.attend/compute release ring",
+    "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier",
+    "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring", "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring",
+    "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier", "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring",
+    "draft_sliding_dense2.o/compute acquire join", "draft_sliding_dense2.o/compute commit join", "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge",
+    "draft_sliding_dense2.o/epilogue await join", "draft_sliding_dense2.o/epilogue release join", "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o",
+    "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page", "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o",
+    "draft_sliding_dense2.dense.up/compute norm barrier", "draft_sliding_dense2.dense.up/compute await ring", "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join",
+    "draft_sliding_dense2.dense.up/compute commit join", "draft_sliding_dense2.dense.up/epilogue finish", "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join",
+    "draft_sliding_dense2.dense.up/epilogue release join", "draft_sliding_dense2.dense.up/epilogue barrier", "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring",
+    "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring", "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier",
+    "draft_sliding_dense2.dense.down/compute await ring", "draft_sliding_dense2.dense.down/compute release ring", "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join",
+    "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join",
+    "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue signal draft_x", "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page",
+    "draft_sliding_dense3.qkv/load commit ring", "draft_sliding_dense3.qkv/compute wait draft_x", "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring",
+    "draft_sliding_dense3.qkv/compute release ring", "draft_sliding_dense3.qkv/compute acquire join", "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish",
+    "draft_sliding_dense3.qkv/epilogue wait draft_x", "draft_sliding_dense3.qkv/epilogue await join", "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier",
+    "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm",
+    "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier", "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2",
+    "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring", "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring",
+    "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute release ring",
+    "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier",
+    "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring",
+    "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring",
+    "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge",
+    "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o",
+    "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o",
+    "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join",
+    "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join",
+    "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring",
+    "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier",
+    "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join",
+    "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join",
+    "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page",
+    "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring",
+    "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish",
+    "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier",
+    "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm",
+    "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2",
+    "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring",
+    "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute release ring",
+    "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute barrier",
+    "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring",
+    "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring", "draft_sliding_dense4.o/compute release ring",
+    "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge",
+    "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o",
+    "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring", "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o",
+    "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring", "draft_sliding_dense4.dense.up/compute acquire join",
+    "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join",
+    "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/load acquire ring",
+    "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/compute norm barrier",
+    "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join", "draft_sliding_dense4.dense.down/compute commit join",
+    "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join",
+    "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_end.head/load acquire ring", "draft_end.head/load copy page",
+    "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier", "draft_end.head/compute await ring",
+    "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join", "draft_end.head/epilogue finish",
+    "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head",
+    "draft_end.logits/compute wait draft_end.head", "draft_end.logits/compute sample", "round", "relay",
     "mailbox", "sample",
   };
-  static constexpr int regions = 29;
+  static constexpr int regions = 78;
   static constexpr const char* region_names[] = {
     "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
-    "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
-    "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
-    "sliding_experts.expert.up.expertColumns", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials", "full_experts.attend.columns",
-    "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.expertColumns", "end.head.logits",
+    "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "taps.columns", "sliding_experts.qkv.queries",
+    "sliding_experts.qkv.keys", "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain",
+    "sliding_experts.router.plain", "sliding_experts.expert.up.expertColumns", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials",
+    "full_experts.attend.columns", "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.expertColumns", "end.head.logits",
+    "commit_x.columns", "commit_layer.kv.plain", "cache layers.0.values", "cache layers.0.keys", "commit_layer2.kv.plain", "cache layers.1.values",
+    "cache layers.1.keys", "commit_layer3.kv.plain", "cache layers.2.values", "cache layers.2.keys", "commit_layer4.kv.plain", "cache layers.3.values",
+    "cache layers.3.keys", "draft_x.columns", "draft_x.plain", "draft_sliding_dense.qkv.plain", "draft_sliding_dense.qkv.plain2", "draft_sliding_dense.norm.queries",
+    "draft_sliding_dense.attend.partials", "draft_sliding_dense.attend.columns", "draft_sliding_dense.o.columns", "draft_sliding_dense.o.plain", "draft_sliding_dense.dense.up.columns", "draft_sliding_dense2.qkv.plain",
+    "draft_sliding_dense2.qkv.plain2", "draft_sliding_dense2.norm.queries", "draft_sliding_dense2.attend.partials", "draft_sliding_dense2.attend.columns", "draft_sliding_dense2.o.columns", "draft_sliding_dense2.o.plain",
+    "draft_sliding_dense2.dense.up.columns", "draft_sliding_dense3.qkv.plain", "draft_sliding_dense3.qkv.plain2", "draft_sliding_dense3.norm.queries", "draft_sliding_dense3.attend.partials", "draft_sliding_dense3.attend.columns",
+    "draft_sliding_dense3.o.columns", "draft_sliding_dense3.o.plain", "draft_sliding_dense3.dense.up.columns", "draft_sliding_dense4.qkv.plain", "draft_sliding_dense4.qkv.plain2", "draft_sliding_dense4.norm.queries",
+    "draft_sliding_dense4.attend.partials", "draft_sliding_dense4.attend.columns", "draft_sliding_dense4.o.columns", "draft_sliding_dense4.o.plain", "draft_sliding_dense4.dense.up.columns", "draft_end.head.logits",
   };
 };
 
@@ -116,92 +232,174 @@ enum Counter : int {
   C_x, C_full_dense_qkv, C_full_dense_attend, C_full_dense_attend_merge, C_full_dense_o, C_full_dense_dense_up,
   C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_attend_merge, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route,
   C_sliding_experts_expert_up, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
-  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits,
+  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits, C_commit_x, C_commit_layer_kv,
+  C_commit_layer_norm, C_commit_layer2_kv, C_commit_layer2_norm, C_commit_layer3_kv, C_commit_layer3_norm, C_commit_layer4_kv,
+  C_commit_layer4_norm, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv, C_draft_sliding_dense_norm, C_draft_sliding_dense_norm2,
+  C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o, C_draft_sliding_dense_dense_up, C_draft_sliding_dense2_qkv, C_draft_sliding_dense2_norm,
+  C_draft_sliding_dense2_norm2, C_draft_sliding_dense2_attend, C_draft_sliding_dense2_attend_merge, C_draft_sliding_dense2_o, C_draft_sliding_dense2_dense_up, C_draft_sliding_dense3_qkv,
+  C_draft_sliding_dense3_norm, C_draft_sliding_dense3_norm2, C_draft_sliding_dense3_attend, C_draft_sliding_dense3_attend_merge, C_draft_sliding_dense3_o, C_draft_sliding_dense3_dense_up,
+  C_draft_sliding_dense4_qkv, C_draft_sliding_dense4_norm, C_draft_sliding_dense4_norm2, C_draft_sliding_dense4_attend, C_draft_sliding_dense4_attend_merge, C_draft_sliding_dense4_o,
+  C_draft_sliding_dense4_dense_up, C_draft_end_head, C_draft_end_logits,
 };
 enum Tally : int {
-  T_route = 22, T_table = 23, T_exchange = 24,
+  T_route = 63, T_table = 64, T_exchange = 65,
 };
 enum Local : int {
   L_route, L_table,
 };
 enum Region : int {
   R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_partials,
-  R_full_dense_attend_columns, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_sliding_experts_qkv_queries, R_sliding_experts_qkv_keys,
-  R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
-  R_sliding_experts_expert_up_expertColumns, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials, R_full_experts_attend_columns,
-  R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_expertColumns, R_end_head_logits,
+  R_full_dense_attend_columns, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_taps_columns, R_sliding_experts_qkv_queries,
+  R_sliding_experts_qkv_keys, R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain,
+  R_sliding_experts_router_plain, R_sliding_experts_expert_up_expertColumns, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials,
+  R_full_experts_attend_columns, R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_expertColumns, R_end_head_logits,
+  R_commit_x_columns, R_commit_layer_kv_plain, R_cache_layers_0_values, R_cache_layers_0_keys, R_commit_layer2_kv_plain, R_cache_layers_1_values,
+  R_cache_layers_1_keys, R_commit_layer3_kv_plain, R_cache_layers_2_values, R_cache_layers_2_keys, R_commit_layer4_kv_plain, R_cache_layers_3_values,
+  R_cache_layers_3_keys, R_draft_x_columns, R_draft_x_plain, R_draft_sliding_dense_qkv_plain, R_draft_sliding_dense_qkv_plain2, R_draft_sliding_dense_norm_queries,
+  R_draft_sliding_dense_attend_partials, R_draft_sliding_dense_attend_columns, R_draft_sliding_dense_o_columns, R_draft_sliding_dense_o_plain, R_draft_sliding_dense_dense_up_columns, R_draft_sliding_dense2_qkv_plain,
+  R_draft_sliding_dense2_qkv_plain2, R_draft_sliding_dense2_norm_queries, R_draft_sliding_dense2_attend_partials, R_draft_sliding_dense2_attend_columns, R_draft_sliding_dense2_o_columns, R_draft_sliding_dense2_o_plain,
+  R_draft_sliding_dense2_dense_up_columns, R_draft_sliding_dense3_qkv_plain, R_draft_sliding_dense3_qkv_plain2, R_draft_sliding_dense3_norm_queries, R_draft_sliding_dense3_attend_partials, R_draft_sliding_dense3_attend_columns,
+  R_draft_sliding_dense3_o_columns, R_draft_sliding_dense3_o_plain, R_draft_sliding_dense3_dense_up_columns, R_draft_sliding_dense4_qkv_plain, R_draft_sliding_dense4_qkv_plain2, R_draft_sliding_dense4_norm_queries,
+  R_draft_sliding_dense4_attend_partials, R_draft_sliding_dense4_attend_columns, R_draft_sliding_dense4_o_columns, R_draft_sliding_dense4_o_plain, R_draft_sliding_dense4_dense_up_columns, R_draft_end_head_logits,
 };
-TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
+TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 21 || region == 22 || region == 32 || region == 33 || region == 35 || region == 36 || region == 38 || region == 39 || region == 41 || region == 42; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 151936;
-constexpr size_t B_x_plain = 158080;
-constexpr size_t B_full_dense_qkv_queries = 170368;
+constexpr size_t B_x_columns = 157184;
+constexpr size_t B_x_plain = 163328;
+constexpr size_t B_full_dense_qkv_queries = 175616;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 2097152;
-constexpr size_t B_full_dense_attend_partials = 182656;
-constexpr size_t B_full_dense_attend_columns = 739712;
-constexpr size_t B_full_dense_o_columns = 747904;
-constexpr size_t B_full_dense_o_plain = 754048;
-constexpr size_t B_full_dense_dense_up_columns = 766336;
-constexpr size_t B_sliding_experts_qkv_queries = 782720;
+constexpr size_t B_full_dense_attend_partials = 187904;
+constexpr size_t B_full_dense_attend_columns = 744960;
+constexpr size_t B_full_dense_o_columns = 753152;
+constexpr size_t B_full_dense_o_plain = 759296;
+constexpr size_t B_full_dense_dense_up_columns = 771584;
+constexpr size_t B_taps_columns = 787968;
+constexpr size_t B_sliding_experts_qkv_queries = 806400;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 262144;
-constexpr size_t B_sliding_experts_attend_partials = 795008;
-constexpr size_t B_sliding_experts_attend_columns = 864640;
-constexpr size_t B_sliding_experts_o_columns = 872832;
-constexpr size_t B_sliding_experts_o_plain = 878976;
-constexpr size_t B_sliding_experts_router_plain = 891264;
-constexpr size_t B_sliding_experts_expert_up_expertColumns = 891776;
-constexpr size_t B_full_experts_qkv_queries = 957312;
+constexpr size_t B_sliding_experts_attend_partials = 818688;
+constexpr size_t B_sliding_experts_attend_columns = 888320;
+constexpr size_t B_sliding_experts_o_columns = 896512;
+constexpr size_t B_sliding_experts_o_plain = 902656;
+constexpr size_t B_sliding_experts_router_plain = 914944;
+constexpr size_t B_sliding_experts_expert_up_expertColumns = 915456;
+constexpr size_t B_full_experts_qkv_queries = 980992;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 2097152;
-constexpr size_t B_full_experts_attend_partials = 969600;
-constexpr size_t B_full_experts_attend_columns = 1526656;
-constexpr size_t B_full_experts_o_columns = 1534848;
-constexpr size_t B_full_experts_o_plain = 1540992;
-constexpr size_t B_full_experts_router_plain = 1553280;
-constexpr size_t B_full_experts_expert_up_expertColumns = 1553792;
-constexpr size_t B_end_head_logits = 1619328;
+constexpr size_t B_full_experts_attend_partials = 993280;
+constexpr size_t B_full_experts_attend_columns = 1550336;
+constexpr size_t B_full_experts_o_columns = 1558528;
+constexpr size_t B_full_experts_o_plain = 1564672;
+constexpr size_t B_full_experts_router_plain = 1576960;
+constexpr size_t B_full_experts_expert_up_expertColumns = 1577472;
+constexpr size_t B_end_head_logits = 1643008;
+constexpr size_t B_commit_x_columns = 1778176;
+constexpr size_t B_commit_layer_kv_plain = 1784320;
+constexpr size_t B_cache_layers_0_values = 0;
+constexpr size_t B_cache_layers_0_keys = 196608;
+constexpr size_t B_commit_layer2_kv_plain = 1792512;
+constexpr size_t B_cache_layers_1_values = 0;
+constexpr size_t B_cache_layers_1_keys = 196608;
+constexpr size_t B_commit_layer3_kv_plain = 1800704;
+constexpr size_t B_cache_layers_2_values = 0;
+constexpr size_t B_cache_layers_2_keys = 196608;
+constexpr size_t B_commit_layer4_kv_plain = 1808896;
+constexpr size_t B_cache_layers_3_values = 0;
+constexpr size_t B_cache_layers_3_keys = 196608;
+constexpr size_t B_draft_x_columns = 1817088;
+constexpr size_t B_draft_x_plain = 1823232;
+constexpr size_t B_draft_sliding_dense_qkv_plain = 1835520;
+constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1851904;
+constexpr size_t B_draft_sliding_dense_norm_queries = 1860096;
+constexpr size_t B_draft_sliding_dense_attend_partials = 1868288;
+constexpr size_t B_draft_sliding_dense_attend_columns = 1972736;
+constexpr size_t B_draft_sliding_dense_o_columns = 1980928;
+constexpr size_t B_draft_sliding_dense_o_plain = 1987072;
+constexpr size_t B_draft_sliding_dense_dense_up_columns = 1999360;
+constexpr size_t B_draft_sliding_dense2_qkv_plain = 2003456;
+constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 2019840;
+constexpr size_t B_draft_sliding_dense2_norm_queries = 2028032;
+constexpr size_t B_draft_sliding_dense2_attend_partials = 2036224;
+constexpr size_t B_draft_sliding_dense2_attend_columns = 2140672;
+constexpr size_t B_draft_sliding_dense2_o_columns = 2148864;
+constexpr size_t B_draft_sliding_dense2_o_plain = 2155008;
+constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2167296;
+constexpr size_t B_draft_sliding_dense3_qkv_plain = 2171392;
+constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2187776;
+constexpr size_t B_draft_sliding_dense3_norm_queries = 2195968;
+constexpr size_t B_draft_sliding_dense3_attend_partials = 2204160;
+constexpr size_t B_draft_sliding_dense3_attend_columns = 2308608;
+constexpr size_t B_draft_sliding_dense3_o_columns = 2316800;
+constexpr size_t B_draft_sliding_dense3_o_plain = 2322944;
+constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2335232;
+constexpr size_t B_draft_sliding_dense4_qkv_plain = 2339328;
+constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2355712;
+constexpr size_t B_draft_sliding_dense4_norm_queries = 2363904;
+constexpr size_t B_draft_sliding_dense4_attend_partials = 2372096;
+constexpr size_t B_draft_sliding_dense4_attend_columns = 2476544;
+constexpr size_t B_draft_sliding_dense4_o_columns = 2484736;
+constexpr size_t B_draft_sliding_dense4_o_plain = 2490880;
+constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2503168;
+constexpr size_t B_draft_end_head_logits = 2507264;
 // ---- entries ----
 
-// 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
-TILE_TABLE unsigned char entry_segment[8] = {
-  0, 1, 2, 2, 3, 2, 3, 4,
+// 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_layer, 7 commit_layer2, 8 commit_layer3, 9 commit_layer4, 10 commit_end, 11 draft_begin, 12 draft_sliding_dense, 13 draft_sliding_dense2, 14 draft_sliding_dense3, 15 draft_sliding_dense4, 16 draft_end
+TILE_TABLE unsigned char entry_segment[20] = {
+  0, 1, 2, 2, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
 };
-TILE_TABLE unsigned long long entry_image[8] = {
+TILE_TABLE unsigned long long entry_image[20] = {
   0ull, 3244032ull, 5401088ull, 8879360ull, 12357632ull, 15835776ull, 19314048ull, 22792192ull,
+  26036992ull, 26921728ull, 27315840ull, 27709184ull, 28102528ull, 28495872ull, 28495872ull, 28496640ull,
+  30268032ull, 32039424ull, 33810816ull, 35582208ull,
 };
-TILE_TABLE unsigned long long entry_kv[8] = {
+TILE_TABLE unsigned long long entry_kv[20] = {
   0ull, 0ull, 3145728ull, 3538944ull, 3932160ull, 7077888ull, 7471104ull, 10616832ull,
+  10616832ull, 10616832ull, 11010048ull, 11403264ull, 11796480ull, 12189696ull, 12189696ull, 10616832ull,
+  11010048ull, 11403264ull, 11796480ull, 12189696ull,
 };
-TILE_TABLE unsigned short entry_runs[8][25] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
-  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 3, 3, 0},
-  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0, 4, 4, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 0, 0, 5, 5, 0},
+TILE_TABLE unsigned short entry_runs[20][66] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
+  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
+  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 5, 5, 0},
 };
-TILE_TABLE unsigned char entry_program[8] = {
-  0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char entry_program[20] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2,
 };
-TILE_TABLE unsigned char entry_taps[8] = {
-  0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char entry_taps[20] = {
+  0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-TILE_TABLE unsigned char tally_program[25] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[66] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
+  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0,
 };
-TILE_TABLE unsigned short entry_exchanges[8] = {
-  0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned short entry_exchanges[20] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-TILE_TABLE unsigned short program_exchanges[1] = {
-  0,
+TILE_TABLE unsigned short program_exchanges[3] = {
+  0, 0, 0,
 };
-TILE_TABLE unsigned short round_runs[25] = {
-  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 5, 5, 0,
+TILE_TABLE unsigned short round_runs[66] = {
+  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1,
+  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 5, 0,
 };
 TILE_TABLE float rope_500000_16[8] = {
   1.0f, 0.1939227432012558f, 0.03760603070259094f, 0.007292664609849453f, 0.0014142135623842478f, 0.00027424818836152554f, 0.000053182957344688475f, 0.000010313385246263351f,
@@ -243,7 +441,7 @@ TILE_FN void reads_all(Warp& w, const At& at, int region) {
 // ==== begin ====
 
 // ---- begin.embed_tokens ----
-#line 103 "models/mimo/graph.ts"
+#line 104 "models/mimo/graph.ts"
 TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -267,7 +465,7 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
 // ==== full_dense: 0 ====
 
 // ---- full_dense.qkv: 539 KiB of weights ----
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -276,7 +474,7 @@ TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
     w.ring_commit(4, 25088);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(5, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -299,7 +497,7 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
     w.join_commit(10);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
   w.wait(12, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
@@ -379,7 +577,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.attend ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   w.wait(17, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -394,7 +592,7 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
     w.ring_commit(20, 12288);
   }
 }
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   w.wait(21, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -420,7 +618,7 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- full_dense.attend.merge ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   w.wait(26, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
@@ -438,7 +636,7 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 }
 
 // ---- full_dense.o: 384 KiB of weights ----
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -447,7 +645,7 @@ TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
     w.ring_commit(31, 32768);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   reads_all(w, at, R_full_dense_attend_columns);
@@ -467,7 +665,7 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
     w.join_commit(37);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
   w.wait(39, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -506,7 +704,7 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.up: 792 KiB of weights ----
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -515,7 +713,7 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
     w.ring_commit(46, 6336);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   reads_all(w, at, R_full_dense_o_columns);
@@ -537,7 +735,7 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
     w.join_commit(52);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(54, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   const Share tiles = share(w, 128);
@@ -565,7 +763,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.down: 390 KiB of weights ----
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -574,7 +772,7 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
     w.ring_commit(61, 16640);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   reads_all(w, at, R_full_dense_dense_up_columns);
@@ -593,7 +791,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
     w.join_commit(67);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(69, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 24);
@@ -606,6 +804,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
     reads_all(w, at, R_full_dense_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
+    writes_own(w, at, R_taps_columns);
     const int t = tile;
     Acc acc = rounded(w, w.join_total(0, 8));
     const int u = t;
@@ -622,6 +821,8 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
       w.ws<float>(B_x_plain)[c * 384 + n_low] = v2_low;
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
+      w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_low, c)] = to_bf16(v2_low);
+      w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
     w.join_release(71);
   }
@@ -632,7 +833,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
 // ==== sliding_experts: 1 2 4 ====
 
 // ---- sliding_experts.qkv: 539 KiB of weights ----
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -641,7 +842,7 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
     w.ring_commit(76, 25088);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(77, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -664,7 +865,7 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
     w.join_commit(82);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
   w.wait(84, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
@@ -744,7 +945,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.attend ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
   w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
@@ -759,7 +960,7 @@ TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
     w.ring_commit(92, 12288);
   }
 }
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
@@ -785,7 +986,7 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.attend.merge ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
   w.wait(98, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
@@ -803,7 +1004,7 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
 }
 
 // ---- sliding_experts.o: 384 KiB of weights ----
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -812,7 +1013,7 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
     w.ring_commit(103, 32768);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   w.wait(104, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   reads_all(w, at, R_sliding_experts_attend_columns);
@@ -832,7 +1033,7 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
     w.join_commit(109);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
   w.wait(111, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -871,7 +1072,7 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.router: 24 KiB of weights ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -880,7 +1081,7 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
     w.ring_commit(118, 24576);
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   w.wait(119, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
@@ -902,7 +1103,7 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
     w.join_commit(124);
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(126, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 1);
@@ -931,7 +1132,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.route ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   w.wait(131, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   w.wait_local(132, L_table, at.runs(T_table));
@@ -943,7 +1144,7 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.expert.up: 1.6 MiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(138, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
@@ -954,7 +1155,7 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(137, 13056);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
   reads_all(w, at, R_sliding_experts_o_columns);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
@@ -977,7 +1178,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
     w.join_commit(143);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(145, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
@@ -1008,7 +1209,7 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
 }
 
 // ---- sliding_experts.expert.down: 816 KiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const RouteTable& routes = w.table();
@@ -1023,7 +1224,7 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   }
   if (w.index == 0) w.signal_local(153, L_table);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.wait(154, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
@@ -1052,7 +1253,7 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   }
   w.slots_commit(158);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.slots_await(159);
@@ -1085,7 +1286,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 // ==== full_experts: 3 5 ====
 
 // ---- full_experts.qkv: 539 KiB of weights ----
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1094,7 +1295,7 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
     w.ring_commit(166, 25088);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(167, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -1117,7 +1318,7 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
     w.join_commit(172);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
   w.wait(174, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
@@ -1197,7 +1398,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.attend ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -1212,7 +1413,7 @@ TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
     w.ring_commit(182, 12288);
   }
 }
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -1238,7 +1439,7 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- full_experts.attend.merge ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   w.wait(188, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
@@ -1256,7 +1457,7 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1265,7 +1466,7 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
     w.ring_commit(193, 32768);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   reads_all(w, at, R_full_experts_attend_columns);
@@ -1285,7 +1486,7 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
     w.join_commit(199);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
   w.wait(201, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -1324,7 +1525,7 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1333,7 +1534,7 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
     w.ring_commit(208, 24576);
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   w.wait(209, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
@@ -1355,7 +1556,7 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
     w.join_commit(214);
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(216, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
@@ -1384,7 +1585,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.route ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   w.wait(221, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   w.wait_local(222, L_table, at.runs(T_table));
@@ -1396,7 +1597,7 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(228, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
@@ -1407,7 +1608,7 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(227, 13056);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   reads_all(w, at, R_full_experts_o_columns);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
@@ -1430,7 +1631,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
     w.join_commit(233);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(235, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
@@ -1461,7 +1662,7 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.expert.down: 816 KiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const RouteTable& routes = w.table();
@@ -1476,7 +1677,7 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   }
   if (w.index == 0) w.signal_local(243, L_table);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.wait(244, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
@@ -1505,13 +1706,14 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   }
   w.slots_commit(248);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.slots_await(249);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
+  writes_own(w, at, R_taps_columns);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = rounded(w, w.slots_total(t - own.begin));
     const int u = t;
@@ -1528,6 +1730,8 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
       w.ws<float>(B_x_plain)[c * 384 + n_low] = v2_low;
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
+      w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_low, c)] = to_bf16(v2_low);
+      w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
   w.slots_release(251);
@@ -1538,7 +1742,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 // ==== end ====
 
 // ---- end.head: 3.1 MiB of weights ----
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1547,7 +1751,7 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
     w.ring_commit(256, 12288);
   }
 }
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   w.wait(257, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -1569,7 +1773,7 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
     w.join_commit(262);
   }
 }
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1597,11 +1801,2441 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
 }
 
 // ---- end.logits ----
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
   w.wait(268, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   if (w.rank == 0 && w.sm == 0) finish_target(w, *at.round, w.ws<const float>(B_end_head_logits), 4224);
+}
+
+// ==== commit_begin ====
+
+// ---- commit_begin.fc: 864 KiB of weights ----
+#line 65 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
+      w.ring_acquire(270);
+      w.ring_copy(271, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(272, 12288);
+    }
+  }
+}
+#line 65 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
+  reads_all(w, at, R_taps_columns);
+  if (empty(share(w, 24))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<3> x;
+  stage(w, x, w.ws<bf16>(B_taps_columns), part * 3);
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+TILE_UNROLL
+    for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
+      const char* page = w.ring_await(274);
+      if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x, page_of_tile * 1);
+      w.ring_release(275);
+    }
+    w.join_acquire(276);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(277);
+  }
+}
+#line 65 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 24);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(279);
+    writes_own(w, at, R_commit_x_columns);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v0_low = low;
+      const float v0_high = high;
+      w.ws<bf16>(B_commit_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+      w.ws<bf16>(B_commit_x_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
+    });
+    w.join_release(280);
+  }
+  w.role_barrier(281);
+  if (w.index == 0) w.signal(282, C_commit_x);
+}
+
+// ==== commit_layer: 0 ====
+
+// ---- commit_layer.kv: 384 KiB of weights ----
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(283);
+    w.ring_copy(284, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(285, 12288);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
+  w.wait(286, C_commit_x, at.runs(C_commit_x));
+  reads_all(w, at, R_commit_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 287,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(288);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(289);
+    w.join_acquire(290);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(291);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
+  w.wait(293, C_commit_x, at.runs(C_commit_x));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(294);
+    writes_own(w, at, R_commit_layer_kv_plain);
+    writes_own(w, at, R_cache_layers_0_values);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int in_period = t % 4, outer = t / 4;
+    if (in_period < 2) {
+      const int u = in_period;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        w.ws<float>(B_commit_layer_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_layer_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+      });
+    }
+    else if (in_period >= 2 && in_period < 4) {
+      const int u = in_period - 2;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = (v0_low * 0.611999989f);
+        const float v1_high = (v0_high * 0.611999989f);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      });
+    }
+    w.join_release(295);
+  }
+  w.role_barrier(296);
+  if (w.index == 0) w.signal(297, C_commit_layer_kv);
+}
+
+// ---- commit_layer.norm ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
+  w.wait(298, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
+  reads_all(w, at, R_commit_layer_kv_plain);
+  writes_own(w, at, R_cache_layers_0_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_commit_layer_kv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393984));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(299);
+  if (w.index == 0) w.signal(300, C_commit_layer_norm);
+}
+
+// ==== commit_layer2: 1 ====
+
+// ---- commit_layer2.kv: 384 KiB of weights ----
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(301);
+    w.ring_copy(302, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(303, 12288);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
+  w.wait(304, C_commit_x, at.runs(C_commit_x));
+  reads_all(w, at, R_commit_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 305,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(306);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(307);
+    w.join_acquire(308);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(309);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
+  w.wait(311, C_commit_x, at.runs(C_commit_x));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(312);
+    writes_own(w, at, R_commit_layer2_kv_plain);
+    writes_own(w, at, R_cache_layers_1_values);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int in_period = t % 4, outer = t / 4;
+    if (in_period < 2) {
+      const int u = in_period;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        w.ws<float>(B_commit_layer2_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_layer2_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+      });
+    }
+    else if (in_period >= 2 && in_period < 4) {
+      const int u = in_period - 2;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = (v0_low * 0.611999989f);
+        const float v1_high = (v0_high * 0.611999989f);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      });
+    }
+    w.join_release(313);
+  }
+  w.role_barrier(314);
+  if (w.index == 0) w.signal(315, C_commit_layer2_kv);
+}
+
+// ---- commit_layer2.norm ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
+  w.wait(316, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
+  reads_all(w, at, R_commit_layer2_kv_plain);
+  writes_own(w, at, R_cache_layers_1_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_commit_layer2_kv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393216));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(317);
+  if (w.index == 0) w.signal(318, C_commit_layer2_norm);
+}
+
+// ==== commit_layer3: 2 ====
+
+// ---- commit_layer3.kv: 384 KiB of weights ----
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(319);
+    w.ring_copy(320, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(321, 12288);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
+  w.wait(322, C_commit_x, at.runs(C_commit_x));
+  reads_all(w, at, R_commit_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 323,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(324);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(325);
+    w.join_acquire(326);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(327);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
+  w.wait(329, C_commit_x, at.runs(C_commit_x));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(330);
+    writes_own(w, at, R_commit_layer3_kv_plain);
+    writes_own(w, at, R_cache_layers_2_values);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int in_period = t % 4, outer = t / 4;
+    if (in_period < 2) {
+      const int u = in_period;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        w.ws<float>(B_commit_layer3_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_layer3_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+      });
+    }
+    else if (in_period >= 2 && in_period < 4) {
+      const int u = in_period - 2;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = (v0_low * 0.611999989f);
+        const float v1_high = (v0_high * 0.611999989f);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      });
+    }
+    w.join_release(331);
+  }
+  w.role_barrier(332);
+  if (w.index == 0) w.signal(333, C_commit_layer3_kv);
+}
+
+// ---- commit_layer3.norm ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
+  w.wait(334, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
+  reads_all(w, at, R_commit_layer3_kv_plain);
+  writes_own(w, at, R_cache_layers_2_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_commit_layer3_kv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393216));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(335);
+  if (w.index == 0) w.signal(336, C_commit_layer3_norm);
+}
+
+// ==== commit_layer4: 3 ====
+
+// ---- commit_layer4.kv: 384 KiB of weights ----
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(337);
+    w.ring_copy(338, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(339, 12288);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
+  w.wait(340, C_commit_x, at.runs(C_commit_x));
+  reads_all(w, at, R_commit_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 341,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(342);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(343);
+    w.join_acquire(344);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(345);
+  }
+}
+#line 70 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
+  w.wait(347, C_commit_x, at.runs(C_commit_x));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(348);
+    writes_own(w, at, R_commit_layer4_kv_plain);
+    writes_own(w, at, R_cache_layers_3_values);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int in_period = t % 4, outer = t / 4;
+    if (in_period < 2) {
+      const int u = in_period;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        w.ws<float>(B_commit_layer4_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_layer4_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+      });
+    }
+    else if (in_period >= 2 && in_period < 4) {
+      const int u = in_period - 2;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = (v0_low * 0.611999989f);
+        const float v1_high = (v0_high * 0.611999989f);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      });
+    }
+    w.join_release(349);
+  }
+  w.role_barrier(350);
+  if (w.index == 0) w.signal(351, C_commit_layer4_kv);
+}
+
+// ---- commit_layer4.norm ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
+  w.wait(352, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
+  reads_all(w, at, R_commit_layer4_kv_plain);
+  writes_own(w, at, R_cache_layers_3_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_commit_layer4_kv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393216));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(353);
+  if (w.index == 0) w.signal(354, C_commit_layer4_norm);
+}
+
+// ==== commit_end ====
+
+// ---- commit_end.conclude ----
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
+  w.wait(355, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
+  w.wait(356, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
+  w.wait(357, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
+  w.wait(358, C_commit_layer_norm, at.runs(C_commit_layer_norm));
+  reads_all(w, at, R_commit_x_columns);
+  reads_all(w, at, R_commit_layer_kv_plain);
+  reads_all(w, at, R_cache_layers_0_values);
+  reads_all(w, at, R_cache_layers_0_keys);
+  reads_all(w, at, R_commit_layer2_kv_plain);
+  reads_all(w, at, R_cache_layers_1_values);
+  reads_all(w, at, R_cache_layers_1_keys);
+  reads_all(w, at, R_commit_layer3_kv_plain);
+  reads_all(w, at, R_cache_layers_2_values);
+  reads_all(w, at, R_cache_layers_2_keys);
+  reads_all(w, at, R_commit_layer4_kv_plain);
+  reads_all(w, at, R_cache_layers_3_values);
+  reads_all(w, at, R_cache_layers_3_keys);
+  if (w.rank == 0 && w.sm == 0) finish_commit(w, *at.round);
+  w.role_barrier(360);
+  if (w.index == 0) w.signal(361, C_commit_end_conclude);
+}
+
+// ==== draft_begin ====
+
+// ---- draft_begin.embed_tokens ----
+#line 107 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
+  writes_own(w, at, R_draft_x_columns);
+  writes_own(w, at, R_draft_x_plain);
+  const Share units = share_of(12, w.sm * w.count + w.index, w.sms * w.count);
+  for (int unit = units.begin; unit < units.end; ++unit) {
+    w.lanes([&](int lane) {
+      const int n_low = unit * 32 + lane;
+      for (int c = 0; c < at.block->rows; ++c) {
+        const bf16* table = reinterpret_cast<const bf16*>(w.image(size_t(0ull)));
+        float low = to_f32(table[size_t(at.block->token[c]) * 384 + n_low]);
+        if (at.block->token[c] == 4095) low = to_f32(reinterpret_cast<const bf16*>(w.image(at.image + 0))[n_low]);
+        const float v0_low = low;
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v0_low;
+      }
+    });
+  }
+  w.role_barrier(362);
+  if (w.index == 0) w.signal(363, C_draft_x);
+}
+
+// ==== draft_sliding_dense: 0 ====
+
+// ---- draft_sliding_dense.qkv: 768 KiB of weights ----
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(364);
+    w.ring_copy(365, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(366, 24576);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
+  w.wait(367, C_draft_x, at.runs(C_draft_x));
+  w.wait(368, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  reads_all(w, at, R_draft_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 4;
+  const int tile_of_page = w.index / 4;
+  Staged<3> x;
+  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 369,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(370);
+    if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
+    w.ring_release(371);
+    w.join_acquire(372);
+    if (w.index < 8) w.join_put(w.index, acc);
+    w.join_commit(373);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
+  w.wait(375, C_draft_x, at.runs(C_draft_x));
+  w.wait(376, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(377);
+    writes_own(w, at, R_draft_sliding_dense_qkv_plain);
+    writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
+    writes_own(w, at, R_cache_layers_0_values);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = w.join_sum(g * 4, 4);
+      const int in_period = t % 8, outer = t / 8;
+      if (in_period < 4) {
+        const int u = in_period;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense_qkv_plain)[c * 512 + outer * 64 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 4 && in_period < 6) {
+        const int u = in_period - 4;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense_qkv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 6 && in_period < 8) {
+        const int u = in_period - 6;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          const float v1_low = (v0_low * 0.611999989f);
+          const float v1_high = (v0_high * 0.611999989f);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        });
+      }
+    }
+    w.join_release(378);
+  }
+  w.role_barrier(379);
+  if (w.index == 0) w.signal(380, C_draft_sliding_dense_qkv);
+}
+
+// ---- draft_sliding_dense.norm ----
+#line 57 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
+  w.wait(381, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense_qkv_plain);
+  writes_own(w, at, R_draft_sliding_dense_norm_queries);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense_qkv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
+        w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(382);
+  if (w.index == 0) w.signal(383, C_draft_sliding_dense_norm);
+}
+
+// ---- draft_sliding_dense.norm2 ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) {
+  w.wait(384, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense_qkv_plain2);
+  writes_own(w, at, R_cache_layers_0_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense_qkv_plain2) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(385);
+  if (w.index == 0) w.signal(386, C_draft_sliding_dense_norm2);
+}
+
+// ---- draft_sliding_dense.attend ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
+  w.wait(387, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(388, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    w.ring_acquire(389);
+    reads_all(w, at, R_cache_layers_0_keys);
+    reads_all(w, at, R_cache_layers_0_values);
+    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
+    w.ring_copy(390, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
+    w.ring_copy(390, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
+    w.ring_commit(391, 8192);
+  }
+}
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
+  w.wait(392, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(393, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const char* page = w.ring_await(394);
+    reads_all(w, at, R_draft_sliding_dense_norm_queries);
+    writes_own(w, at, R_draft_sliding_dense_attend_partials);
+    const int head = task / spans.count, span = task % spans.count;
+    const bf16* q = w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(head) * 512;
+    float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
+    float* peak = o + 3072;
+    float* total = peak + 96;
+    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+      const size_t row = size_t(span) * 16 + m * 16;
+      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    }
+    w.ring_release(395);
+  }
+  w.role_barrier(396);
+  if (w.index == 0) w.signal(397, C_draft_sliding_dense_attend);
+}
+
+// ---- draft_sliding_dense.attend.merge ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
+  w.wait(398, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  reads_all(w, at, R_draft_sliding_dense_attend_partials);
+  writes_own(w, at, R_draft_sliding_dense_attend_columns);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const float* o = w.ws<const float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
+    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+        w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
+  }
+  w.role_barrier(399);
+  if (w.index == 0) w.signal(400, C_draft_sliding_dense_attend_merge);
+}
+
+// ---- draft_sliding_dense.o: 384 KiB of weights ----
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(401);
+    w.ring_copy(402, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(403, 32768);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
+  w.wait(404, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  reads_all(w, at, R_draft_sliding_dense_attend_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<2> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense_attend_columns), part * 2);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(406);
+    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
+    w.ring_release(407);
+    w.join_acquire(408);
+    w.join_put(w.index, acc);
+    w.join_commit(409);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
+  w.wait(411, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(412);
+    reads_all(w, at, R_draft_x_plain);
+    writes_own(w, at, R_draft_sliding_dense_o_columns);
+    writes_own(w, at, R_draft_sliding_dense_o_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_sliding_dense_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_sliding_dense_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(413);
+  }
+  w.role_barrier(414);
+  if (w.index == 0) w.signal(415, C_draft_sliding_dense_o);
+}
+
+// ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(416);
+    w.ring_copy(417, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(418, 12288);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
+  w.wait(419, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  reads_all(w, at, R_draft_sliding_dense_o_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 420,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(421);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(422);
+    w.join_acquire(423);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(424);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
+  w.wait(426, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(427);
+    writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 8 + i;
+      (void)high;
+      const float v0_low = ((low * sigmoid(low)) * high);
+      w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+    });
+    w.join_release(428);
+  }
+  w.role_barrier(429);
+  if (w.index == 0) w.signal(430, C_draft_sliding_dense_dense_up);
+}
+
+// ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(431);
+    w.ring_copy(432, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(433, 16384);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
+  w.wait(434, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense_dense_up_columns), part * 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(436);
+    multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
+    w.ring_release(437);
+    w.join_acquire(438);
+    w.join_put(w.index, acc);
+    w.join_commit(439);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
+  w.wait(441, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(442);
+    reads_all(w, at, R_draft_sliding_dense_o_plain);
+    writes_own(w, at, R_draft_x_columns);
+    writes_own(w, at, R_draft_x_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(443);
+  }
+  w.role_barrier(444);
+  if (w.index == 0) w.signal(445, C_draft_x);
+}
+
+// ==== draft_sliding_dense2: 1 ====
+
+// ---- draft_sliding_dense2.qkv: 768 KiB of weights ----
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(446);
+    w.ring_copy(447, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(448, 24576);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
+  w.wait(449, C_draft_x, at.runs(C_draft_x));
+  reads_all(w, at, R_draft_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 4;
+  const int tile_of_page = w.index / 4;
+  Staged<3> x;
+  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 450,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(451);
+    if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
+    w.ring_release(452);
+    w.join_acquire(453);
+    if (w.index < 8) w.join_put(w.index, acc);
+    w.join_commit(454);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
+  w.wait(456, C_draft_x, at.runs(C_draft_x));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(457);
+    writes_own(w, at, R_draft_sliding_dense2_qkv_plain);
+    writes_own(w, at, R_draft_sliding_dense2_qkv_plain2);
+    writes_own(w, at, R_cache_layers_1_values);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = w.join_sum(g * 4, 4);
+      const int in_period = t % 8, outer = t / 8;
+      if (in_period < 4) {
+        const int u = in_period;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense2_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense2_qkv_plain)[c * 512 + outer * 64 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 4 && in_period < 6) {
+        const int u = in_period - 4;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense2_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense2_qkv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 6 && in_period < 8) {
+        const int u = in_period - 6;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          const float v1_low = (v0_low * 0.611999989f);
+          const float v1_high = (v0_high * 0.611999989f);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        });
+      }
+    }
+    w.join_release(458);
+  }
+  w.role_barrier(459);
+  if (w.index == 0) w.signal(460, C_draft_sliding_dense2_qkv);
+}
+
+// ---- draft_sliding_dense2.norm ----
+#line 57 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) {
+  w.wait(461, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense2_qkv_plain);
+  writes_own(w, at, R_draft_sliding_dense2_norm_queries);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense2_qkv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        w.ws<bf16>(B_draft_sliding_dense2_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
+        w.ws<bf16>(B_draft_sliding_dense2_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(462);
+  if (w.index == 0) w.signal(463, C_draft_sliding_dense2_norm);
+}
+
+// ---- draft_sliding_dense2.norm2 ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at) {
+  w.wait(464, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense2_qkv_plain2);
+  writes_own(w, at, R_cache_layers_1_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense2_qkv_plain2) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(465);
+  if (w.index == 0) w.signal(466, C_draft_sliding_dense2_norm2);
+}
+
+// ---- draft_sliding_dense2.attend ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
+  w.wait(467, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(468, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    w.ring_acquire(469);
+    reads_all(w, at, R_cache_layers_1_keys);
+    reads_all(w, at, R_cache_layers_1_values);
+    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
+    w.ring_copy(470, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
+    w.ring_copy(470, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
+    w.ring_commit(471, 8192);
+  }
+}
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
+  w.wait(472, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(473, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const char* page = w.ring_await(474);
+    reads_all(w, at, R_draft_sliding_dense2_norm_queries);
+    writes_own(w, at, R_draft_sliding_dense2_attend_partials);
+    const int head = task / spans.count, span = task % spans.count;
+    const bf16* q = w.ws<bf16>(B_draft_sliding_dense2_norm_queries) + size_t(head) * 512;
+    float* o = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
+    float* peak = o + 3072;
+    float* total = peak + 96;
+    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+      const size_t row = size_t(span) * 16 + m * 16;
+      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    }
+    w.ring_release(475);
+  }
+  w.role_barrier(476);
+  if (w.index == 0) w.signal(477, C_draft_sliding_dense2_attend);
+}
+
+// ---- draft_sliding_dense2.attend.merge ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
+  w.wait(478, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
+  reads_all(w, at, R_draft_sliding_dense2_attend_partials);
+  writes_own(w, at, R_draft_sliding_dense2_attend_columns);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const float* o = w.ws<const float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
+    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+        w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
+  }
+  w.role_barrier(479);
+  if (w.index == 0) w.signal(480, C_draft_sliding_dense2_attend_merge);
+}
+
+// ---- draft_sliding_dense2.o: 384 KiB of weights ----
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(481);
+    w.ring_copy(482, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(483, 32768);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
+  w.wait(484, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  reads_all(w, at, R_draft_sliding_dense2_attend_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<2> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense2_attend_columns), part * 2);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(486);
+    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
+    w.ring_release(487);
+    w.join_acquire(488);
+    w.join_put(w.index, acc);
+    w.join_commit(489);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
+  w.wait(491, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(492);
+    reads_all(w, at, R_draft_x_plain);
+    writes_own(w, at, R_draft_sliding_dense2_o_columns);
+    writes_own(w, at, R_draft_sliding_dense2_o_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_sliding_dense2_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_sliding_dense2_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(493);
+  }
+  w.role_barrier(494);
+  if (w.index == 0) w.signal(495, C_draft_sliding_dense2_o);
+}
+
+// ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(496);
+    w.ring_copy(497, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(498, 12288);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
+  w.wait(499, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  reads_all(w, at, R_draft_sliding_dense2_o_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 500,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(501);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(502);
+    w.join_acquire(503);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(504);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
+  w.wait(506, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(507);
+    writes_own(w, at, R_draft_sliding_dense2_dense_up_columns);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 8 + i;
+      (void)high;
+      const float v0_low = ((low * sigmoid(low)) * high);
+      w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+    });
+    w.join_release(508);
+  }
+  w.role_barrier(509);
+  if (w.index == 0) w.signal(510, C_draft_sliding_dense2_dense_up);
+}
+
+// ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(511);
+    w.ring_copy(512, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(513, 16384);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
+  w.wait(514, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns), part * 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(516);
+    multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
+    w.ring_release(517);
+    w.join_acquire(518);
+    w.join_put(w.index, acc);
+    w.join_commit(519);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
+  w.wait(521, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(522);
+    reads_all(w, at, R_draft_sliding_dense2_o_plain);
+    writes_own(w, at, R_draft_x_columns);
+    writes_own(w, at, R_draft_x_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(523);
+  }
+  w.role_barrier(524);
+  if (w.index == 0) w.signal(525, C_draft_x);
+}
+
+// ==== draft_sliding_dense3: 2 ====
+
+// ---- draft_sliding_dense3.qkv: 768 KiB of weights ----
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(526);
+    w.ring_copy(527, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(528, 24576);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
+  w.wait(529, C_draft_x, at.runs(C_draft_x));
+  reads_all(w, at, R_draft_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 4;
+  const int tile_of_page = w.index / 4;
+  Staged<3> x;
+  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 530,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(531);
+    if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
+    w.ring_release(532);
+    w.join_acquire(533);
+    if (w.index < 8) w.join_put(w.index, acc);
+    w.join_commit(534);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
+  w.wait(536, C_draft_x, at.runs(C_draft_x));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(537);
+    writes_own(w, at, R_draft_sliding_dense3_qkv_plain);
+    writes_own(w, at, R_draft_sliding_dense3_qkv_plain2);
+    writes_own(w, at, R_cache_layers_2_values);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = w.join_sum(g * 4, 4);
+      const int in_period = t % 8, outer = t / 8;
+      if (in_period < 4) {
+        const int u = in_period;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense3_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense3_qkv_plain)[c * 512 + outer * 64 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 4 && in_period < 6) {
+        const int u = in_period - 4;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense3_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense3_qkv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 6 && in_period < 8) {
+        const int u = in_period - 6;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          const float v1_low = (v0_low * 0.611999989f);
+          const float v1_high = (v0_high * 0.611999989f);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        });
+      }
+    }
+    w.join_release(538);
+  }
+  w.role_barrier(539);
+  if (w.index == 0) w.signal(540, C_draft_sliding_dense3_qkv);
+}
+
+// ---- draft_sliding_dense3.norm ----
+#line 57 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) {
+  w.wait(541, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense3_qkv_plain);
+  writes_own(w, at, R_draft_sliding_dense3_norm_queries);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense3_qkv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        w.ws<bf16>(B_draft_sliding_dense3_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
+        w.ws<bf16>(B_draft_sliding_dense3_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(542);
+  if (w.index == 0) w.signal(543, C_draft_sliding_dense3_norm);
+}
+
+// ---- draft_sliding_dense3.norm2 ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at) {
+  w.wait(544, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense3_qkv_plain2);
+  writes_own(w, at, R_cache_layers_2_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense3_qkv_plain2) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(545);
+  if (w.index == 0) w.signal(546, C_draft_sliding_dense3_norm2);
+}
+
+// ---- draft_sliding_dense3.attend ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
+  w.wait(547, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(548, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    w.ring_acquire(549);
+    reads_all(w, at, R_cache_layers_2_keys);
+    reads_all(w, at, R_cache_layers_2_values);
+    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
+    w.ring_copy(550, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
+    w.ring_copy(550, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
+    w.ring_commit(551, 8192);
+  }
+}
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
+  w.wait(552, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(553, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const char* page = w.ring_await(554);
+    reads_all(w, at, R_draft_sliding_dense3_norm_queries);
+    writes_own(w, at, R_draft_sliding_dense3_attend_partials);
+    const int head = task / spans.count, span = task % spans.count;
+    const bf16* q = w.ws<bf16>(B_draft_sliding_dense3_norm_queries) + size_t(head) * 512;
+    float* o = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
+    float* peak = o + 3072;
+    float* total = peak + 96;
+    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+      const size_t row = size_t(span) * 16 + m * 16;
+      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    }
+    w.ring_release(555);
+  }
+  w.role_barrier(556);
+  if (w.index == 0) w.signal(557, C_draft_sliding_dense3_attend);
+}
+
+// ---- draft_sliding_dense3.attend.merge ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
+  w.wait(558, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
+  reads_all(w, at, R_draft_sliding_dense3_attend_partials);
+  writes_own(w, at, R_draft_sliding_dense3_attend_columns);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const float* o = w.ws<const float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
+    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+        w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
+  }
+  w.role_barrier(559);
+  if (w.index == 0) w.signal(560, C_draft_sliding_dense3_attend_merge);
+}
+
+// ---- draft_sliding_dense3.o: 384 KiB of weights ----
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(561);
+    w.ring_copy(562, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(563, 32768);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
+  w.wait(564, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  reads_all(w, at, R_draft_sliding_dense3_attend_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<2> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense3_attend_columns), part * 2);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(566);
+    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
+    w.ring_release(567);
+    w.join_acquire(568);
+    w.join_put(w.index, acc);
+    w.join_commit(569);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
+  w.wait(571, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(572);
+    reads_all(w, at, R_draft_x_plain);
+    writes_own(w, at, R_draft_sliding_dense3_o_columns);
+    writes_own(w, at, R_draft_sliding_dense3_o_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_sliding_dense3_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_sliding_dense3_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(573);
+  }
+  w.role_barrier(574);
+  if (w.index == 0) w.signal(575, C_draft_sliding_dense3_o);
+}
+
+// ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(576);
+    w.ring_copy(577, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(578, 12288);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
+  w.wait(579, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  reads_all(w, at, R_draft_sliding_dense3_o_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 580,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(581);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(582);
+    w.join_acquire(583);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(584);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
+  w.wait(586, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(587);
+    writes_own(w, at, R_draft_sliding_dense3_dense_up_columns);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 8 + i;
+      (void)high;
+      const float v0_low = ((low * sigmoid(low)) * high);
+      w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+    });
+    w.join_release(588);
+  }
+  w.role_barrier(589);
+  if (w.index == 0) w.signal(590, C_draft_sliding_dense3_dense_up);
+}
+
+// ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(591);
+    w.ring_copy(592, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(593, 16384);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
+  w.wait(594, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns), part * 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(596);
+    multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
+    w.ring_release(597);
+    w.join_acquire(598);
+    w.join_put(w.index, acc);
+    w.join_commit(599);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
+  w.wait(601, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(602);
+    reads_all(w, at, R_draft_sliding_dense3_o_plain);
+    writes_own(w, at, R_draft_x_columns);
+    writes_own(w, at, R_draft_x_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(603);
+  }
+  w.role_barrier(604);
+  if (w.index == 0) w.signal(605, C_draft_x);
+}
+
+// ==== draft_sliding_dense4: 3 ====
+
+// ---- draft_sliding_dense4.qkv: 768 KiB of weights ----
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(606);
+    w.ring_copy(607, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(608, 24576);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
+  w.wait(609, C_draft_x, at.runs(C_draft_x));
+  reads_all(w, at, R_draft_x_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 4;
+  const int tile_of_page = w.index / 4;
+  Staged<3> x;
+  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 610,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(611);
+    if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
+    w.ring_release(612);
+    w.join_acquire(613);
+    if (w.index < 8) w.join_put(w.index, acc);
+    w.join_commit(614);
+  }
+}
+#line 86 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
+  w.wait(616, C_draft_x, at.runs(C_draft_x));
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(617);
+    writes_own(w, at, R_draft_sliding_dense4_qkv_plain);
+    writes_own(w, at, R_draft_sliding_dense4_qkv_plain2);
+    writes_own(w, at, R_cache_layers_3_values);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = w.join_sum(g * 4, 4);
+      const int in_period = t % 8, outer = t / 8;
+      if (in_period < 4) {
+        const int u = in_period;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense4_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense4_qkv_plain)[c * 512 + outer * 64 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 4 && in_period < 6) {
+        const int u = in_period - 4;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          w.ws<float>(B_draft_sliding_dense4_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
+          w.ws<float>(B_draft_sliding_dense4_qkv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
+        });
+      }
+      else if (in_period >= 6 && in_period < 8) {
+        const int u = in_period - 6;
+        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v0_low = low;
+          const float v0_high = high;
+          const float v1_low = (v0_low * 0.611999989f);
+          const float v1_high = (v0_high * 0.611999989f);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        });
+      }
+    }
+    w.join_release(618);
+  }
+  w.role_barrier(619);
+  if (w.index == 0) w.signal(620, C_draft_sliding_dense4_qkv);
+}
+
+// ---- draft_sliding_dense4.norm ----
+#line 57 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) {
+  w.wait(621, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense4_qkv_plain);
+  writes_own(w, at, R_draft_sliding_dense4_norm_queries);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense4_qkv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        w.ws<bf16>(B_draft_sliding_dense4_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
+        w.ws<bf16>(B_draft_sliding_dense4_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(622);
+  if (w.index == 0) w.signal(623, C_draft_sliding_dense4_norm);
+}
+
+// ---- draft_sliding_dense4.norm2 ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at) {
+  w.wait(624, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  reads_all(w, at, R_draft_sliding_dense4_qkv_plain2);
+  writes_own(w, at, R_cache_layers_3_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_draft_sliding_dense4_qkv_plain2) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const float cosine = cosf(angle), sine = sinf(angle);
+          v1_low = v0_low * cosine - v0_high * sine;
+          v1_high = v0_high * cosine + v0_low * sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(625);
+  if (w.index == 0) w.signal(626, C_draft_sliding_dense4_norm2);
+}
+
+// ---- draft_sliding_dense4.attend ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
+  w.wait(627, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(628, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    w.ring_acquire(629);
+    reads_all(w, at, R_cache_layers_3_keys);
+    reads_all(w, at, R_cache_layers_3_values);
+    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
+    w.ring_copy(630, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
+    w.ring_copy(630, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
+    w.ring_commit(631, 8192);
+  }
+}
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
+  w.wait(632, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(633, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share(w, 8 * spans.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const char* page = w.ring_await(634);
+    reads_all(w, at, R_draft_sliding_dense4_norm_queries);
+    writes_own(w, at, R_draft_sliding_dense4_attend_partials);
+    const int head = task / spans.count, span = task % spans.count;
+    const bf16* q = w.ws<bf16>(B_draft_sliding_dense4_norm_queries) + size_t(head) * 512;
+    float* o = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
+    float* peak = o + 3072;
+    float* total = peak + 96;
+    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+      const size_t row = size_t(span) * 16 + m * 16;
+      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    }
+    w.ring_release(635);
+  }
+  w.role_barrier(636);
+  if (w.index == 0) w.signal(637, C_draft_sliding_dense4_attend);
+}
+
+// ---- draft_sliding_dense4.attend.merge ----
+#line 90 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
+  w.wait(638, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
+  reads_all(w, at, R_draft_sliding_dense4_attend_partials);
+  writes_own(w, at, R_draft_sliding_dense4_attend_columns);
+  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const float* o = w.ws<const float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
+    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+        w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
+  }
+  w.role_barrier(639);
+  if (w.index == 0) w.signal(640, C_draft_sliding_dense4_attend_merge);
+}
+
+// ---- draft_sliding_dense4.o: 384 KiB of weights ----
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(641);
+    w.ring_copy(642, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(643, 32768);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
+  w.wait(644, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  reads_all(w, at, R_draft_sliding_dense4_attend_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<2> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense4_attend_columns), part * 2);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(646);
+    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
+    w.ring_release(647);
+    w.join_acquire(648);
+    w.join_put(w.index, acc);
+    w.join_commit(649);
+  }
+}
+#line 98 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
+  w.wait(651, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(652);
+    reads_all(w, at, R_draft_x_plain);
+    writes_own(w, at, R_draft_sliding_dense4_o_columns);
+    writes_own(w, at, R_draft_sliding_dense4_o_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_sliding_dense4_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_sliding_dense4_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(653);
+  }
+  w.role_barrier(654);
+  if (w.index == 0) w.signal(655, C_draft_sliding_dense4_o);
+}
+
+// ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(656);
+    w.ring_copy(657, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(658, 12288);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
+  w.wait(659, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  reads_all(w, at, R_draft_sliding_dense4_o_columns);
+  if (empty(share(w, 32))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 660,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(661);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(662);
+    w.join_acquire(663);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(664);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
+  w.wait(666, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  const Share tiles = share(w, 32);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(667);
+    writes_own(w, at, R_draft_sliding_dense4_dense_up_columns);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 8 + i;
+      (void)high;
+      const float v0_low = ((low * sigmoid(low)) * high);
+      w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+    });
+    w.join_release(668);
+  }
+  w.role_barrier(669);
+  if (w.index == 0) w.signal(670, C_draft_sliding_dense4_dense_up);
+}
+
+// ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(671);
+    w.ring_copy(672, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(673, 16384);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
+  w.wait(674, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
+  if (empty(share(w, 12))) return;  // no tile on this SM
+  const int part = w.index % 8;
+  const int tile_of_page = w.index / 8;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns), part * 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Exact acc = nothing();
+    const char* page = w.ring_await(676);
+    multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
+    w.ring_release(677);
+    w.join_acquire(678);
+    w.join_put(w.index, acc);
+    w.join_commit(679);
+  }
+}
+#line 101 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
+  w.wait(681, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  const Share tiles = share(w, 12);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(682);
+    reads_all(w, at, R_draft_sliding_dense4_o_plain);
+    writes_own(w, at, R_draft_x_columns);
+    writes_own(w, at, R_draft_x_plain);
+    for (int g = 0; g < 2; ++g) {
+      const int t = tile * 2 + g;
+      Acc acc = rounded(w, w.join_total(g * 8, 8));
+      const int u = t;
+      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v0_low = low;
+        const float v0_high = high;
+        const float v1_low = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high];
+        const float v2_low = (v1_low + v0_low);
+        const float v2_high = (v1_high + v0_high);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
+        w.ws<bf16>(B_draft_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v2_low;
+        w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
+      });
+    }
+    w.join_release(683);
+  }
+  w.role_barrier(684);
+  if (w.index == 0) w.signal(685, C_draft_x);
+}
+
+// ==== draft_end ====
+
+// ---- draft_end.head: 3.1 MiB of weights ----
+#line 125 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
+  const Share tiles = share(w, 264);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    w.ring_acquire(686);
+    w.ring_copy(687, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(688, 12288);
+  }
+}
+#line 125 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
+  w.wait(689, C_draft_x, at.runs(C_draft_x));
+  reads_all(w, at, R_draft_x_columns);
+  if (empty(share(w, 264))) return;  // no tile on this SM
+  const int part = w.index % 12;
+  Staged<1> x;
+  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
+  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 690,
+            [](float x) { return (x * x); },
+            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  const Share tiles = share(w, 264);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    Acc acc = zeros();
+    const char* page = w.ring_await(691);
+    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
+    w.ring_release(692);
+    w.join_acquire(693);
+    if (w.index < 12) w.join_put(w.index, acc);
+    w.join_commit(694);
+  }
+}
+#line 125 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 264);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(696);
+    writes_own(w, at, R_draft_end_head_logits);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 12);
+    const int u = t;
+    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      if (c >= at.block->rows) return;
+      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const float v0_low = low;
+      const float v0_high = high;
+      w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
+      w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
+    });
+    w.join_release(697);
+  }
+  w.role_barrier(698);
+  if (w.index == 0) w.signal(699, C_draft_end_head);
+}
+
+// ---- draft_end.logits ----
+#line 125 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
+  w.wait(700, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  reads_all(w, at, R_draft_end_head_logits);
+  if (w.rank == 0 && w.sm == 0) finish_draft(w, *at.round, w.ws<const float>(B_draft_end_head_logits), 4224);
 }
 
 // ==== roles ====
@@ -1645,6 +4279,52 @@ static TILE_FN void run_load(Warp& w) {
           break;
         case 4:  // end
           run(w, at, 0, end_head_load);
+          break;
+        case 5:  // commit_begin
+          run(w, at, 0, commit_begin_fc_load);
+          break;
+        case 6:  // commit_layer
+          run(w, at, 0, commit_layer_kv_load);
+          break;
+        case 7:  // commit_layer2
+          run(w, at, 0, commit_layer2_kv_load);
+          break;
+        case 8:  // commit_layer3
+          run(w, at, 0, commit_layer3_kv_load);
+          break;
+        case 9:  // commit_layer4
+          run(w, at, 0, commit_layer4_kv_load);
+          break;
+        case 12:  // draft_sliding_dense
+          run(w, at, 0, draft_sliding_dense_qkv_load);
+          run(w, at, 3, draft_sliding_dense_attend_load);
+          run(w, at, 5, draft_sliding_dense_o_load);
+          run(w, at, 6, draft_sliding_dense_dense_up_load);
+          run(w, at, 7, draft_sliding_dense_dense_down_load);
+          break;
+        case 13:  // draft_sliding_dense2
+          run(w, at, 0, draft_sliding_dense2_qkv_load);
+          run(w, at, 3, draft_sliding_dense2_attend_load);
+          run(w, at, 5, draft_sliding_dense2_o_load);
+          run(w, at, 6, draft_sliding_dense2_dense_up_load);
+          run(w, at, 7, draft_sliding_dense2_dense_down_load);
+          break;
+        case 14:  // draft_sliding_dense3
+          run(w, at, 0, draft_sliding_dense3_qkv_load);
+          run(w, at, 3, draft_sliding_dense3_attend_load);
+          run(w, at, 5, draft_sliding_dense3_o_load);
+          run(w, at, 6, draft_sliding_dense3_dense_up_load);
+          run(w, at, 7, draft_sliding_dense3_dense_down_load);
+          break;
+        case 15:  // draft_sliding_dense4
+          run(w, at, 0, draft_sliding_dense4_qkv_load);
+          run(w, at, 3, draft_sliding_dense4_attend_load);
+          run(w, at, 5, draft_sliding_dense4_o_load);
+          run(w, at, 6, draft_sliding_dense4_dense_up_load);
+          run(w, at, 7, draft_sliding_dense4_dense_down_load);
+          break;
+        case 16:  // draft_end
+          run(w, at, 0, draft_end_head_load);
           break;
         default: break;
       }
@@ -1696,6 +4376,75 @@ static TILE_FN void run_compute(Warp& w) {
           run(w, at, 0, end_head_compute);
           run(w, at, 1, end_logits_compute);
           break;
+        case 5:  // commit_begin
+          run(w, at, 0, commit_begin_fc_compute);
+          break;
+        case 6:  // commit_layer
+          run(w, at, 0, commit_layer_kv_compute);
+          run(w, at, 1, commit_layer_norm_compute);
+          break;
+        case 7:  // commit_layer2
+          run(w, at, 0, commit_layer2_kv_compute);
+          run(w, at, 1, commit_layer2_norm_compute);
+          break;
+        case 8:  // commit_layer3
+          run(w, at, 0, commit_layer3_kv_compute);
+          run(w, at, 1, commit_layer3_norm_compute);
+          break;
+        case 9:  // commit_layer4
+          run(w, at, 0, commit_layer4_kv_compute);
+          run(w, at, 1, commit_layer4_norm_compute);
+          break;
+        case 10:  // commit_end
+          run(w, at, 0, commit_end_conclude_compute);
+          break;
+        case 11:  // draft_begin
+          run(w, at, 0, draft_begin_embed_tokens_compute);
+          break;
+        case 12:  // draft_sliding_dense
+          run(w, at, 0, draft_sliding_dense_qkv_compute);
+          run(w, at, 1, draft_sliding_dense_norm_compute);
+          run(w, at, 2, draft_sliding_dense_norm2_compute);
+          run(w, at, 3, draft_sliding_dense_attend_compute);
+          run(w, at, 4, draft_sliding_dense_attend_merge_compute);
+          run(w, at, 5, draft_sliding_dense_o_compute);
+          run(w, at, 6, draft_sliding_dense_dense_up_compute);
+          run(w, at, 7, draft_sliding_dense_dense_down_compute);
+          break;
+        case 13:  // draft_sliding_dense2
+          run(w, at, 0, draft_sliding_dense2_qkv_compute);
+          run(w, at, 1, draft_sliding_dense2_norm_compute);
+          run(w, at, 2, draft_sliding_dense2_norm2_compute);
+          run(w, at, 3, draft_sliding_dense2_attend_compute);
+          run(w, at, 4, draft_sliding_dense2_attend_merge_compute);
+          run(w, at, 5, draft_sliding_dense2_o_compute);
+          run(w, at, 6, draft_sliding_dense2_dense_up_compute);
+          run(w, at, 7, draft_sliding_dense2_dense_down_compute);
+          break;
+        case 14:  // draft_sliding_dense3
+          run(w, at, 0, draft_sliding_dense3_qkv_compute);
+          run(w, at, 1, draft_sliding_dense3_norm_compute);
+          run(w, at, 2, draft_sliding_dense3_norm2_compute);
+          run(w, at, 3, draft_sliding_dense3_attend_compute);
+          run(w, at, 4, draft_sliding_dense3_attend_merge_compute);
+          run(w, at, 5, draft_sliding_dense3_o_compute);
+          run(w, at, 6, draft_sliding_dense3_dense_up_compute);
+          run(w, at, 7, draft_sliding_dense3_dense_down_compute);
+          break;
+        case 15:  // draft_sliding_dense4
+          run(w, at, 0, draft_sliding_dense4_qkv_compute);
+          run(w, at, 1, draft_sliding_dense4_norm_compute);
+          run(w, at, 2, draft_sliding_dense4_norm2_compute);
+          run(w, at, 3, draft_sliding_dense4_attend_compute);
+          run(w, at, 4, draft_sliding_dense4_attend_merge_compute);
+          run(w, at, 5, draft_sliding_dense4_o_compute);
+          run(w, at, 6, draft_sliding_dense4_dense_up_compute);
+          run(w, at, 7, draft_sliding_dense4_dense_down_compute);
+          break;
+        case 16:  // draft_end
+          run(w, at, 0, draft_end_head_compute);
+          run(w, at, 1, draft_end_logits_compute);
+          break;
         default: break;
       }
     }
@@ -1732,6 +4481,48 @@ static TILE_FN void run_epilogue(Warp& w) {
           break;
         case 4:  // end
           run(w, at, 0, end_head_epilogue);
+          break;
+        case 5:  // commit_begin
+          run(w, at, 0, commit_begin_fc_epilogue);
+          break;
+        case 6:  // commit_layer
+          run(w, at, 0, commit_layer_kv_epilogue);
+          break;
+        case 7:  // commit_layer2
+          run(w, at, 0, commit_layer2_kv_epilogue);
+          break;
+        case 8:  // commit_layer3
+          run(w, at, 0, commit_layer3_kv_epilogue);
+          break;
+        case 9:  // commit_layer4
+          run(w, at, 0, commit_layer4_kv_epilogue);
+          break;
+        case 12:  // draft_sliding_dense
+          run(w, at, 0, draft_sliding_dense_qkv_epilogue);
+          run(w, at, 5, draft_sliding_dense_o_epilogue);
+          run(w, at, 6, draft_sliding_dense_dense_up_epilogue);
+          run(w, at, 7, draft_sliding_dense_dense_down_epilogue);
+          break;
+        case 13:  // draft_sliding_dense2
+          run(w, at, 0, draft_sliding_dense2_qkv_epilogue);
+          run(w, at, 5, draft_sliding_dense2_o_epilogue);
+          run(w, at, 6, draft_sliding_dense2_dense_up_epilogue);
+          run(w, at, 7, draft_sliding_dense2_dense_down_epilogue);
+          break;
+        case 14:  // draft_sliding_dense3
+          run(w, at, 0, draft_sliding_dense3_qkv_epilogue);
+          run(w, at, 5, draft_sliding_dense3_o_epilogue);
+          run(w, at, 6, draft_sliding_dense3_dense_up_epilogue);
+          run(w, at, 7, draft_sliding_dense3_dense_down_epilogue);
+          break;
+        case 15:  // draft_sliding_dense4
+          run(w, at, 0, draft_sliding_dense4_qkv_epilogue);
+          run(w, at, 5, draft_sliding_dense4_o_epilogue);
+          run(w, at, 6, draft_sliding_dense4_dense_up_epilogue);
+          run(w, at, 7, draft_sliding_dense4_dense_down_epilogue);
+          break;
+        case 16:  // draft_end
+          run(w, at, 0, draft_end_head_epilogue);
           break;
         default: break;
       }

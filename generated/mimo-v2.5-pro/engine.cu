@@ -332,7 +332,7 @@ TILE_FN void reads_all(Warp& w, const At& at, int region) {
 // ==== begin ====
 
 // ---- begin.embed_tokens ----
-#line 103 "models/mimo/graph.ts"
+#line 104 "models/mimo/graph.ts"
 TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -356,7 +356,7 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
 // ==== full_dense: 0 ====
 
 // ---- full_dense.qkv: 20.2 MiB of weights ----
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -368,7 +368,7 @@ TILE_UNROLL
     }
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(5, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -393,7 +393,7 @@ TILE_UNROLL
     w.join_commit(10);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -470,7 +470,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.attend ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -485,7 +485,7 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
     w.ring_commit(19, 40960);
   }
 }
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -511,7 +511,7 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- full_dense.attend.merge ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   w.wait(25, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
@@ -529,7 +529,7 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 }
 
 // ---- full_dense.o: 24.0 MiB of weights ----
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -541,7 +541,7 @@ TILE_UNROLL
     }
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(31, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   reads_all(w, at, R_full_dense_attend_columns);
@@ -563,7 +563,7 @@ TILE_UNROLL
     w.join_commit(36);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -579,7 +579,7 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
     w.join_release(39);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
   w.wait(40, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 384);
@@ -609,7 +609,7 @@ TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -621,7 +621,7 @@ TILE_UNROLL
     }
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(46, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   reads_all(w, at, R_full_dense_o_columns);
@@ -646,7 +646,7 @@ TILE_UNROLL
     w.join_commit(51);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -673,7 +673,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -682,7 +682,7 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
     w.ring_commit(59, 33280);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(60, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   reads_all(w, at, R_full_dense_dense_up_columns);
@@ -701,7 +701,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
     w.join_commit(65);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -717,7 +717,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
     w.join_release(68);
   }
 }
-#line 77 "models/mimo/graph.ts"
+#line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) {
   w.wait(69, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 384);
@@ -749,7 +749,7 @@ TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) 
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
 
 // ---- sliding_experts.qkv: 20.2 MiB of weights ----
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -761,7 +761,7 @@ TILE_UNROLL
     }
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(75, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -786,7 +786,7 @@ TILE_UNROLL
     w.join_commit(80);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -863,7 +863,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.attend ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
   w.wait(86, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
@@ -878,7 +878,7 @@ TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
     w.ring_commit(89, 40960);
   }
 }
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
@@ -904,7 +904,7 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.attend.merge ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
   w.wait(95, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
@@ -922,7 +922,7 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -934,7 +934,7 @@ TILE_UNROLL
     }
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   w.wait(101, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   reads_all(w, at, R_sliding_experts_attend_columns);
@@ -956,7 +956,7 @@ TILE_UNROLL
     w.join_commit(106);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -972,7 +972,7 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
     w.join_release(109);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
   w.wait(110, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
@@ -1002,7 +1002,7 @@ TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1014,7 +1014,7 @@ TILE_UNROLL
     }
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   w.wait(116, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
@@ -1039,7 +1039,7 @@ TILE_UNROLL
     w.join_commit(121);
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(123, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 24);
@@ -1068,7 +1068,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.route ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   w.wait(128, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
@@ -1079,7 +1079,7 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(134, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
@@ -1090,7 +1090,7 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(133, 52224);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
   reads_all(w, at, R_sliding_experts_o_columns);
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
@@ -1112,7 +1112,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
     w.join_commit(139);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(141, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
@@ -1141,7 +1141,7 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const RouteTable& routes = w.table();
@@ -1155,7 +1155,7 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
     w.ring_commit(148, u32(group) * each);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.wait(149, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
@@ -1180,7 +1180,7 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   }
   w.slots_commit(153);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.slots_await(154);
@@ -1191,7 +1191,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
   }
   w.slots_release(156);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
   w.wait(157, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
@@ -1223,7 +1223,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
 
 // ---- full_experts.qkv: 20.2 MiB of weights ----
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1235,7 +1235,7 @@ TILE_UNROLL
     }
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(163, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -1260,7 +1260,7 @@ TILE_UNROLL
     w.join_commit(168);
   }
 }
-#line 59 "models/mimo/graph.ts"
+#line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1337,7 +1337,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.attend ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -1352,7 +1352,7 @@ TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
     w.ring_commit(177, 40960);
   }
 }
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -1378,7 +1378,7 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- full_experts.attend.merge ----
-#line 64 "models/mimo/graph.ts"
+#line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   w.wait(183, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
@@ -1396,7 +1396,7 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1408,7 +1408,7 @@ TILE_UNROLL
     }
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   reads_all(w, at, R_full_experts_attend_columns);
@@ -1430,7 +1430,7 @@ TILE_UNROLL
     w.join_commit(194);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1446,7 +1446,7 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
     w.join_release(197);
   }
 }
-#line 71 "models/mimo/graph.ts"
+#line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
   w.wait(198, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
@@ -1476,7 +1476,7 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1488,7 +1488,7 @@ TILE_UNROLL
     }
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
@@ -1513,7 +1513,7 @@ TILE_UNROLL
     w.join_commit(209);
   }
 }
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(211, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 24);
@@ -1542,7 +1542,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.route ----
-#line 84 "models/mimo/graph.ts"
+#line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
@@ -1553,7 +1553,7 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(222, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
@@ -1564,7 +1564,7 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(221, 52224);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   reads_all(w, at, R_full_experts_o_columns);
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
@@ -1586,7 +1586,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
     w.join_commit(227);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(229, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
@@ -1615,7 +1615,7 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const RouteTable& routes = w.table();
@@ -1629,7 +1629,7 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
     w.ring_commit(236, u32(group) * each);
   }
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.wait(237, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
@@ -1654,7 +1654,7 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   }
   w.slots_commit(241);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.slots_await(242);
@@ -1665,7 +1665,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
   }
   w.slots_release(244);
 }
-#line 95 "models/mimo/graph.ts"
+#line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
   w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
@@ -1697,7 +1697,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
 // ==== end ====
 
 // ---- end.head: 223.5 MiB of weights ----
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1709,7 +1709,7 @@ TILE_UNROLL
     }
   }
 }
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   w.wait(251, C_x, at.runs(C_x));
   reads_all(w, at, R_x_columns);
@@ -1734,7 +1734,7 @@ TILE_UNROLL
     w.join_commit(256);
   }
 }
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1749,7 +1749,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
     w.join_release(259);
   }
 }
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
   w.wait(260, C_x, at.runs(C_x));
   writes_own(w, at, R_end_head_logits);
@@ -1768,7 +1768,7 @@ TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
 }
 
 // ---- end.logits ----
-#line 123 "models/mimo/graph.ts"
+#line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
   w.wait(263, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
