@@ -6,6 +6,7 @@
  * up numbers that synthetic-params.ts knows too.
  * Invariants: an engine has its own folder for records, gone after close; the process is killed when tests end.
  */
+import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,6 +70,8 @@ export interface HostEngine {
   logits(tokens: readonly number[]): Promise<Float32Array[]>
   /** What the rounds since the last call left. */
   records(): RoundRecord[]
+  /** A hash of the bits that these rounds left. */
+  digest(): string
   close(): Promise<void>
 }
 
@@ -123,12 +126,13 @@ async function start(
     forget()
     throw error
   })
-  const records = () => {
-    if (!existsSync(file)) return []
-    const all = readRecords(readFileSync(file), buffers, plan.vocabulary.whole)
+  const taken = () => {
+    if (!existsSync(file)) return Buffer.alloc(0)
+    const bytes = readFileSync(file)
     truncateSync(file)
-    return all
+    return bytes
   }
+  const records = () => readRecords(taken(), buffers, plan.vocabulary.whole)
   const greedy = async (prompt: readonly number[], count: number) => {
     const out: number[] = []
     for await (const e of engine.generate({ prompt, maxNewTokens: count })) if (e.type === 'token') out.push(e.token)
@@ -138,6 +142,7 @@ async function start(
     engine,
     greedy,
     records,
+    digest: () => createHash('sha256').update(taken()).digest('hex').slice(0, 16),
     async logits(tokens) {
       records()
       await greedy(tokens, 1)

@@ -6,6 +6,7 @@ import type { Schedule } from '../../dsl/schedule-ir.ts'
 import { schedules } from '../../models/mimo/schedule.ts'
 import { readTensor } from '../../runtime/checkpoint/bytes.ts'
 import { readSafetensors } from '../../runtime/checkpoint/safetensors.ts'
+import { loadTokenizer } from '../../runtime/tokenizer/tokenizer.ts'
 import { type BuiltEngine, buildForHost, type HostEngineOptions } from './host-engine.ts'
 import { type LoadedModel, loadNano, nanoFolder } from './nano.ts'
 
@@ -38,3 +39,6 @@ export function oraclePrompts(): readonly (readonly number[])[] {
   const ids = Array.from(new Int32Array(readTensor(tensor).buffer))
   return Array.from({ length: ids.length / 64 }, (_, i) => ids.slice(i * 64, (i + 1) * 64))
 }
+
+const tokenizer = () => loadTokenizer(nano().checkpoint.tokenizer!)
+export const encode = (text: string): readonly number[] => tokenizer().encode(text, 'text')

@@ -1,0 +1,99 @@
+/**
+ * Faults at run time: nano with the proof bypassed and one fault at one sync site, on the host engine's check build. A fault
+ * that can change anything is caught by name, whatever this run happened to compute.
+ *
+ *   npm run campaign:mutants-run -- [--ranks 0] [--from 0] [--count 100000] [--stride 1] [--jobs 2]
+ *
+ * Verdicts: deadlock, race, overrun, bounds, crash (a memory fault or endless loop inside a phase, named): caught.
+ * harmless: no finding and the same bits, in plain order and under two seeds. Bad: wrong (other bits and no finding), hung,
+ * died.
+ */
+import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
+import type { BuiltEngine } from '../support/host-engine.ts'
+import { buildNano, encode } from '../support/nano-engine.ts'
+import { campaign, options } from './campaign.ts'
+import { kindOf, type Mutant, mutantsOf } from './mutants.ts'
+
+export interface Verdict {
+  readonly verdict: string
+  readonly detail: string
+}
+
+const text = Array.from({ length: 8 }, (_, i) => `export const twice${i} = (x: number) => x * 2 + ${i}\n`).join('')
+const seeds = [0, 11, 12]
+
+export class MutantRunner {
+  private constructor(
+    readonly built: BuiltEngine,
+    private readonly prompt: readonly number[],
+    private readonly want: string,
+  ) {}
+
+  static async of(ranks: number): Promise<MutantRunner> {
+    const built = await buildNano({ ranks, check: true, ctx: 256 })
+    // Two spans of keys, and a block that is not full.
+    const prompt = encode(text).slice(0, 67)
+    const runner = new MutantRunner(built, prompt, '')
+    return new MutantRunner(built, prompt, await runner.outcome([], 0))
+  }
+
+  mutants(): readonly Mutant[] {
+    return mutantsOf(this.built.compiled.plan)
+  }
+
+  async try(m: Mutant): Promise<Verdict> {
+    for (const seed of seeds) {
+      try {
+        const got = await this.outcome([`${m.site}:${kindOf(m.mutation)}`], seed)
+        if (got !== this.want) return { verdict: 'wrong', detail: `seed ${seed}: expected ${this.want}, got ${got}` }
+      } catch (error) {
+        return { ...classify(error), ...(seed > 0 && { seed }) }
+      }
+    }
+    return { verdict: 'harmless', detail: '' }
+  }
+
+  private async outcome(mutations: readonly string[], seed: number): Promise<string> {
+    const running = await this.built.start({ mutations, seed, silenceMs: 20_000 })
+    try {
+      const tokens = await running.greedy(this.prompt, 3)
+      return `${tokens.join(' ')} bits ${running.digest()}`
+    } finally {
+      await running.close()
+    }
+  }
+}
+
+function classify(error: unknown): Verdict {
+  if (!(error instanceof DiagnosticError)) return { verdict: 'died', detail: String(error) }
+  const [first] = error.diagnostics
+  const detail = `${first!.message} | ${first!.notes[0]?.message ?? ''}`
+  if (first!.code === 'TILE6012') return { verdict: 'hung', detail }
+  if (first!.code !== 'TILE6011') return { verdict: 'died', detail }
+  const report = first!.notes.map((n) => n.message).join(' ')
+  const known: readonly (readonly [string, RegExp])[] = [
+    ['deadlock', /^deadlock/],
+    ['race', /^race/],
+    ['overrun', /one arrival more/],
+    ['bounds', /leaves|outside/],
+    ['crash', /an endless loop|a memory fault/],
+  ]
+  return { verdict: known.find(([, pattern]) => pattern.test(report))?.[0] ?? 'died', detail }
+}
+
+export const bad = (verdict: string): boolean => verdict === 'wrong' || verdict === 'hung' || verdict === 'died'
+
+if (import.meta.filename === process.argv[1]) {
+  const o = options({ ranks: 0, from: 0, count: 100_000, stride: 1, jobs: 2 })
+  for (const ranks of o.ranks > 0 ? [o.ranks] : [1, 2, 8]) {
+    const runner = await MutantRunner.of(ranks)
+    const chosen = runner.mutants().filter((_, i) => i >= o.from && (i - o.from) % o.stride === 0)
+    await campaign(`mutants-run-${ranks}`, chosen.slice(0, o.count), {
+      ...o,
+      state: runner.built.executable.split('/').at(-2)!,
+      key: (m) => `${m.step} ${m.mutation} at ${m.site} ${m.name}`,
+      run: (m) => runner.try(m),
+      bad,
+    })
+  }
+}
