@@ -20,6 +20,8 @@ export interface ElementScope {
   readonly head: number
   readonly rotary: number
   readonly halves: readonly Half[]
+  /** The last tile has rows from here on that are nobody's: they are not loaded and not stored. */
+  readonly limit?: number
 }
 
 const value = (n: number, half: Half): string => `v${n}_${half}`
@@ -38,8 +40,11 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
     out.line(`const float ${value(s.value, 'low')} = ${cppExpr(s.expr, ['low', 'high'])};`)
   },
   load: (s, scope, ctx) => {
-    for (const h of scope.halves)
-      ctx.out.line(`const float ${value(s.value, h)} = ${loadElement(s.buffer, `n_${h}`, scope, ctx)};`)
+    for (const h of scope.halves) {
+      const load = loadElement(s.buffer, `n_${h}`, scope, ctx)
+      const found = scope.limit === undefined ? load : `n_${h} < ${scope.limit} ? ${load} : 0.0f`
+      ctx.out.line(`const float ${value(s.value, h)} = ${found};`)
+    }
   },
   map: (s, scope, { out }) => {
     for (const h of scope.halves) {
@@ -65,7 +70,10 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
     throw new InternalError('an exchange is no element work: it splits it')
   },
   store: (s, scope, ctx) => {
-    for (const h of scope.halves) ctx.out.line(storeElement(s, `n_${h}`, value(s.input, h), scope, ctx))
+    for (const h of scope.halves) {
+      const store = storeElement(s, `n_${h}`, value(s.input, h), scope, ctx)
+      ctx.out.line(scope.limit === undefined ? store : `if (n_${h} < ${scope.limit}) ${store}`)
+    }
   },
 }
 
@@ -73,24 +81,32 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
 export const ropeTable = (s: { readonly theta: number; readonly rotary: number }): string =>
   `rope_${String(s.theta).replace(/[^0-9]/g, '_')}_${s.rotary}`
 
-/** Prints steps; for `before` an exchange, leaves the exchanged value in the sum itself. */
+/** Prints steps; `before` an exchange, or before logits go to rank 0, leaves the value that travels in the sum itself. */
 export function emitElements(
   section: Section,
   which: 'before' | 'after' | 'all',
   paired: boolean,
+  /** Rows of the product. */
+  rows: number,
   ctx: EmitContext,
 ): void {
   const { out } = ctx
   const at = section.elements.findIndex((e) => e.kind === 'exchange')
   const exchange = section.elements[at]
+  const gathered = section.elements.find((e) => e.kind === 'store' && ctx.buffer(e.buffer).form.kind === 'logits')
+  const travels = exchange ?? gathered
   const steps =
     which === 'all'
       ? section.elements
-      : which === 'before'
-        ? section.elements.slice(0, at)
-        : section.elements.slice(at + 1)
+      : which === 'after'
+        ? section.elements.slice(at + 1)
+        : exchange
+          ? section.elements.slice(0, at)
+          : section.elements.filter((e) => e !== gathered)
+  const tiled = section.tiles * (paired ? 8 : 16)
   const scope: ElementScope = {
-    rows: section.tiles * (paired ? 8 : 16),
+    rows: Math.min(tiled, rows),
+    ...(rows < tiled && { limit: rows }),
     head: section.head,
     rotary: section.rotary,
     halves: paired ? ['low'] : ['low', 'high'],
@@ -105,8 +121,8 @@ export function emitElements(
         rules.acc({ kind: 'acc', value: exchange.value }, scope, ctx)
       }
       for (const step of steps) (rules[step.kind] as StepRule<typeof step.kind>)(step as never, scope, ctx)
-      if (which === 'before' && exchange?.kind === 'exchange') {
-        for (const h of scope.halves) out.line(`${h} = ${value(exchange.input, h)};`)
+      if (which === 'before' && travels && 'input' in travels) {
+        for (const h of scope.halves) out.line(`${h} = ${value(travels.input, h)};`)
       }
     },
     ');',

@@ -17,7 +17,7 @@ import type {
   WorkStep,
 } from '../../compiler/plan/ir.ts'
 import { cacheSlots, keySpanBytes, SPAN, valueSpanBytes } from '../../compiler/tile/forms.ts'
-import type { AttendPhase } from '../../compiler/tile/ir.ts'
+import type { AttendPhase, Form, Section } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import { emitElements, emitPairElements, emitScalarElements } from './elements.ts'
 import { floatLiteral, lambda, cppExpr as lambdaBody } from './expr.ts'
@@ -67,19 +67,27 @@ const localTile = (p: ProductPlan): string =>
   p.routed === 'up' ? `(tile % ${p.geometry.pages / p.geometry.pagesPerTile})` : 'tile'
 const pageVariable = (p: ProductPlan): string => (p.geometry.pagesPerTile > 1 ? ' + page_of_tile' : '')
 
+/** Whether results go where the address counts KV heads. */
+const perHead = (s: Section, ctx: EmitContext): boolean =>
+  s.elements.some((e) => e.kind === 'store' && headed.has(ctx.buffer(e.buffer).form.kind))
+const headed: ReadonlySet<Form['kind']> = new Set(['queries', 'keys', 'values'])
+
 /** The rows that a tile's sum belongs to go their section's way. `t` is the tile. */
 function emitSections(p: ProductPlan, which: 'before' | 'after' | 'all', ctx: EmitContext): void {
   const { out } = ctx
   const paired = p.tileRows === 8
   const periods = p.geometry.tiles > p.period
   if (periods) out.line(`const int in_period = t % ${p.period}, outer = t / ${p.period};`)
-  else if (p.sections.some((x) => x.head !== x.tiles * p.tileRows || p.sections.length > 1))
+  else if (
+    p.sections.length > 1 ||
+    p.sections.some((x) => x.head !== Math.min(x.tiles * p.tileRows, p.rows) || perHead(x, ctx))
+  )
     out.line('constexpr int outer = 0;')
   const position = periods ? 'in_period' : 't'
   p.sections.forEach((section, i) => {
     const body = (): void => {
       out.line(`const int u = ${section.first === 0 ? position : `${position} - ${section.first}`};`)
-      emitElements(section, which, paired, ctx)
+      emitElements(section, which, paired, p.rows, ctx)
     }
     if (p.sections.length === 1) {
       body()
@@ -135,8 +143,6 @@ const work: Rules<WorkStep> = {
     const { out } = ctx
     const p = s.product
     const g = p.geometry
-    const count = `${p.routed === 'up' ? 'w.table().active * ' : ''}${g.pages / g.pagesPerTile}`
-    out.line(`if (empty(share(w, ${count}))) return;  // no tile on this SM`)
     out.line(`const int part = w.index % ${g.parts};`)
     if (g.groups > 1) out.line(`const int tile_of_page = w.index / ${g.parts};`)
     out.line(`Staged<${g.unitsPerPart}> x;`)
@@ -235,7 +241,7 @@ const work: Rules<WorkStep> = {
     const p = s.phase
     const bias = s.bias === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.bias, ctx)}))`
     out.line(
-      `route(w, w.ws<const float>(${ctx.offset(p.logits)}), ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
+      `route<${p.experts}, ${p.topK}>(w, w.ws<const float>(${ctx.offset(p.logits)}), ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
     )
     out.line(`      ${lambda(p.score, ['logit'])},`)
     out.line(`      ${lambda(p.choose, ['score', 'bias'])});`)
@@ -380,13 +386,14 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
   const toLogits =
     plan.ranks > 1 &&
     p.sections.some((x) => x.elements.some((e) => e.kind === 'store' && ctx.buffer(e.buffer).form.kind === 'logits'))
-  const sum = (name: string, first: string): string => {
-    if (!exact(p)) return `Acc acc = w.${name}_sum(${first});`
-    const total = `w.${name}_total(${first})`
+  const sum = (name: string, first: string, of = ''): string => {
+    if (!exact(p)) return `Acc acc = w.${name}_sum${of}(${first});`
+    const total = `w.${name}_total${of}(${first})`
     return s.elements === 'before' ? `const Exact acc = ${total};` : `Acc acc = rounded(w, ${total});`
   }
   const conclude = (): void => {
     if (toLogits) {
+      emitSections(p, 'before', ctx)
       out.line(`w.send_to(${s.site}, 0, Plan::logits_inbox_at, acc, t, at.round->round);`)
       return
     }
@@ -399,7 +406,7 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
     emitSections(p, 'after', ctx)
   } else if (s.from === 'slots') {
     out.block(`for (int t = own.begin${ctx.warps(role) > 1 ? ' + w.index' : ''}; t < own.end; t += w.count)`, () => {
-      out.line(sum('slots', 't - own.begin'))
+      out.line(sum('slots', 't - own.begin', `<${p.topK}>`))
       conclude()
     })
   } else if (g.groups === 1) {
@@ -452,6 +459,12 @@ const domains: {
   },
 }
 
+/** An SM without a tile stages nothing, so it reads nothing that somebody would have to wait for. */
+function emitGuard(p: ProductPlan, { out }: EmitContext): void {
+  const count = `${p.routed === 'up' ? 'w.table().active * ' : ''}${p.geometry.pages / p.geometry.pagesPerTile}`
+  out.line(`if (empty(share(w, ${count}))) return;  // no tile on this SM`)
+}
+
 /** What the race check of the host back end is told (nothing on a GPU). */
 function emitAccess(step: WorkStep, ctx: EmitContext): void {
   const call = (a: Access, verb: 'reads' | 'writes'): void => {
@@ -475,6 +488,7 @@ export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitConte
       continue
     }
     const workStep = step as WorkStep
+    if (workStep.kind === 'stage') emitGuard(workStep.product, ctx)
     emitAccess(workStep, ctx)
     const rule = work[workStep.kind] as ((s: Step, c: EmitContext, r: RoleName) => void) | undefined
     if (!rule) throw new InternalError(`no emitter for step '${step.kind}'`)

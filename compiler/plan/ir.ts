@@ -92,6 +92,7 @@ export interface ProductPlan {
   readonly source: string
   readonly norm?: Norm & { readonly image: ImagePlace }
   readonly routed?: 'up' | 'down'
+  readonly topK: number
   readonly sections: readonly Section[]
   readonly period: number
   readonly rows: number

@@ -170,7 +170,17 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
         reads: [...routeRead, ...elementAccess(product, 'before').reads],
       }
     : logits
-      ? { kind: 'finish', product, from: 'join', elements: 'all', site: to.site('epilogue', 'send logits'), after: 0 }
+      ? {
+          kind: 'finish',
+          product,
+          from: 'join',
+          elements: 'all',
+          site: to.site('epilogue', 'send logits'),
+          after: 0,
+          reads: elementAccess(product, 'all').reads,
+          // What travels is stored where it arrives.
+          writes: elementAccess(product, 'all').writes.filter((w) => w.region !== logits),
+        }
       : {
           kind: 'finish',
           product,

@@ -249,6 +249,7 @@ function placeImage(
       source: phase.source,
       ...(norm && { norm }),
       ...(phase.routed && { routed: phase.routed }),
+      topK: phase.topK,
       sections: phase.sections,
       period: phase.period,
       rows: phase.rows,

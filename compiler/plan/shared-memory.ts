@@ -24,7 +24,7 @@ export function sharedMemory(
   const { maxActive, topK, experts } = plan.route
   const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
   const locals = plan.tallies.filter((t) => t.scope === 'local').length
-  const table = align(4 + 2 * maxActive + ROWS * maxActive, 4) + ROWS * topK * 4
+  const table = align(8 + 2 * maxActive + ROWS * maxActive, 4) + ROWS * topK * 4
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],

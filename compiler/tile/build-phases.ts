@@ -239,10 +239,29 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
   } else {
     const start = [{ node: anchor.id, step: { kind: 'acc' as const, value: 0 } }]
     const elements = chainFor(start, draft.followers)
-    const headed = elements.some(
-      (e) => e.kind === 'rope' || (e.kind === 'store' && /\.(queries|keys|values)/.test(e.buffer)),
-    )
+    const cached = elements.some((e) => e.kind === 'store' && /\.(queries|keys|values)/.test(e.buffer))
+    // What attention reads is addressed by KV head: the rows of one make a period.
+    if (cached) {
+      const each = rows / resultDims[0]!.size
+      if (each % TILE_ROWS !== 0) {
+        around.session.report(
+          'TILE3011',
+          `a KV head's rows must be a multiple of ${TILE_ROWS} to be told apart, got ${each} of ${printDims(resultDims)}`,
+          { span: anchor.span },
+        )
+      }
+      period = Math.ceil(each / TILE_ROWS)
+    }
+    const headed = cached || elements.some((e) => e.kind === 'rope')
     sections = [section(0, period, headed ? resultDims.at(-1)!.size : rows, elements)]
+  }
+  for (const { head, rotary } of sections) {
+    if (rotary % TILE_ROWS === 0 && (rotary === 0 || head % TILE_ROWS === 0)) continue
+    around.session.report(
+      'TILE3013',
+      `rope turns ${rotary} of ${head} elements; a product can take it along when both are multiples of ${TILE_ROWS}`,
+      { span: draft.followers.find((f) => f.op === 'rope')?.span },
+    )
   }
   const t = touched(sections.flatMap((s) => s.elements))
   const contracted = param.dims.length - resultDims.length - (routedBy ? 1 : 0)
@@ -260,6 +279,7 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
     source,
     ...(norm && { norm }),
     ...(routed && { routed, experts: experts! }),
+    topK: routedBy?.topK ?? 0,
     period,
     sections,
     reads: [source, ...t.reads],

@@ -118,6 +118,8 @@ export interface ProductPhase extends PhaseBase {
   readonly norm?: Norm
   /** `up`: tiles of active experts, results by active expert. `down`: sums each row's experts in slot order. */
   readonly routed?: 'up' | 'down'
+  /** Experts a row goes to; 0 when not routed. */
+  readonly topK: number
   readonly experts?: number
   /** Tiles after which the sections repeat (one KV head of a fused projection), all tiles otherwise. */
   readonly period: number

@@ -110,23 +110,27 @@ function nextSettled(
     const token = d.int(0, plain.valid - 1)
     const [a, b] = [plain.step([{ token, position }]), rounded.step([{ token, position }])]
     const routes = graph.nodes.filter((n): n is NodeOf<'route'> => n.op === 'route')
-    if (routes.every((n) => settled(n, a, params) && settled(n, b, params)))
+    const same = (n: NodeOf<'route'>) => a.choices(n.id).every((e, i) => b.choices(n.id)[i] === e)
+    if (routes.every((n) => settled(n, a, b, params) && same(n)))
       return { token, want: a.logits[0]!, rounded: b.logits[0]! }
   }
   return undefined
 }
 
-/** Whether the last expert chosen beats the first one left out clearly, measured by how far choices lie apart. */
-function settled(node: NodeOf<'route'>, step: Step, params: SyntheticParams['params']): boolean {
-  const logits = step.value(node.inputs[0]!)
-  if (logits.length === node.topK) return true
+/** Whether the last expert chosen beats the first one left out by far more than rounding moves any choice. */
+function settled(node: NodeOf<'route'>, plain: Step, rounded: Step, params: SyntheticParams['params']): boolean {
   const bias = node.bias === undefined ? undefined : params.dense(node.bias)
-  const choice = Array.from(logits, (z, e) =>
-    evaluateExpr(node.choose, [evaluateExpr(node.score, [z]), bias?.[e] ?? 0]),
-  ).sort((a, b) => b - a)
-  const mean = choice.reduce((a, b) => a + b, 0) / choice.length
-  const deviation = Math.sqrt(choice.reduce((a, b) => a + (b - mean) ** 2, 0) / choice.length)
-  return choice[node.topK - 1]! - choice[node.topK]! > 0.06 * deviation
+  const choices = (step: Step): number[] =>
+    Array.from(step.value(node.inputs[0]!), (z, e) =>
+      evaluateExpr(node.choose, [evaluateExpr(node.score, [z]), bias?.[e] ?? 0]),
+    )
+  const [a, b] = [choices(plain), choices(rounded)]
+  if (a.length === node.topK) return true
+  const moved = a.reduce((m, v, e) => Math.max(m, Math.abs(v - b[e]!)), 0)
+  const order = [...a].sort((x, y) => y - x)
+  const mean = a.reduce((x, y) => x + y, 0) / a.length
+  const deviation = Math.sqrt(a.reduce((x, y) => x + (y - mean) ** 2, 0) / a.length)
+  return order[node.topK - 1]! - order[node.topK]! > Math.max(4 * moved, 0.04 * deviation)
 }
 
 const sameBits = (a: Float32Array, b: Float32Array): boolean =>

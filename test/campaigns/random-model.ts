@@ -120,7 +120,7 @@ const norms: readonly Norm[] = [
   ],
   [
     'centred',
-    (x, name, h) => norm(x, gain(name, h), { stat: (v) => v, apply: (v, mean, w) => v.sub(mean).mul(w).mul(0.7) }),
+    (x, name, h) => norm(x, gain(name, h), { stat: (v) => v, apply: (v, mean, w) => tanh(v.sub(mean)).mul(w) }),
   ],
 ]
 const scores: readonly Unary[] = [
@@ -225,7 +225,7 @@ class Layer {
     const even = (kv.size / ranks) * group.size * 16
     const vd = dim('vd', d.chance(0.95) && even % 32 !== 0 ? 32 * d.int(1, 2) : 16 * d.int(1, 3))
     const stored = d.of(formats)
-    const rotary = d.of([0, 16, 32, 48, 64, 8, 24].filter((r) => r <= qd.size))
+    const rotary = d.chance(0.03) ? 8 : d.of([0, 16, 32, 48, 64].filter((r) => r <= qd.size))
     const window = d.chance(0.5) ? d.int(1, 80) : undefined
     const sink = d.chance(0.4) ? weight('sink', [kv, group], d.of([bf16, f32])) : undefined
     const turned = <T extends readonly Dim[]>(t: Tensor<T>): Tensor<T> =>
@@ -349,7 +349,7 @@ function randomSchedule(d: Dice, graph: Graph): Schedule {
       load: { warps: 1 },
       compute: { warps: d.int(1, 8) },
       epilogue: { warps: d.int(1, 3) },
-      communicate: { warps: d.chance(0.8) ? 1 : 2 },
+      communicate: { warps: d.chance(0.98) ? 1 : 2 },
     },
     ring: { name: 'weights', depth: d.int(2, 5), pageBytes: 1024 * d.of([20, 24, 32, 40]) },
     ...(d.chance(0.5) && { joinDepth: d.int(1, 4) }),

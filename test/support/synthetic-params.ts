@@ -36,12 +36,22 @@ const vectors = {
 export function syntheticParams(graph: Graph, seed: number, gain = 1.4): SyntheticParams {
   const sources = new Map(graph.params.map((p) => [p.name, sourceOf(graph, p, seed, gain)]))
   const source = (name: string) => sources.get(name)!
+  const experts = new Map(
+    graph.nodes.flatMap((n) =>
+      n.op === 'expertLinear' ? [[n.param, graph.params.find((p) => p.name === n.param)!.dims[0]!.size] as const] : [],
+    ),
+  )
   const decode = (name: string, from: number, rows: number) => {
     const s = source(name)
-    const element = elements[s.format](s)
-    return Float64Array.from({ length: rows * s.columns }, (_, i) =>
-      element(from + Math.floor(i / s.columns), i % s.columns),
+    const each = s.rows / (experts.get(name) ?? 1)
+    const of = Array.from({ length: s.rows / each }, (_, expert) =>
+      // Experts after the first have seeds of their own.
+      elements[s.format](expert === 0 ? s : { ...s, seed: hashU32(s.seed, expert, 0) }),
     )
+    return Float64Array.from({ length: rows * s.columns }, (_, i) => {
+      const row = from + Math.floor(i / s.columns)
+      return of[Math.floor(row / each)]!(row % each, i % s.columns)
+    })
   }
   return {
     source,
@@ -55,7 +65,7 @@ export function syntheticParams(graph: Graph, seed: number, gain = 1.4): Synthet
   }
 }
 
-/** Element (row, column) of the whole tensor, as the engine makes it. */
+/** Element (row, column) of a tensor, or of one expert of it, as the engine makes it. */
 const elements: Readonly<Record<Format, (s: SyntheticSource) => (row: number, column: number) => number>> = {
   f32: (s) => (r, c) => syntheticNumber(s.seed, r, c, s.mean, s.amplitude),
   bf16: (s) => (r, c) => toBf16(syntheticNumber(s.seed, r, c, s.mean, s.amplitude)),

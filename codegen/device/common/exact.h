@@ -91,15 +91,16 @@ TILE_FN void Warp::slots_put(const Exact& sum, int tile, int active_index) {
     if (const int slot = routes.slot[active_index][column]; slot >= 0) area_writes(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
 }
 
+template <int TopK>
 TILE_FN Exact Warp::slots_total(int tile) {
   const RouteTable& routes = table();
   const i64* area = shared<i64>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
   for (int column = 0; column < routes.rows; ++column)
-    for (int slot = 0; slot < Plan::top_k; ++slot) area_reads(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
+    for (int slot = 0; slot < TopK; ++slot) area_reads(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
   Exact sum = nothing();
   each(*this, sum, [&](i64& value, int row, int column) {
     if (column >= routes.rows) return;
-    for (int slot = 0; slot < Plan::top_k; ++slot) value = add_fixed(value, area[(column * Plan::top_k + slot) * 16 + row]);
+    for (int slot = 0; slot < TopK; ++slot) value = add_fixed(value, area[(column * Plan::top_k + slot) * 16 + row]);
   });
   return sum;
 }

@@ -39,16 +39,17 @@ TILE_FN void Warp::slots_put(const Acc& acc, int tile, int active_index) {
     if (const int slot = routes.slot[active_index][column]; slot >= 0) area_writes(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
 }
 
+template <int TopK>
 TILE_FN Acc Warp::slots_sum(int tile) {
   const RouteTable& routes = table();
   const float* area = shared<float>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
   for (int column = 0; column < routes.rows; ++column)
-    for (int slot = 0; slot < Plan::top_k; ++slot) area_reads(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
+    for (int slot = 0; slot < TopK; ++slot) area_reads(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
   Acc acc = zeros();
   each(*this, acc, [&](float& value, int row, int column) {
     float total = 0;
     if (column < routes.rows)
-      for (int slot = 0; slot < Plan::top_k; ++slot) total += routes.weight[column][slot] * area[(column * Plan::top_k + slot) * 16 + row];
+      for (int slot = 0; slot < TopK; ++slot) total += routes.weight[column][slot] * area[(column * Plan::top_k + slot) * 16 + row];
     value = total;
   });
   return acc;

@@ -2,7 +2,7 @@
 // of a row, then the first warp of the role lists the active ones in ascending order. Ties go to the lower expert.
 //
 // score(logit): the gate's weight before renormalisation. choose(score, bias): what the choice compares. `softmax_score` in place
-// of score stands for the softmax over the row.
+// of score stands for the softmax over the row. Layers may differ in Experts and TopK; the plan's are the most of any.
 #pragma once
 
 namespace tile {
@@ -18,11 +18,10 @@ struct IsSoftmax<SoftmaxScore> {
   static constexpr bool value = true;
 };
 
-constexpr int experts_per_lane = ceil_div(Plan::experts, 32);
-
-template <class Score, class Choose>
+template <int Experts, int TopK, class Score, class Choose>
 TILE_FN void route_row(Warp& w, RouteTable& routes, signed char* choice, const float* logits, const float* bias, int row, bool renormalise, float eps,
                        float factor, Score score, Choose choose) {
+  constexpr int experts_per_lane = ceil_div(Experts, 32);
   PerLane<float> scores[experts_per_lane], keys[experts_per_lane];
   float peak = 0, total = 1;
   if constexpr (IsSoftmax<Score>::value) {
@@ -31,14 +30,14 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, signed char* choice, const f
       part[lane] = -INFINITY;
       TILE_UNROLL
       for (int i = 0; i < experts_per_lane; ++i)
-        if (i * 32 + lane < Plan::experts) part[lane] = fmaxf(part[lane], logits[i * 32 + lane]);
+        if (i * 32 + lane < Experts) part[lane] = fmaxf(part[lane], logits[i * 32 + lane]);
     });
     peak = w.max(part);
     w.lanes([&](int lane) {
       part[lane] = 0;
       TILE_UNROLL
       for (int i = 0; i < experts_per_lane; ++i)
-        if (i * 32 + lane < Plan::experts) part[lane] += expf(logits[i * 32 + lane] - peak);
+        if (i * 32 + lane < Experts) part[lane] += expf(logits[i * 32 + lane] - peak);
     });
     total = w.sum(part);
   }
@@ -47,7 +46,7 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, signed char* choice, const f
     for (int i = 0; i < experts_per_lane; ++i) {
       const int expert = i * 32 + lane;
       scores[i][lane] = 0, keys[i][lane] = -INFINITY;
-      if (expert < Plan::experts) {
+      if (expert < Experts) {
         if constexpr (IsSoftmax<Score>::value)
           scores[i][lane] = expf(logits[expert] - peak) / total;
         else
@@ -57,10 +56,10 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, signed char* choice, const f
       }
     }
   });
-  float chosen_scores[Plan::top_k];
+  float chosen_scores[TopK];
   float norm = 0;
   TILE_UNROLL
-  for (int slot = 0; slot < Plan::top_k; ++slot) {
+  for (int slot = 0; slot < TopK; ++slot) {
     PerLane<float> value, score_of_best;
     PerLane<int> index;
     w.lanes([&](int lane) {
@@ -83,29 +82,29 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, signed char* choice, const f
   const float scale = renormalise ? factor / (norm + eps) : factor;
   w.once([&] {
     TILE_UNROLL
-    for (int slot = 0; slot < Plan::top_k; ++slot) routes.weight[row][slot] = renormalise ? chosen_scores[slot] / (norm + eps) * factor : chosen_scores[slot] * scale;
+    for (int slot = 0; slot < TopK; ++slot) routes.weight[row][slot] = renormalise ? chosen_scores[slot] / (norm + eps) * factor : chosen_scores[slot] * scale;
   });
 }
 
 /** All warps of the compute role together; the table is complete for them when it returns. Other roles wait on a local counter. */
-template <class Score, class Choose>
+template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose>
 TILE_FN void route(Warp& w, const float* logits, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose) {
   RouteTable& routes = w.table_for_writing_shared();
   signed char* choice = w.shared<signed char>(Shared::choice_at);
   for (int row = w.index; row < rows; row += w.count) {
     w.area_writes(Area::route_choice, row);
-    route_row(w, routes, choice, logits + row * Plan::experts, bias, row, renormalise, eps, factor, score, choose);
+    route_row<Experts, TopK>(w, routes, choice, logits + row * Experts, bias, row, renormalise, eps, factor, score, choose);
   }
   w.role_barrier(site);
   if (w.index == 0) {
     w.table_for_writing();
     for (int row = 0; row < rows; ++row) w.area_writes(Area::route_choice, row);
     int active = 0;
-    for (int base = 0; base < Plan::experts; base += 32) {
+    for (int base = 0; base < Experts; base += 32) {
       PerLane<bool> used;
       w.lanes([&](int lane) {
         used[lane] = false;
-        if (base + lane < Plan::experts)
+        if (base + lane < Experts)
           for (int row = 0; row < rows; ++row) used[lane] = used[lane] || choice[(base + lane) * 8 + row] >= 0;
       });
       const u32 bits = w.ballot(used);

@@ -275,7 +275,9 @@ struct Warp {
     ++slots_position;
   }
   TILE_FN void slots_await(int site) { wait_barrier(site, Shared::slots_full, slots_position + 1, What::slots_filled); }
+  template <int TopK = Plan::top_k>
   TILE_FN Acc slots_sum(int tile);
+  template <int TopK = Plan::top_k>
   TILE_FN Exact slots_total(int tile);
   TILE_FN void slots_release(int) {
     arrive(Shared::slots_empty);

@@ -305,7 +305,9 @@ struct Warp {
     sync(site, [=](int delta) { wait_barrier(site, Shared::slots_full, position + 1 + u32(delta), What::slots_filled); });
     mine(site, Shared::slots_full, position + 1, "routed sums");
   }
+  template <int TopK = Plan::top_k>
   Acc slots_sum(int tile);
+  template <int TopK = Plan::top_k>
   Exact slots_total(int tile);
   void slots_release(int site) {
     ++slots_position;
