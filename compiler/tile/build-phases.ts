@@ -217,12 +217,22 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
   if (slices.length > 0) {
     const whole = resultDims.at(-1)!.size
     period = whole / TILE_ROWS
-    sections = slices.map((s) => {
+    const ordered = [...slices].sort((a, b) => a.start - b.start)
+    sections = ordered.map((s, i) => {
       const head = s.dims.at(-1)!.size
       if (s.start % TILE_ROWS || s.count % TILE_ROWS || whole % TILE_ROWS || s.dim !== resultDims.at(-1)!.name) {
         around.session.report(
           'TILE3011',
           `a slice of '${s.dim}' must cut the last dim at multiples of ${TILE_ROWS} rows, got ${s.start}..${s.start + s.count} of ${printDims(resultDims)}`,
+          { span: s.span },
+        )
+      }
+      const [end, next] = [s.start + s.count, ordered[i + 1]?.start ?? whole]
+      if ((i === 0 && s.start !== 0) || end !== next) {
+        const [from, to] = i === 0 && s.start !== 0 ? [0, s.start] : [end, next]
+        around.session.report(
+          'TILE3011',
+          `slices of '${s.dim}' must be read once each and leave nothing out, but ${Math.min(from, to)}..${Math.max(from, to)} of ${whole} is ${from < to ? 'in none' : 'in two'}`,
           { span: s.span },
         )
       }

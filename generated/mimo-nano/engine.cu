@@ -428,14 +428,16 @@ TILE_FN At entry_of(const RoundControl& c, int entry) {
 }
 
 // What the race check is told; nothing on a GPU. A part is a warp's share of a buffer, in an entry's share of a cache.
+constexpr int wider(int a, int b) { return a > b ? a : b; }
+constexpr int widest_role = wider(wider(Plan::compute_warps, Plan::epilogue_warps), Plan::communicate_warps);
 TILE_FN int part_of(Warp& w, const At& at, int region, int sm, int warp) {
-  return ((region_is_cache(region) ? at.entry : 0) * w.sms + sm) * Plan::compute_warps + warp;
+  return ((region_is_cache(region) ? at.entry : 0) * w.sms + sm) * widest_role + warp;
 }
 TILE_FN void reads_own(Warp& w, const At& at, int region) { w.reads(region, part_of(w, at, region, w.sm, w.index)); }
 TILE_FN void writes_own(Warp& w, const At& at, int region) { w.writes(region, part_of(w, at, region, w.sm, w.index)); }
 TILE_FN void reads_all(Warp& w, const At& at, int region) {
   for (int sm = 0; sm < w.sms; ++sm)
-    for (int warp = 0; warp < Plan::compute_warps; ++warp) w.reads(region, part_of(w, at, region, sm, warp));
+    for (int warp = 0; warp < widest_role; ++warp) w.reads(region, part_of(w, at, region, sm, warp));
 }
 
 // ==== begin ====
@@ -477,8 +479,8 @@ TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(5, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 22))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -648,8 +650,8 @@ TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  reads_all(w, at, R_full_dense_attend_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_full_dense_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
@@ -716,8 +718,8 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
-  reads_all(w, at, R_full_dense_o_columns);
   if (empty(share(w, 128))) return;  // no tile on this SM
+  reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
@@ -775,8 +777,8 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
-  reads_all(w, at, R_full_dense_dense_up_columns);
   if (empty(share(w, 24))) return;  // no tile on this SM
+  reads_all(w, at, R_full_dense_dense_up_columns);
   const int part = w.index % 8;
   Staged<4> x;
   stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 4);
@@ -845,8 +847,8 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(77, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 22))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -1016,8 +1018,8 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   w.wait(104, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
-  reads_all(w, at, R_sliding_experts_attend_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_sliding_experts_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
@@ -1084,8 +1086,8 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   w.wait(119, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
-  reads_all(w, at, R_sliding_experts_o_columns);
   if (empty(share(w, 1))) return;  // no tile on this SM
+  reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
@@ -1137,7 +1139,7 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   w.wait(131, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   w.wait_local(132, L_table, at.runs(T_table));
   reads_all(w, at, R_sliding_experts_router_plain);
-  route(w, w.ws<const float>(B_sliding_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 133,
+  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 133,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
   if (w.index == 0) w.signal_local(134, L_route);
@@ -1157,8 +1159,8 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
-  reads_all(w, at, R_sliding_experts_o_columns);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
+  reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -1261,7 +1263,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = rounded(w, w.slots_total(t - own.begin));
+    Acc acc = rounded(w, w.slots_total<4>(t - own.begin));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1298,8 +1300,8 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(167, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 22))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -1469,8 +1471,8 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  reads_all(w, at, R_full_experts_attend_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
@@ -1537,8 +1539,8 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   w.wait(209, C_full_experts_o, at.runs(C_full_experts_o) + 1);
-  reads_all(w, at, R_full_experts_o_columns);
   if (empty(share(w, 1))) return;  // no tile on this SM
+  reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
@@ -1590,7 +1592,7 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   w.wait(221, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   w.wait_local(222, L_table, at.runs(T_table));
   reads_all(w, at, R_full_experts_router_plain);
-  route(w, w.ws<const float>(B_full_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 223,
+  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 223,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
   if (w.index == 0) w.signal_local(224, L_route);
@@ -1610,8 +1612,8 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  reads_all(w, at, R_full_experts_o_columns);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
+  reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -1715,7 +1717,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
   writes_own(w, at, R_x_plain);
   writes_own(w, at, R_taps_columns);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = rounded(w, w.slots_total(t - own.begin));
+    Acc acc = rounded(w, w.slots_total<4>(t - own.begin));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1754,8 +1756,8 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   w.wait(257, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 264))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_x_columns), part * 1);

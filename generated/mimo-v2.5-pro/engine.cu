@@ -319,14 +319,16 @@ TILE_FN At entry_of(const RoundControl& c, int entry) {
 }
 
 // What the race check is told; nothing on a GPU. A part is a warp's share of a buffer, in an entry's share of a cache.
+constexpr int wider(int a, int b) { return a > b ? a : b; }
+constexpr int widest_role = wider(wider(Plan::compute_warps, Plan::epilogue_warps), Plan::communicate_warps);
 TILE_FN int part_of(Warp& w, const At& at, int region, int sm, int warp) {
-  return ((region_is_cache(region) ? at.entry : 0) * w.sms + sm) * Plan::compute_warps + warp;
+  return ((region_is_cache(region) ? at.entry : 0) * w.sms + sm) * widest_role + warp;
 }
 TILE_FN void reads_own(Warp& w, const At& at, int region) { w.reads(region, part_of(w, at, region, w.sm, w.index)); }
 TILE_FN void writes_own(Warp& w, const At& at, int region) { w.writes(region, part_of(w, at, region, w.sm, w.index)); }
 TILE_FN void reads_all(Warp& w, const At& at, int region) {
   for (int sm = 0; sm < w.sms; ++sm)
-    for (int warp = 0; warp < Plan::compute_warps; ++warp) w.reads(region, part_of(w, at, region, sm, warp));
+    for (int warp = 0; warp < widest_role; ++warp) w.reads(region, part_of(w, at, region, sm, warp));
 }
 
 // ==== begin ====
@@ -371,8 +373,8 @@ TILE_UNROLL
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(5, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 212))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
@@ -544,8 +546,8 @@ TILE_UNROLL
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(31, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  reads_all(w, at, R_full_dense_attend_columns);
   if (empty(share(w, 384))) return;  // no tile on this SM
+  reads_all(w, at, R_full_dense_attend_columns);
   const int part = w.index % 16;
   Staged<4> x;
   stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 4);
@@ -624,8 +626,8 @@ TILE_UNROLL
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(46, C_full_dense_o, at.runs(C_full_dense_o) + 1);
-  reads_all(w, at, R_full_dense_o_columns);
   if (empty(share(w, 256))) return;  // no tile on this SM
+  reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 12);
@@ -685,8 +687,8 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(60, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
-  reads_all(w, at, R_full_dense_dense_up_columns);
   if (empty(share(w, 384))) return;  // no tile on this SM
+  reads_all(w, at, R_full_dense_dense_up_columns);
   const int part = w.index % 16;
   Staged<4> x;
   stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 4);
@@ -764,8 +766,8 @@ TILE_UNROLL
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(75, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 212))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
@@ -937,8 +939,8 @@ TILE_UNROLL
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   w.wait(101, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
-  reads_all(w, at, R_sliding_experts_attend_columns);
   if (empty(share(w, 384))) return;  // no tile on this SM
+  reads_all(w, at, R_sliding_experts_attend_columns);
   const int part = w.index % 16;
   Staged<4> x;
   stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 4);
@@ -1017,8 +1019,8 @@ TILE_UNROLL
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   w.wait(116, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
-  reads_all(w, at, R_sliding_experts_o_columns);
   if (empty(share(w, 24))) return;  // no tile on this SM
+  reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
@@ -1072,7 +1074,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   w.wait(128, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route(w, w.ws<const float>(B_sliding_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 129,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 129,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
   if (w.index == 0) w.signal_local(130, L_route);
@@ -1092,8 +1094,8 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
-  reads_all(w, at, R_sliding_experts_o_columns);
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
+  reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
@@ -1185,7 +1187,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
   const Share own = share(w, 384);
   w.slots_await(154);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = w.slots_sum(t - own.begin);
+    Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
     w.send(155, acc, t, at.epoch(2));
   }
@@ -1238,8 +1240,8 @@ TILE_UNROLL
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(163, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 212))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
@@ -1411,8 +1413,8 @@ TILE_UNROLL
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  reads_all(w, at, R_full_experts_attend_columns);
   if (empty(share(w, 384))) return;  // no tile on this SM
+  reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 16;
   Staged<4> x;
   stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 4);
@@ -1491,8 +1493,8 @@ TILE_UNROLL
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
-  reads_all(w, at, R_full_experts_o_columns);
   if (empty(share(w, 24))) return;  // no tile on this SM
+  reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
@@ -1546,7 +1548,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route(w, w.ws<const float>(B_full_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 217,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 217,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
   if (w.index == 0) w.signal_local(218, L_route);
@@ -1566,8 +1568,8 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  reads_all(w, at, R_full_experts_o_columns);
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
+  reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
@@ -1659,7 +1661,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
   const Share own = share(w, 384);
   w.slots_await(242);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = w.slots_sum(t - own.begin);
+    Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
     w.send(243, acc, t, at.epoch(2));
   }
@@ -1712,8 +1714,8 @@ TILE_UNROLL
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   w.wait(251, C_x, at.runs(C_x));
-  reads_all(w, at, R_x_columns);
   if (empty(share(w, 1192))) return;  // no tile on this SM
+  reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
@@ -1745,6 +1747,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
     w.join_wait(258);
     const int t = tile;
     Acc acc = w.join_sum(0, 16);
+    const int u = t;
     w.send_to(257, 0, Plan::logits_inbox_at, acc, t, at.round->round);
     w.join_release(259);
   }
