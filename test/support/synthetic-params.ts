@@ -5,6 +5,8 @@
  * Vocabulary: a param is a matrix of rows by the columns that some op contracts over; a vector is one row.
  * Invariants: numbers depend on the param's name and the seed; amplitudes keep activations of order one through any depth.
  */
+
+import { toBf16 } from '../../compiler/reference/bf16.ts'
 import { cachedParams, type ParamSource as ReferenceParams } from '../../compiler/reference/params.ts'
 import { sizeOf } from '../../dsl/dim.ts'
 import type { Graph, Param } from '../../dsl/graph.ts'
@@ -17,7 +19,6 @@ import {
   syntheticNumber,
   syntheticScale,
 } from '../../runtime/engine/synthetic.ts'
-import { toBf16 } from './bf16-reference.ts'
 
 export interface SyntheticParams {
   readonly source: (param: string) => SyntheticSource
