@@ -1827,8 +1827,8 @@ TILE_UNROLL
 }
 #line 65 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
-  reads_all(w, at, R_taps_columns);
   if (empty(share(w, 24))) return;  // no tile on this SM
+  reads_all(w, at, R_taps_columns);
   const int part = w.index % 12;
   Staged<3> x;
   stage(w, x, w.ws<bf16>(B_taps_columns), part * 3);
@@ -1888,8 +1888,8 @@ TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
   w.wait(286, C_commit_x, at.runs(C_commit_x));
-  reads_all(w, at, R_commit_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
@@ -2011,8 +2011,8 @@ TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
   w.wait(304, C_commit_x, at.runs(C_commit_x));
-  reads_all(w, at, R_commit_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
@@ -2134,8 +2134,8 @@ TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
   w.wait(322, C_commit_x, at.runs(C_commit_x));
-  reads_all(w, at, R_commit_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
@@ -2257,8 +2257,8 @@ TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
   w.wait(340, C_commit_x, at.runs(C_commit_x));
-  reads_all(w, at, R_commit_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
@@ -2433,8 +2433,8 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(367, C_draft_x, at.runs(C_draft_x));
   w.wait(368, C_commit_end_conclude, at.runs(C_commit_end_conclude));
-  reads_all(w, at, R_draft_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -2675,8 +2675,8 @@ TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   w.wait(404, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
-  reads_all(w, at, R_draft_sliding_dense_attend_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
@@ -2743,8 +2743,8 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(419, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
-  reads_all(w, at, R_draft_sliding_dense_o_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
@@ -2802,8 +2802,8 @@ TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(434, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
-  reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<1> x;
@@ -2872,8 +2872,8 @@ TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
   w.wait(449, C_draft_x, at.runs(C_draft_x));
-  reads_all(w, at, R_draft_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -3113,8 +3113,8 @@ TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
   w.wait(484, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
-  reads_all(w, at, R_draft_sliding_dense2_attend_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense2_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
@@ -3181,8 +3181,8 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at)
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
   w.wait(499, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
-  reads_all(w, at, R_draft_sliding_dense2_o_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense2_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
@@ -3240,8 +3240,8 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& a
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
   w.wait(514, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
-  reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<1> x;
@@ -3310,8 +3310,8 @@ TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
   w.wait(529, C_draft_x, at.runs(C_draft_x));
-  reads_all(w, at, R_draft_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -3551,8 +3551,8 @@ TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
   w.wait(564, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
-  reads_all(w, at, R_draft_sliding_dense3_attend_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense3_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
@@ -3619,8 +3619,8 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at)
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
   w.wait(579, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
-  reads_all(w, at, R_draft_sliding_dense3_o_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense3_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
@@ -3678,8 +3678,8 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& a
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
   w.wait(594, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
-  reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<1> x;
@@ -3748,8 +3748,8 @@ TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
   w.wait(609, C_draft_x, at.runs(C_draft_x));
-  reads_all(w, at, R_draft_x_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
@@ -3989,8 +3989,8 @@ TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
   w.wait(644, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
-  reads_all(w, at, R_draft_sliding_dense4_attend_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense4_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
@@ -4057,8 +4057,8 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at)
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
   w.wait(659, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
-  reads_all(w, at, R_draft_sliding_dense4_o_columns);
   if (empty(share(w, 32))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense4_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
@@ -4116,8 +4116,8 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& a
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
   w.wait(674, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
-  reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
   if (empty(share(w, 12))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<1> x;
@@ -4186,8 +4186,8 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
 #line 125 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   w.wait(689, C_draft_x, at.runs(C_draft_x));
-  reads_all(w, at, R_draft_x_columns);
   if (empty(share(w, 264))) return;  // no tile on this SM
+  reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
