@@ -21,8 +21,13 @@ import { realShapes } from '../support/real-shapes.ts'
 const VOCABULARY = 1024
 export const kinds = [0, 1, 0] as const
 
-export function compileRealShapes(target: 'host' | 'sm_90a', seed: number) {
-  const shapes = realShapes(kinds, VOCABULARY, seed)
+export function compileRealShapes(
+  target: 'host' | 'sm_90a',
+  seed: number,
+  pattern: readonly number[] = kinds,
+  experts?: number,
+) {
+  const shapes = realShapes(pattern, VOCABULARY, seed, experts)
   const schedule = readSchedule(shapes.schedules[target]!, (p) => {
     throw new Error(p.message)
   })!
@@ -47,8 +52,10 @@ export async function compareRealShapes(
   target: 'host' | 'sm_90a',
   seed: number,
   tokens: readonly number[],
+  pattern?: readonly number[],
+  experts?: number,
 ): Promise<Comparison> {
-  const { shapes, compiled } = compileRealShapes(target, seed)
+  const { shapes, compiled } = compileRealShapes(target, seed, pattern, experts)
   const logits = compiled.plan.buffers.find((b) => b.form.kind === 'logits')!
   const folder = mkdtempSync(join(tmpdir(), 'tilec-shapes-'))
   const file = join(folder, 'probe')

@@ -35,7 +35,7 @@ export interface RealShapes {
 }
 
 /** `pattern`: 0 full, 1 sliding; the first layer is dense. */
-export function realShapes(pattern: readonly number[], vocabulary: number, seed: number): RealShapes {
+export function realShapes(pattern: readonly number[], vocabulary: number, seed: number, experts = 384): RealShapes {
   const published = JSON.parse(readFileSync(asset('models', 'mimo', 'configs', 'mimo-v2.5-pro.json'), 'utf8'))
   const { dflash_config: _, ...rest } = published
   const json = {
@@ -47,6 +47,7 @@ export function realShapes(pattern: readonly number[], vocabulary: number, seed:
     num_key_value_heads: 1,
     swa_num_attention_heads: 16,
     swa_num_key_value_heads: 1,
+    n_routed_experts: experts,
     moe_intermediate_size: 256,
     intermediate_size: 2048,
     vocab_size: vocabulary,
@@ -94,8 +95,7 @@ export function sourceOf(p: Param, seed: number): SyntheticSource {
 const columnsOf = (p: Param): number => (/o_proj/.test(p.name) ? sizeOf(p.dims.slice(1)) : p.dims.at(-1)!.size)
 
 function valuesOf(params: ReadonlyMap<string, Param>, source: (name: string) => SyntheticSource): Values {
-  const rowsOf = (name: string, first: number, count: number): Float32Array => {
-    const s = source(name)
+  const rowsOf = (s: SyntheticSource, count: number, first = 0): Float32Array => {
     const out = new Float32Array(count * s.columns)
     for (let r = 0; r < count; r++) fillRow[s.format](s, first + r, out, r * s.columns)
     return out
@@ -106,11 +106,14 @@ function valuesOf(params: ReadonlyMap<string, Param>, source: (name: string) => 
     return cache.get(key)!
   }
   return {
-    dense: (name) => cached(name, () => rowsOf(name, 0, source(name).rows)),
+    dense: (name) => cached(name, () => rowsOf(source(name), source(name).rows)),
     slice: (name, index) =>
       cached(`${name} ${index}`, () => {
-        const each = source(name).rows / params.get(name)!.dims[0]!.size
-        return rowsOf(name, index * each, each)
+        const s = source(name)
+        const each = s.rows / params.get(name)!.dims[0]!.size
+        if (!/experts/.test(name)) return rowsOf(s, each, index * each)
+        // Experts after the first have seeds of their own.
+        return rowsOf(index === 0 ? s : { ...s, seed: hashU32(s.seed, index, 0) }, each)
       }),
   }
 }
