@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { DiagnosticError } from '../compiler/diagnostics/diagnostic.ts'
 import { packageVersion } from '../runtime/session/compile-model.ts'
+import { addBench } from './bench.ts'
 import { addCheck } from './check.ts'
 import { addCompile } from './compile.ts'
 import { addDoctor } from './doctor.ts'
@@ -21,7 +22,7 @@ import { showDiagnostics, type Terminal } from './terminal.ts'
 /** A verb that found something wrong without an error to throw. */
 export type Verb = (program: Command, terminal: Terminal, status: (code: number) => void) => void
 
-const verbs: readonly Verb[] = [addRun, addCompile, addCheck, addInspect, addExplain, addDoctor]
+const verbs: readonly Verb[] = [addRun, addBench, addCompile, addCheck, addInspect, addExplain, addDoctor]
 
 const examples = `
 Examples:

@@ -21,10 +21,10 @@ export interface PolicyOptions {
 /** Constants of the rule; the simulator chose them (docs/dflash.md). */
 export const rule = {
   /** Rounds after which an observation of a rate has lost two thirds of its weight. */
-  rateMemory: 48,
+  rateMemory: 32,
   /** The rate of the first position before anything was seen, and the observations that this is worth. */
-  firstRate: 0.75,
-  priorWeight: 1.5,
+  firstRate: 0.8,
+  priorWeight: 5,
   /** Weight of a new time; a time further than this from the old one counts as so far. */
   timeWeight: 0.2,
   timeClamp: 0.3,
@@ -32,11 +32,16 @@ export const rule = {
   hysteresis: 0.01,
   /** Rounds between looks beyond the current width. */
   lookAhead: 24,
-  /** Rounds before the first probe of a parked request; each failed one doubles them. */
-  firstProbe: 8,
-  /** Failed probes after which a request stays plain for good, where keeping the drafter in step costs more than this. */
+  /** Rounds of the whole block before plain ones are measured, on an engine that has not run any yet. */
+  opening: 2,
+  /** Rounds between probes of a parked request: at first, and at most; each failed probe doubles them. */
+  firstProbe: 4,
+  lastProbe: 64,
+  /** A parked request drafts no more when it lost so many plain rounds to being parked, and so many probes failed. */
+  allowance: 4,
   patience: 3,
-  tolerableUpkeep: 0.01,
+  /** What being parked may cost for ever, as a share of plain decoding. */
+  tolerableUpkeep: 0.02,
 } as const
 
 /** Milliseconds or nanoseconds of rounds by width, as they are measured. Shared by the requests of an engine. */
@@ -95,7 +100,8 @@ export class WidthPolicy {
   private readonly times: RoundTimes
   private width: number
   private sinceLook = 0
-  private parked: { until: number; every: number; failed: number } | undefined
+  private rounds = 0
+  private parked: { until: number; every: number; probes: number; lost: number } | undefined
 
   constructor(private readonly options: PolicyOptions) {
     const { block, times } = options
@@ -115,9 +121,13 @@ export class WidthPolicy {
     this.times.observe(round)
     this.learn(round)
     if (this.width === 0) return 0
+    if (!this.times.knowsPlain && this.width > 1) {
+      this.width = ++this.rounds > rule.opening ? 1 : this.width
+      return this.width
+    }
     const best = this.best()
     if (best > 1) this.parked = undefined
-    this.width = best > 1 ? this.look(best) : this.park()
+    this.width = best > 1 ? this.look(best) : this.park(round)
     return this.width
   }
 
@@ -142,12 +152,12 @@ export class WidthPolicy {
     return tokens
   }
 
-  /** The width of the highest expected speed; 1 stands for plain decoding, whatever that costs now. */
-  private best(): number {
+  /** The width of the highest expected speed from `least` on; 1 stands for plain decoding, whatever that costs now. */
+  private best(least = 1): number {
     const tokens = this.expected()
     const speed = (w: number) => (w === 1 ? 1 / this.times.plain() : tokens[w]! / this.times.round(w))
-    let best = this.width > 1 ? this.width : 1
-    for (let w = 1; w <= this.options.block; w++) if (speed(w) > speed(best) * (1 + rule.hysteresis)) best = w
+    let best = Math.max(this.width, least)
+    for (let w = least; w <= this.options.block; w++) if (speed(w) > speed(best) * (1 + rule.hysteresis)) best = w
     return best
   }
 
@@ -158,14 +168,16 @@ export class WidthPolicy {
     return Math.min(best + 1, this.options.block)
   }
 
-  private park(): number {
-    const upkeep = this.times.knowsPlain ? this.times.round(1) / this.times.plain() - 1 : 0
-    this.parked ??= { until: rule.firstProbe, every: rule.firstProbe, failed: 0 }
+  private park(round: RoundOutcome): number {
+    this.parked ??= { until: rule.firstProbe, every: rule.firstProbe, probes: 0, lost: 0 }
     const p = this.parked
+    p.lost += round.roundNs / this.times.plain() - round.tokens
+    const upkeep = this.times.round(1) / this.times.plain() - 1
+    if (p.lost > rule.allowance && p.probes >= rule.patience && upkeep > rule.tolerableUpkeep) return 0
     if (--p.until > 0) return 1
-    if (p.failed++ >= rule.patience && upkeep > rule.tolerableUpkeep) return 0
-    p.every *= 2
+    p.probes++
+    p.every = Math.min(2 * p.every, rule.lastProbe)
     p.until = p.every
-    return 2
+    return this.best(2)
   }
 }

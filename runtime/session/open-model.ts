@@ -65,7 +65,14 @@ export async function openModel(options: OpenOptions): Promise<Session> {
   const { gpus = 1, ctx = defaultCtx, onProgress } = options
   onProgress?.({ stage: 'read' })
   const resolved = resolveModel(options)
-  const { checkpoint, tokenizer, model, sources } = resolved
+  const { checkpoint, tokenizer, model, drafter, sources } = resolved
+  if (drafter && !drafter.checkpoint) {
+    throw new DiagnosticError([
+      diagnostic('TILE5109', `there are no weights for the drafter of '${resolved.title}'`, {
+        help: 'name the folder that its config.json lies in, not the file',
+      }),
+    ])
+  }
   if (!checkpoint || !tokenizer) {
     throw new DiagnosticError([
       diagnostic('TILE5109', `there are no ${checkpoint ? 'tokenizer files' : 'weights'} for '${resolved.title}'`, {
@@ -81,9 +88,8 @@ export async function openModel(options: OpenOptions): Promise<Session> {
   const compiled = compileModel(resolved, { target, gpus, ctx })
   onProgress?.({ stage: 'build', target })
   const { executable } = await buildModel(compiled, target, { check: options.check })
-  const own = resolved.drafter?.stored
   const places = new Map([
-    ...(own?.bindings ?? []).map((b) => [b.param, { binding: b, tensors: own!.checkpoint.tensors }] as const),
+    ...(drafter?.bindings ?? []).map((b) => [b.param, { binding: b, tensors: drafter!.checkpoint!.tensors }] as const),
     ...model.bindings.map((b) => [b.param, { binding: b, tensors: checkpoint.tensors }] as const),
   ])
   const loadPlan = withSources(sources, () =>

@@ -13,8 +13,10 @@ import type { DrafterRequest, LoadedDrafter } from '../../compiler/frontend/load
 import { type LoadedModel, type LoadResult, loadModel } from '../../compiler/frontend/load-model.ts'
 import { loadPreset, presets } from '../../compiler/frontend/presets.ts'
 import type { Graph } from '../../dsl/graph.ts'
+import type { Binding } from '../../dsl/weights.ts'
+import { bindParams } from '../checkpoint/bind.ts'
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
-import { type DrafterWeights, drafterFolder, drafterWeightsOf, openDrafterFolder } from '../checkpoint/drafter.ts'
+import { drafterFolder, drafterWeightsOf, openDrafterFolder } from '../checkpoint/drafter.ts'
 import { readJsonFile } from '../checkpoint/json.ts'
 import { matchWeights } from '../checkpoint/match.ts'
 import { asset } from '../paths.ts'
@@ -27,15 +29,16 @@ export interface ModelRequest {
   readonly config?: string | undefined
   /** A folder with the weights. A checkpoint folder named as the model is its own. */
   readonly checkpoint?: string | undefined
-  /** A drafter's folder, or `none`; the checkpoint's own `dflash/` when left out. */
+  /** A drafter's folder, its config alone (a .json file), or `none`; the checkpoint's own `dflash/` when left out. */
   readonly drafter?: string | undefined
 }
 
 /** The drafter that a model comes with. */
 export interface ResolvedDrafter extends LoadedDrafter {
-  readonly folder: string
-  /** Its own parameters, where they lie. */
-  readonly stored: DrafterWeights
+  /** Of its own parameters; the others are the target's. */
+  readonly bindings: readonly Binding[]
+  /** Where they lie; undefined for a config without weights. */
+  readonly checkpoint?: Checkpoint | undefined
 }
 
 export interface ResolvedModel {
@@ -78,7 +81,7 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
       })
     }
     if (checkpoint) matchWeights(checkpoint, model.bindings, model.unread)
-    const drafter = model.drafter && drafts && { ...model.drafter, ...storedDrafter(model.drafter, drafts.checkpoint) }
+    const drafter = model.drafter && drafts && { ...model.drafter, ...drafterStore(model.drafter, drafts.checkpoint) }
     const tokenizer = checkpoint?.tokenizer.tokenizer
       ? loadTokenizer(checkpoint.tokenizer, checkpoint.folder)
       : undefined
@@ -88,7 +91,7 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
       checkpoint,
       drafter,
       tokenizer,
-      warnings: [...diagnostics, ...(checkpoint?.warnings ?? []), ...(drafts?.checkpoint.warnings ?? [])],
+      warnings: [...diagnostics, ...(checkpoint?.warnings ?? []), ...(drafts?.checkpoint?.warnings ?? [])],
       sources,
     }
   })
@@ -105,22 +108,27 @@ export function withSources<T>(sources: ReadonlyMap<string, string>, stage: () =
 }
 
 interface FoundDrafter {
-  readonly checkpoint: Checkpoint
+  readonly checkpoint?: Checkpoint
   readonly config: DrafterRequest
 }
 
-/** The drafter's folder that the request names, or that lies in the checkpoint. */
+/** The drafter that the request names, or that lies in the checkpoint. */
 function drafterOf({ drafter }: ModelRequest, checkpoint: Checkpoint | undefined): FoundDrafter | undefined {
-  const folder = drafter === undefined ? checkpoint && drafterFolder(checkpoint.folder) : drafter
-  if (folder === undefined || folder === noDrafter) return undefined
-  const found = openDrafterFolder(folder)
-  return { checkpoint: found, config: { config: found.config, configFile: join(folder, 'config.json') } }
+  const place = drafter === undefined ? checkpoint && drafterFolder(checkpoint.folder) : drafter
+  if (place === undefined || place === noDrafter) return undefined
+  if (place.endsWith('.json')) {
+    const { json, file } = readConfigFile(place)
+    return { config: { config: json, configFile: file } }
+  }
+  const found = openDrafterFolder(place)
+  return { checkpoint: found, config: { config: found.config, configFile: join(place, 'config.json') } }
 }
 
-const storedDrafter = ({ built, weights }: LoadedDrafter, checkpoint: Checkpoint) => ({
-  folder: checkpoint.folder,
-  stored: drafterWeightsOf(checkpoint, built, weights),
-})
+const drafterStore = (
+  { built, weights }: LoadedDrafter,
+  folder: Checkpoint | undefined,
+): Omit<ResolvedDrafter, keyof LoadedDrafter> =>
+  folder ? drafterWeightsOf(folder, built, weights) : { bindings: bindParams(weights, built.own, built.config) }
 
 function ownCheckpoint(model: string): string | undefined {
   const parts = shipped[model]

@@ -1,0 +1,123 @@
+/** `tilec bench MODEL`: how fast an engine writes, plain or drafted. */
+import { type Command, InvalidArgumentError } from 'commander'
+import type { DraftChoice } from '../runtime/decode/sampling.ts'
+import { type BenchResult, benchModel, type Spread } from '../runtime/session/bench-model.ts'
+import { readTarget } from '../runtime/session/machine.ts'
+import { draftJson, draftLines } from './draft-report.ts'
+import {
+  draftChoice,
+  type ModelOptions,
+  modelRequest,
+  real,
+  type TargetOptions,
+  whole,
+  withModel,
+  withTarget,
+} from './model-options.ts'
+import { progressLine } from './progress.ts'
+import { printJson, type Terminal } from './terminal.ts'
+
+interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, 'ctx'> {
+  readonly ctx?: number
+  readonly promptTokens: number
+  readonly outputTokens: number
+  readonly warmup: number
+  readonly repeat: number
+  readonly draft?: DraftChoice
+  readonly prompt?: string
+  readonly syntheticWeights?: boolean
+  readonly syntheticAcceptance?: number
+  readonly json?: boolean
+}
+
+/** Code that no model has learnt by heart, and that a small one goes on with. */
+const text = `/** Counts how often each word comes, whatever its case. */
+export function countWords(text: string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const word of text.toLowerCase().split(/[^a-z]+/)) {
+    if (word === '') continue
+    counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  return counts
+}
+
+`
+
+const examples = `
+Examples:
+  tilec bench nano                                      drafted as it pays
+  tilec bench nano --draft off --repeat 9               plain decoding
+  tilec bench mimo-v2.5-pro --gpus 8 --synthetic-weights --drafter pro-dflash.json --synthetic-acceptance 6.3
+
+Synthetic weights and synthetic acceptance measure an engine, not a model: their results say so wherever they appear.`
+
+const positive = (least: number) => (given: string) => {
+  const n = whole(given)
+  if (n < least) throw new InvalidArgumentError(`It is a whole number from ${least}.`)
+  return n
+}
+
+export function addBench(program: Command, terminal: Terminal): void {
+  withTarget(withModel(program.command('bench').description('measure how fast a model writes')))
+    .option('--prompt <text>', 'what the prompt is made of, again and again')
+    .option('--prompt-tokens <n>', 'length of the prompt', positive(1), 128)
+    .option('--output-tokens <n>', 'tokens to write', positive(2), 256)
+    .option('--warmup <n>', 'runs that do not count', positive(0), 1)
+    .option('--repeat <n>', 'runs that count', positive(1), 5)
+    .option('--draft <rows>', 'rows to verify at once: off, 2 to 8, or auto, as many as pay', draftChoice)
+    .option('--synthetic-weights', 'make the weights up: for models that are not here')
+    .option('--synthetic-acceptance <a>', 'make rounds yield so many tokens, whatever the drafter says', real)
+    .option('--json', 'print one object')
+    .addHelpText('after', examples)
+    .action((model: string, options: BenchCommandOptions) => bench(model, options, terminal))
+}
+
+async function bench(model: string, options: BenchCommandOptions, terminal: Terminal): Promise<void> {
+  const progress = progressLine(terminal)
+  let result: BenchResult
+  try {
+    result = await benchModel({
+      ...modelRequest(model, options),
+      ...options,
+      target: readTarget(options.target),
+      text: options.prompt ?? text,
+      onProgress: progress.show,
+      onRun: progress.done,
+      signal: terminal.signal,
+    })
+  } finally {
+    progress.done()
+  }
+  if (options.json) printJson(terminal, asJson(model, result))
+  else terminal.out(`${asText(model, result).join('\n')}\n`)
+}
+
+const asJson = (model: string, r: BenchResult) => ({
+  model,
+  target: r.ready.target,
+  device: r.ready.name,
+  ranks: r.ready.ranks,
+  synthetic: r.synthetic,
+  draft: r.draft,
+  promptTokens: r.promptTokens,
+  outputTokens: r.outputTokens,
+  runs: r.runs,
+  tokensPerSecond: r.tokensPerSecond,
+  firstTokenMs: r.firstTokenMs,
+  ...draftJson(r.rounds),
+})
+
+function asText(model: string, r: BenchResult): string[] {
+  const { target, name, ranks } = r.ready
+  const marked =
+    r.synthetic.length > 0 ? ` [SYNTHETIC ${r.synthetic.join(' and ')}: an engine's speed, not a model's]` : ''
+  const range = ({ median, least, greatest }: Spread, digits: number) =>
+    `${median.toFixed(digits)} (${least.toFixed(digits)} to ${greatest.toFixed(digits)})`
+  return [
+    `${model} on ${target === name ? target : `${target}, ${name}`}, ${ranks} rank${ranks > 1 ? 's' : ''}, draft ${r.draft}${marked}`,
+    `${r.promptTokens} tokens of prompt, ${r.outputTokens} written, ${r.runs} runs: median (least to greatest)`,
+    `tokens a second  ${range(r.tokensPerSecond, 1)}`,
+    `first token, ms  ${range(r.firstTokenMs, 1)}`,
+    ...draftLines(r.rounds),
+  ]
+}

@@ -1,0 +1,201 @@
+/**
+ * Measures an engine: the same request several times, after some that do not count.
+ *
+ * Vocabulary: *synthetic weights* are made up, so that engines of any size run without a checkpoint; *synthetic acceptance*
+ * makes proposals count as right at random, so that a round's cost can be seen at any acceptance length. Neither writes
+ * text that means anything, and whatever is reported of them says so.
+ * Invariant: speed is tokens after the first by the time after the first; medians are of whole requests.
+ */
+import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import { type DraftStats, draftStats } from '../decode/draft-stats.ts'
+import { type DraftChoice, engineRequest } from '../decode/sampling.ts'
+import { RoundTimes } from '../decode/width-policy.ts'
+import { type EngineEvent, startEngine } from '../engine/engine.ts'
+import { writeLoadPlan } from '../engine/load-plan.ts'
+import { syntheticSources } from '../engine/synthetic-source.ts'
+import type { EngineRequest, Ready, RoundOutcome } from '../engine/wire.ts'
+import { buildModel } from './build-model.ts'
+import { compileModel } from './compile-model.ts'
+import { chooseTarget } from './machine.ts'
+import { type OpenOptions, openModel } from './open-model.ts'
+import { resolveModel } from './resolve-model.ts'
+
+export interface BenchOptions extends OpenOptions {
+  readonly promptTokens: number
+  readonly outputTokens: number
+  readonly warmup: number
+  readonly repeat: number
+  readonly draft?: DraftChoice | undefined
+  /** Text that the prompt is made of, again and again. */
+  readonly text: string
+  readonly syntheticWeights?: boolean | undefined
+  /** Tokens a round, 1 to the width. */
+  readonly syntheticAcceptance?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onRun?: ((run: BenchRun) => void) | undefined
+}
+
+export interface BenchRun {
+  readonly counts: boolean
+  readonly tokensPerSecond: number
+  readonly firstTokenMs: number
+}
+
+export interface Spread {
+  readonly median: number
+  readonly least: number
+  readonly greatest: number
+}
+
+export interface BenchResult {
+  readonly ready: Ready
+  readonly synthetic: readonly string[]
+  readonly draft: DraftChoice
+  readonly promptTokens: number
+  readonly outputTokens: number
+  readonly runs: number
+  readonly tokensPerSecond: Spread
+  readonly firstTokenMs: Spread
+  /** Over the rounds of all runs that count. */
+  readonly rounds: DraftStats
+}
+
+/** An engine to measure, however it was come by. */
+interface Bench {
+  readonly ready: Ready
+  readonly vocabulary: number
+  readonly block: number | undefined
+  encode(text: string): readonly number[]
+  generate(request: EngineRequest, signal: AbortSignal | undefined): AsyncIterable<EngineEvent>
+  close(): Promise<void>
+}
+
+export async function benchModel(options: BenchOptions): Promise<BenchResult> {
+  const { promptTokens, outputTokens, warmup, repeat, syntheticAcceptance: length } = options
+  const ctx = options.ctx ?? Math.ceil((promptTokens + outputTokens) / 64) * 64 + 64
+  const bench = await (options.syntheticWeights ? openSynthetic : openReal)({ ...options, ctx })
+  try {
+    const choice = choiceOf(options, bench.block)
+    const tokens = repeated(bench.encode(options.text), promptTokens)
+    const room = {
+      ctx,
+      vocabulary: bench.vocabulary,
+      drafter: bench.block === undefined ? undefined : { block: bench.block, times: new RoundTimes() },
+    }
+    const rate = length === undefined ? undefined : rateFor(length, choice)
+    const rounds: RoundOutcome[] = []
+    const runs: BenchRun[] = []
+    for (let i = 0; i < warmup + repeat; i++) {
+      const asked = { maxTokens: outputTokens, ignoreEnd: true, draft: choice, syntheticAcceptance: rate, seed: i }
+      const request = engineRequest(tokens, asked, { endTokens: [] }, room)
+      const outcomes: RoundOutcome[] = []
+      let run: BenchRun | undefined
+      for await (const event of bench.generate(request, options.signal)) {
+        if (event.type === 'round') outcomes.push(event.outcome)
+        if (event.type !== 'end') continue
+        const { tokens, totalMs, firstTokenMs } = event.stats
+        const seconds = (totalMs - firstTokenMs) / 1000
+        run = { counts: i >= warmup, tokensPerSecond: seconds > 0 ? (tokens - 1) / seconds : 0, firstTokenMs }
+      }
+      if (options.signal?.aborted) break
+      options.onRun?.(run!)
+      if (i < warmup) continue
+      runs.push(run!)
+      rounds.push(...outcomes.slice(1))
+    }
+    return {
+      ready: bench.ready,
+      synthetic: [...(options.syntheticWeights ? ['weights'] : []), ...(length === undefined ? [] : ['acceptance'])],
+      draft: choice,
+      promptTokens,
+      outputTokens,
+      runs: runs.length,
+      tokensPerSecond: spread(runs.map((r) => r.tokensPerSecond)),
+      firstTokenMs: spread(runs.map((r) => r.firstTokenMs)),
+      rounds: draftStats(rounds),
+    }
+  } finally {
+    await bench.close()
+  }
+}
+
+function choiceOf({ draft, syntheticAcceptance }: BenchOptions, block: number | undefined): DraftChoice {
+  const choice = draft ?? (block === undefined ? 'off' : syntheticAcceptance === undefined ? 'auto' : block)
+  const most = typeof choice === 'number' ? choice : 0
+  if (syntheticAcceptance !== undefined && !(syntheticAcceptance >= 1 && syntheticAcceptance <= most)) {
+    throw new DiagnosticError([
+      diagnostic(
+        'TILE6101',
+        `a synthetic acceptance of ${syntheticAcceptance} needs a drafter and as many rows: draft is ${choice}`,
+        {
+          help: 'it is 1 to the rows that --draft names, 2 to 8',
+        },
+      ),
+    ])
+  }
+  return choice
+}
+
+/** The rate r of every proposal with 1 + r + r^2 + ... + r^(rows - 1) = length. */
+function rateFor(length: number, choice: DraftChoice): number {
+  const rows = Number(choice)
+  let [low, high] = [0, 1]
+  for (let i = 0; i < 60; i++) {
+    const rate = (low + high) / 2
+    const tokens = Array.from({ length: rows }, (_, k) => rate ** k).reduce((a, b) => a + b)
+    if (tokens < length) low = rate
+    else high = rate
+  }
+  return high
+}
+
+const repeated = (tokens: readonly number[], count: number): number[] =>
+  Array.from({ length: count }, (_, i) => tokens[i % tokens.length]!)
+
+function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
+  const at = (i: number) => sorted[i] ?? 0
+  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, least: at(0), greatest: at(sorted.length - 1) }
+}
+
+async function openReal(options: OpenOptions): Promise<Bench> {
+  const session = await openModel(options)
+  return {
+    ready: session.ready,
+    vocabulary: session.tokenizer.size,
+    block: session.draftBlock,
+    encode: (text) => session.tokenizer.encode(text, 'text'),
+    generate: (request, signal) => session.engineEvents(request, signal),
+    close: () => session.close(),
+  }
+}
+
+async function openSynthetic(options: OpenOptions & { readonly ctx: number }): Promise<Bench> {
+  const { gpus = 1, ctx, onProgress } = options
+  onProgress?.({ stage: 'read' })
+  const resolved = resolveModel(options)
+  const target = await chooseTarget(options.target ?? 'auto', gpus)
+  onProgress?.({ stage: 'compile' })
+  const compiled = compileModel(resolved, { target, gpus, ctx })
+  onProgress?.({ stage: 'build', target })
+  const { executable } = await buildModel(compiled, target, { check: options.check })
+  const bindings = [...resolved.model.bindings, ...(resolved.drafter?.bindings ?? [])]
+  const vocabulary = compiled.plan.vocabulary.whole
+  const engine = await startEngine({
+    executable,
+    loadPlan: writeLoadPlan(compiled.manifest, syntheticSources(compiled.manifest, bindings)),
+    ctx,
+    vocabulary,
+    ...(options.engineArgs && { args: options.engineArgs }),
+    ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
+  })
+  return {
+    ready: engine.ready,
+    vocabulary,
+    block: resolved.drafter?.built.block.rows,
+    encode: (text) => [...text].map((c, i) => (c.codePointAt(0)! * 31 + i * 17) % Math.min(vocabulary, 4096)),
+    generate: (request, signal) => engine.generate(request, signal && { signal }),
+    close: () => engine.close(),
+  }
+}
