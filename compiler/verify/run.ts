@@ -353,11 +353,11 @@ const rules: Rules = {
   relay: (op, agent, stage, run) => {
     const { round } = stage
     const published = run.control('published', 0, round)
-    const left = run.control('left', agent.rank, round - 2)
+    const left = run.control('left', agent.rank, round - 1)
     if (round > 1 && published.signallers.length === 0) return false
-    if (round > 2 && left.signallers.length < run.sizes.warpsOfRank) return false
+    if (round > 1 && left.signallers.length < run.sizes.warpsOfRank) return false
     if (round > 1) agent.learn(published.complete())
-    if (round > 2) agent.learn(left.complete())
+    if (round > 1) agent.learn(left.complete())
     run.touch(run.inbox(agent.rank, `control inbox ${round & 1}`), agent, op, false, false, round)
     run.touch(run.region(agent.rank, `control ${round & 1}`, 0), agent, op, true, false, round)
     run.control('relayed', agent.rank, round).signal(agent)

@@ -4,7 +4,8 @@
  *
  *   npm run campaign:mutants-run -- [--ranks 0] [--from 0] [--count 100000] [--stride 1] [--jobs 2]
  *
- * Verdicts: deadlock, race, overrun, bounds, crash (a memory fault or endless loop inside a phase, named): caught.
+ * Verdicts: deadlock, race, overrun, bounds, numbers (logits that are none), crash (a memory fault or endless loop inside a
+ * phase, named): caught.
  * harmless: no finding and the same bits, in plain order and under two seeds. Bad: wrong (other bits and no finding), hung,
  * died.
  */
@@ -64,18 +65,22 @@ export class MutantRunner {
   }
 }
 
+/** A warp's own words: a fault, or logits that are none. */
+const caughtCodes: ReadonlySet<string> = new Set(['TILE6011', 'TILE6015'])
+
 function classify(error: unknown): Verdict {
   if (!(error instanceof DiagnosticError)) return { verdict: 'died', detail: String(error) }
   const [first] = error.diagnostics
   const detail = `${first!.message} | ${first!.notes[0]?.message ?? ''}`
   if (first!.code === 'TILE6012') return { verdict: 'hung', detail }
-  if (first!.code !== 'TILE6011') return { verdict: 'died', detail }
-  const report = first!.notes.map((n) => n.message).join(' ')
+  if (!caughtCodes.has(first!.code)) return { verdict: 'died', detail }
+  const report = [...first!.notes.map((n) => n.message), first!.message].join(' ')
   const known: readonly (readonly [string, RegExp])[] = [
     ['deadlock', /^deadlock/],
     ['race', /^race/],
     ['overrun', /one arrival more/],
     ['bounds', /leaves|outside/],
+    ['numbers', /are no numbers/],
     ['crash', /an endless loop|a memory fault/],
   ]
   return { verdict: known.find(([, pattern]) => pattern.test(report))?.[0] ?? 'died', detail }

@@ -67,9 +67,9 @@ struct Shared {
 };
 
 /** Shared-memory buffers whose accesses the primitives declare to the race check. */
-enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean };
+enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean, reduced };
 inline const char* area_name(Area area) {
-  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean"};
+  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean", "reduced number"};
   return names[int(area)];
 }
 

@@ -304,6 +304,8 @@ struct Warp {
   TILE_FN void writes(int, int) {}
   TILE_FN void reads_of(int, int, int) {}
   TILE_FN void writes_of(int, int, int) {}
+  TILE_FN void control_reads(u32) {}
+  TILE_FN void control_writes(u32) {}
   TILE_FN void area_reads(Area, int) {}
   TILE_FN void area_writes(Area, int) {}
   TILE_FN void expect(bool, const char*) {}

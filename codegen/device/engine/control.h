@@ -7,7 +7,7 @@
 // Vocabulary: to *publish* is to push a RoundControl as tagged packets into every rank's inbox; to *relay* is to copy it
 // from there into the rank's control slot and signal the control counter, which every warp of the rank waits for.
 // Invariants: the reference that begin_round returns is valid until the same warp's next begin_round: a control slot is
-// written again only when every warp of the rank has left the round before last. A slot of the inbox is written again
+// written again only when every warp of the rank has left the round before. A slot of the inbox is written again
 // only after rank 0 has heard of the end of the round in between. Waits here know no deadline: idleness is not a fault.
 //
 // The plan names: counters `control_counter` (one arrival) and `control_left_counter` (every warp of the rank adds one a round);
@@ -61,15 +61,16 @@ TILE_FN void relay_round(Warp& w, u32 round) {
   });
   // Unlike other packets these bring along what their sender knew: the next round builds on the results of the last.
   acquire_system();
-  // Every warp of this rank has left round - 2, whose slot this is.
-  const u32* left = w.counter(Plan::control_left_counter);
-  const u32 gone = round > 2 ? (round - 2) * u32(Shared::warps) * u32(w.sms) : 0;
-  w.poll(Plan::site_relay, What::control, int(round), true, [=](int) { return int(load_counter(left) - gone) >= 0; });
+  // Every warp of this rank has left the round before: nobody can leave this one yet, so no warp's lead hides another's lag.
+  if (round > 1) w.wait_idle(Plan::site_relay, Plan::control_left_counter, (round - 1) * u32(Shared::warps));
+  w.lanes([&](int lane) {
+    if (lane < control_packets) w.received(inbox + lane);
+  });
+  w.control_writes(round);
   u32* words = reinterpret_cast<u32*>(control_slot(w, round));
   w.lanes([&](int lane) {
     if (lane >= control_packets) return;
     const Packet packet = load_packet(inbox + lane);
-    w.received(inbox + lane);
     for (int i = 0; i < 3; i++)
       if (lane * 3 + i < control_words) words[lane * 3 + i] = packet.word[i];
   });
@@ -77,7 +78,10 @@ TILE_FN void relay_round(Warp& w, u32 round) {
 }
 
 TILE_FN const RoundControl& begin_round(Warp& w) {
-  if (w.round > 0) w.signal(Plan::site_round, Plan::control_left_counter);
+  if (w.round > 0) {
+    w.control_reads(w.round);
+    w.signal(Plan::site_round, Plan::control_left_counter);
+  }
   const u32 round = ++w.round;
   if (w.role == communicate_role && w.index == 0 && w.sm == 0) relay_round(w, round);
   w.wait_idle(Plan::site_round, Plan::control_counter, round);

@@ -101,6 +101,7 @@ class Node {
   std::string run(Service service) {
     host::Options options;
     options.seed = options_.seed;
+    options.mailbox_site = Plan::site_mailbox;
     options.idle = [&service](bool may_block) { return host::Idle(int(service(may_block))); };
     if (!options_.probe.empty()) options.computed = [this](u32 round, int rows, const int* position) { probe(round, u32(rows), position); };
     for (const auto& [site, mutation] : options_.mutations) host::mutate(site, host::Mutation(mutation));

@@ -53,8 +53,10 @@ struct Sampler {
     u64 mine = across(value, op);
     if (w.count == 1) return mine;
     parity ^= 1;
+    w.area_writes(Area::reduced, w.index * 2 + parity);
     w.once([&] { *part_of(w.index) = mine; });
     w.role_barrier(site);
+    for (int warp = 0; warp < w.count; ++warp) w.area_reads(Area::reduced, warp * 2 + parity);
     PerLane<u64> parts;
     w.lanes([&](int lane) { parts[lane] = lane < w.count ? *part_of(lane) : 0; });
     return across(parts, op);

@@ -402,6 +402,13 @@ struct Warp {
   u32 packet_part(const void* at) const { return u32(reinterpret_cast<u64>(at) >> 4); }
 
  public:
+  /** The slot that a round's control lies in, of this rank. */
+  void control_reads(u32 of_round) {
+    if constexpr (host::checking) touch(region_place(rank, 0xFFFF, int(of_round & 1)), false, "round control");
+  }
+  void control_writes(u32 of_round) {
+    if constexpr (host::checking) touch(region_place(rank, 0xFFFF, int(of_round & 1)), true, "round control");
+  }
   void area_reads(Area area, int part) {
     if constexpr (host::checking) touch(place(area, part), false, area_name(area));
   }

@@ -29,6 +29,8 @@ enum class Idle { nothing, worked, stop };
 
 struct Options {
   uint64_t seed = 0;
+  /** Where the one warp waits that hears of requests: when nobody is there, waiting without deadline is no idleness. -1: no such place. */
+  int mailbox_site = -1;
   /** Called when nothing moves (may_block: nothing can move until the hook does something) and now and then otherwise. */
   std::function<Idle(bool may_block)> idle;
   /** Called by rank 0 when the logits of a round are complete, before anything is sampled. */
@@ -350,14 +352,18 @@ struct CrashGuard {
 
 inline bool World::deadlock() {
   const Fiber* first = nullptr;
-  bool only_idle = true;
+  bool only_idle = true, listening = options.mailbox_site < 0;
+  for (auto& fiber : fibers) {
+    if (fiber->state != Fiber::blocked) continue;
+    listening = listening || fiber->site == options.mailbox_site;
+    only_idle = only_idle && fiber->idle;
+  }
+  if (only_idle && listening) return false;
   for (auto& fiber : fibers)
-    if (fiber->state == Fiber::blocked && !fiber->idle) {
-      only_idle = false;
+    if (fiber->state == Fiber::blocked && (only_idle || !fiber->idle)) {
       // A load warp runs ahead, so it is rarely the one to name first.
       if (!first || (first->role == load_role && fiber->role != load_role)) first = fiber.get();
     }
-  if (only_idle) return false;
   std::string text = "deadlock: no warp can move\n";
   for (auto& fiber : fibers)
     if (fiber->state == Fiber::blocked) {
