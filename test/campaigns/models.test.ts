@@ -1,0 +1,14 @@
+/** A sample of the random models: see models.ts. They have met every bug that the campaign found so far. */
+import { expect, it } from 'vitest'
+import { tryModel } from './models.ts'
+
+it.each([1, 4, 6, 41, 46, 56])('model %i', { timeout: 240_000 }, async (number) => {
+  const { verdict, detail } = await tryModel(number)
+  expect(verdict, detail).toBe('equal')
+})
+
+it('refuses with a code what it does not take', { timeout: 60_000 }, async () => {
+  const verdicts = new Set<string>()
+  for (const number of [9, 14, 22, 33]) verdicts.add((await tryModel(number)).verdict)
+  for (const v of verdicts) expect(v).toMatch(/^(equal|refused TILE)/)
+})
