@@ -11,6 +11,14 @@ namespace tile {
 
 extern __shared__ __align__(1024) char tile_memory[];
 
+// Lanes of a warp that arrive at a barrier. One is enough, after a warp's own barrier; the race checker of compute-sanitizer
+// follows only a thread's own arrivals, so for it (TILE_EVERY_LANE) all of them do.
+#ifdef TILE_EVERY_LANE
+constexpr int arriving_lanes = 32;
+#else
+constexpr int arriving_lanes = 1;
+#endif
+
 template <class T>
 struct PerLane {
   T own;
@@ -157,9 +165,10 @@ struct Warp {
       }
     __syncwarp();
   }
-  TILE_FN void arrive(int which) {
+  TILE_FN void arrive(int which) { arrive_at(barrier(which)); }
+  TILE_FN void arrive_at(void* object) {
     __syncwarp();
-    if (lane() == 0) ptx::barrier_arrive(barrier(which));
+    if (lane() < arriving_lanes) ptx::barrier_arrive(object);
   }
   template <class Op>
   TILE_FN void sync(int, Op op) {
@@ -188,8 +197,7 @@ struct Warp {
     if (runs > 0) wait_on(site, local_counter(which), which, runs, What::local_counter);
   }
   TILE_FN void signal_local(int, int which) {
-    __syncwarp();
-    if (lane() == 0) ptx::barrier_arrive(local_counter(which));
+    arrive_at(local_counter(which));
   }
   TILE_FN void role_barrier(int site) {
     const u32 generation = ++role_position;
