@@ -37,8 +37,9 @@ export const rule = {
   /** Rounds between probes of a parked request: at first, and at most; each failed probe doubles them. */
   firstProbe: 4,
   lastProbe: 64,
-  /** A parked request drafts no more when it lost so many plain rounds to being parked, and so many probes failed. */
-  allowance: 4,
+  /** A parked request drafts no more when it lost so many plain rounds to being parked, and so many probes failed: the
+      less keeping the drafter in step costs, the longer it may wait for better text. */
+  allowance: (upkeep: number) => Math.min(Math.max(0.8 / upkeep, 4), 20),
   patience: 3,
   /** What being parked may cost for ever, as a share of plain decoding. */
   tolerableUpkeep: 0.02,
@@ -173,7 +174,7 @@ export class WidthPolicy {
     const p = this.parked
     p.lost += round.roundNs / this.times.plain() - round.tokens
     const upkeep = this.times.round(1) / this.times.plain() - 1
-    if (p.lost > rule.allowance && p.probes >= rule.patience && upkeep > rule.tolerableUpkeep) return 0
+    if (p.lost > rule.allowance(upkeep) && p.probes >= rule.patience && upkeep > rule.tolerableUpkeep) return 0
     if (--p.until > 0) return 1
     p.probes++
     p.every = Math.min(2 * p.every, rule.lastProbe)

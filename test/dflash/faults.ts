@@ -1,0 +1,47 @@
+/** Known ways to feed a drafter wrongly (the text stays right), as changes of its weights or config. */
+import { bf16, editedDrafter } from '../support/edited-drafter.ts'
+
+const hidden = 384
+const taps = 3
+
+/**
+ * These need no other engine: the change of weights does what the fault would. Sinks, value scale and the gain of the
+ * context's norm hardly move this drafter's acceptance (2.63 to 2.67 where the gate holds 2.63): those faults are seen in
+ * its logits, by test/drafter/reference.test.ts.
+ */
+export const weightFaults: Readonly<Record<string, () => string>> = {
+  'the mask embedding is ignored': () => editedDrafter((t) => bf16(t, /^mask_embedding$/, () => 0)),
+  'taps are off by one, each where the next belongs': () =>
+    editedDrafter((t) => {
+      const row = taps * hidden
+      bf16(t, /^fc\.weight$/, (_, i, all) => all[i - (i % row) + (((i % row) + hidden) % row)]!)
+    }),
+  'the last tap is another layer': () =>
+    editedDrafter((t) => bf16(t, /^fc\.weight$/, (v, i) => (i % (taps * hidden) >= (taps - 1) * hidden ? 0 : v))),
+  'keys are not normalised by their weights': () => editedDrafter((t) => bf16(t, /k_norm\.weight$/, () => 1)),
+}
+
+const nothing = () => {}
+
+/** These are other engines: each is built. */
+export const configFaults: Readonly<Record<string, () => string>> = {
+  'rotary over the whole head': () => editedDrafter(nothing, { partial_rotary_factor: 1 }),
+  'another theta for context and block': () => editedDrafter(nothing, { tilec: { rope: 'backbone' } }),
+  'another theta for the context alone': () => editedDrafter(nothing, { tilec: { rope: 'mixed' } }),
+  'the last tap after the norm': () => editedDrafter(nothing, { tilec: { last_tap: 'post_norm' } }),
+  'a mask token that is another': () =>
+    editedDrafter(nothing, { dflash_config: { ...dflashConfig, mask_token_id: 4094 } }),
+  'a window that is far too short': () =>
+    editedDrafter(nothing, { sliding_window: 16, dflash_config: { ...dflashConfig, swa_window_size: 16 } }),
+}
+
+const dflashConfig = {
+  target_layer_ids: [0, 3, 5],
+  mask_token_id: 4095,
+  block_size: 8,
+  use_swa: true,
+  swa_window_size: 256,
+  backbone_rotary_base: 500000,
+  attention_value_scale: 0.612,
+  attention_sink_bias: true,
+}
