@@ -63,7 +63,7 @@ describe('refused', () => {
   })
   it('a config that the checkpoint does not fit', () => {
     const config = asset('models', 'mimo', 'configs', 'mimo-v2-flash.json')
-    expect(codes({ model: nanoFolder, config })).toContain('TILE7020')
+    expect(codes({ model: nanoFolder, config, drafter: 'none' })).toContain('TILE7020')
   })
   it.each<[string, ModelRequest]>([
     ['TILE5101', { model: 'mimo' }],
@@ -82,7 +82,7 @@ describe('refused', () => {
     writeFileSync(file, bare)
     writeFileSync(join(folder, 'config.json'), '{"hidden": 64, "vocabulary": 64}')
     const config = join(folder, 'config.json')
-    expect(codes({ model: file, config, checkpoint: nanoFolder })).toEqual(['TILE5106'])
+    expect(codes({ model: file, config, checkpoint: nanoFolder, drafter: 'none' })).toEqual(['TILE5106'])
     const resolved = resolveModel({ model: file, config })
     const error = refusal(() => compileModel(resolved, { target: 'sm_90a', gpus: 1, ctx: 64 }))
     expect(error.diagnostics[0]).toMatchObject({ code: 'TILE5107', help: 'it has one for host' })
