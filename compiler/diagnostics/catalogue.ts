@@ -228,6 +228,16 @@ const entries = {
     explain:
       'What is interpolated into schedule text stands for a count: a non-negative integer. Anything else would be pasted in as text and parsed as something that nobody wrote.',
   },
+  TILE2050: {
+    title: 'schedule of an unknown phase',
+    explain:
+      'A schedule names phases as the model does: `phase` options of its ops, or the parameter that a product reads. The message lists the phases there are. Twins within a layer are numbered (`dense.up2`).',
+  },
+  TILE2051: {
+    title: 'fusion into an unknown phase',
+    explain:
+      '`fuse rmsNorm -> qkv` says which phase takes small work along; what stands behind the arrow must be a phase of the model, or `allReduce`.',
+  },
   TILE2101: {
     title: 'deadlock',
     explain:
@@ -262,6 +272,51 @@ const entries = {
     title: 'signal that may overtake',
     explain:
       'A counter only has one number for all SMs. If a fast SM can signal the next execution while a slow one has not signalled this one, the sum is reached too early and stands for work that is not done. So whatever signals must be ordered after the last execution on every SM.',
+  },
+  TILE3001: {
+    title: 'ranks do not divide a dim',
+    explain:
+      'A parallel dim (KV heads, inner channels, the vocabulary) is dealt out evenly over the ranks. Take a number of ranks that divides it; the message lists them.',
+  },
+  TILE3010: {
+    title: 'value in a form that its reader cannot take',
+    explain:
+      "A product reads staged columns, attention its queries and cache, a router plain numbers. Between two phases a value has the forms that its readers ask for, and some pairs of ops have none: a norm's result, for one, is made where it is multiplied and nowhere else. Let the op follow its producer directly.",
+  },
+  TILE3011: {
+    title: 'slices or heads that tiles cannot tell apart',
+    explain:
+      "A tile is 16 rows of the result. A fused projection is cut at multiples of 16 rows of its last dim, its slices leave nothing out and do not overlap, and a KV head's queries, key and value are multiples of 16 rows. Pad the projection, or use one product for each part.",
+  },
+  TILE3012: {
+    title: 'attention read by something else than a product',
+    explain:
+      "The merge of attention's spans writes the form that products read. Put a linear op behind attention; pointwise work can follow that.",
+  },
+  TILE3013: {
+    title: 'rotary width that a product cannot take along',
+    explain:
+      'Rotary partners lie in the same pair of rows of a tile, 8 pairs to a tile, so both the rotated width and the head must be multiples of 16. Take another width, or rotate a slice of that width.',
+  },
+  TILE3020: {
+    title: 'contraction of no multiple of 32',
+    explain:
+      'Weights are multiplied in units of 32 columns, on every rank for itself: inner dims divided by the ranks must be multiples of 32. Use fewer ranks, or pad the dim.',
+  },
+  TILE3021: {
+    title: 'weight format without a primitive',
+    explain:
+      'The device multiplies f32, bf16, e4m3 with a scale for 128 columns, and e2m1 with an e8m0 scale for 32 columns. A format of another table or block can be described and evaluated by the reference, but not run.',
+  },
+  TILE3022: {
+    title: "an expert's tiles do not fit a ring page",
+    explain:
+      'The down product of routed experts fetches the tiles that an SM owns of several experts with one page. Let the phase take fewer experts at once (`group`), use more SMs, or give the ring larger pages.',
+  },
+  TILE3023: {
+    title: 'a unit of each part does not fit a ring page',
+    explain:
+      'A page holds at least one unit (16 rows by 32 columns) for each warp that shares the contraction. Give the ring larger pages, or split k over fewer warps.',
   },
   TILE3024: {
     title: 'contraction too large for exact sums',
