@@ -25,9 +25,11 @@ export const rule = {
   /** The rate of the first position before anything was seen, and the observations that this is worth. */
   firstRate: 0.8,
   priorWeight: 5,
-  /** Weight of a new time; a time further than this from the old one counts as so far. */
-  timeWeight: 0.2,
-  timeClamp: 0.3,
+  /** What a round that took longer than expected says of its own part, and of the machine as a whole, which other work
+      slows down and which must not make the width of the moment look bad. Further off than the clamp counts as so far. */
+  timeWeight: 0.08,
+  drift: 0.25,
+  timeClamp: 0.5,
   /** Another width must promise so much more. */
   hysteresis: 0.01,
   /** Rounds between looks beyond the current width. */
@@ -39,14 +41,16 @@ export const rule = {
   lastProbe: 64,
   /** A parked request drafts no more when it lost so many plain rounds to being parked, and so many probes failed: the
       less keeping the drafter in step costs, the longer it may wait for better text. */
-  allowance: (upkeep: number) => Math.min(Math.max(0.8 / upkeep, 4), 20),
+  allowance: (upkeep: number) => Math.min(Math.max(0.8 / upkeep, 10), 20),
   patience: 3,
   /** What being parked may cost for ever, as a share of plain decoding. */
   tolerableUpkeep: 0.02,
 } as const
 
-/** Milliseconds or nanoseconds of rounds by width, as they are measured. Shared by the requests of an engine. */
+/** Times of rounds by width, relative to the machine's pace when they were measured. Shared by the requests of an engine. */
 export class RoundTimes {
+  /** What a part took lately, over what it was taken to need. */
+  private pace = 1
   /** The target's part of a round of w rows. */
   private readonly verify = new Map<number, number>()
   private draft: number | undefined
@@ -55,9 +59,16 @@ export class RoundTimes {
   observe({ drafted, unusable, roundNs, draftNs }: RoundOutcome): void {
     const rows = drafted + 1
     const drafting = drafted + unusable > 0
-    this.verify.set(rows, blend(this.verify.get(rows), roundNs - draftNs))
-    if (drafting) this.draft = blend(this.draft, draftNs)
-    else if (draftNs > 0) this.upkeep = blend(this.upkeep, draftNs)
+    this.verify.set(rows, this.blend(this.verify.get(rows), roundNs - draftNs))
+    if (drafting) this.draft = this.blend(this.draft, draftNs)
+    else if (draftNs > 0) this.upkeep = this.blend(this.upkeep, draftNs)
+  }
+  private blend(before: number | undefined, now: number): number {
+    if (before === undefined) return now / this.pace
+    const { timeWeight, drift, timeClamp } = rule
+    const ratio = Math.min(Math.max(now / (before * this.pace), 1 - timeClamp), 1 + timeClamp)
+    this.pace *= ratio ** drift
+    return before * ratio ** timeWeight
   }
   /** Whether plain rounds were ever measured. */
   get knowsPlain(): boolean {
@@ -86,13 +97,6 @@ export class RoundTimes {
     if (above !== undefined) return this.verify.get(above)! * (0.3 + (0.7 * rows) / above)
     return this.verify.get(below!)!
   }
-}
-
-function blend(before: number | undefined, now: number): number {
-  if (before === undefined) return now
-  const { timeWeight, timeClamp } = rule
-  const near = Math.min(Math.max(now, before * (1 - timeClamp)), before * (1 + timeClamp))
-  return before + timeWeight * (near - before)
 }
 
 export class WidthPolicy {
@@ -172,7 +176,7 @@ export class WidthPolicy {
   private park(round: RoundOutcome): number {
     this.parked ??= { until: rule.firstProbe, every: rule.firstProbe, probes: 0, lost: 0 }
     const p = this.parked
-    p.lost += round.roundNs / this.times.plain() - round.tokens
+    p.lost += this.times.round(round.drafted + 1) / this.times.plain() - round.tokens
     const upkeep = this.times.round(1) / this.times.plain() - 1
     if (p.lost > rule.allowance(upkeep) && p.probes >= rule.patience && upkeep > rule.tolerableUpkeep) return 0
     if (--p.until > 0) return 1
