@@ -3,7 +3,7 @@
  * printed as C++. docs/engine.md section 2 is the text that this follows; sizes are compiler/tile/forms.ts.
  */
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
-import { cacheSlots, SPAN } from '../../compiler/tile/forms.ts'
+import { cacheSlots, ROWS, SPAN } from '../../compiler/tile/forms.ts'
 import type { ElementStep, Form } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import type { ElementScope } from './elements.ts'
@@ -16,6 +16,7 @@ export function loadElement(buffer: string, n: string, scope: ElementScope, ctx:
   const { form } = ctx.buffer(buffer)
   if (form.kind !== 'plain')
     throw new InternalError(`elements are loaded from plain buffers, '${buffer}' is ${form.kind}`)
+  if (form.parts !== undefined) throw new InternalError(`'${buffer}' lies in parts, only routing sums them`)
   return `w.ws<const float>(${ctx.offset(buffer)})[c * ${form.n} + ${whole(n, scope, form.n)}]`
 }
 
@@ -29,10 +30,12 @@ type StoreRule<K extends Form['kind']> = (
 ) => string
 
 const stores: { [K in Form['kind']]?: StoreRule<K> } = {
-  plain: (f, n, v, s, base) => `w.ws<float>(${base})[c * ${f.n} + ${whole(n, s, f.n)}] = ${v};`,
+  plain: (f, n, v, s, base) =>
+    `w.ws<float>(${base})[${f.parts === undefined ? 'c' : `(chunk * ${ROWS} + c)`} * ${f.n} + ${whole(n, s, f.n)}] = ${v};`,
   columns: (f, n, v, s, base) => `w.ws<bf16>(${base})[columns_at(${whole(n, s, f.n)}, c)] = to_bf16(${v});`,
-  expertColumns: (f, n, v, s, base) =>
-    `w.ws<bf16>(${base})[size_t(active) * ${Math.ceil(f.n / 32) * 256} + columns_at(${whole(n, s, f.n)}, c)] = to_bf16(${v});`,
+  // `slot`: where the row was sent to this expert
+  routedRows: (f, n, v, s, base) =>
+    `w.ws<bf16>(${base})[size_t(c * ${f.topK} + slot) * ${f.n} + ${whole(n, s, f.n)}] = to_bf16(${v});`,
   queries: (f, n, v, _s, base) => {
     const rows = Math.ceil((8 * f.group) / 16) * 16
     return `w.ws<bf16>(${base})[(outer * ${rows} + c * ${f.group} + (${n}) / ${f.dim}) * ${f.dim} + (${n}) % ${f.dim}] = to_bf16(${v});`

@@ -61,9 +61,9 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
     out.line(`float ${value(s.value, 'low')} = ${low}, ${value(s.value, 'high')} = ${high};`)
     out.block('if (rotates)', () => {
       out.line(`const float angle = float(at.block->position[c]) * ${ropeTable(s)}[d];`)
-      out.line('const float cosine = cosf(angle), sine = sinf(angle);')
-      out.line(`${value(s.value, 'low')} = ${low} * cosine - ${high} * sine;`)
-      out.line(`${value(s.value, 'high')} = ${high} * cosine + ${low} * sine;`)
+      out.line('const Rotation by = rotation(angle);')
+      out.line(`${value(s.value, 'low')} = ${low} * by.cosine - ${high} * by.sine;`)
+      out.line(`${value(s.value, 'high')} = ${high} * by.cosine + ${low} * by.sine;`)
     })
   },
   exchange: () => {
@@ -116,6 +116,10 @@ export function emitElements(
     'each_pair(w, acc, [&](float& low, float& high, int i, int c)',
     () => {
       out.line('if (c >= at.block->rows) return;')
+      if (steps.some((s) => s.kind === 'store' && ctx.buffer(s.buffer).form.kind === 'routedRows')) {
+        out.line('const int slot = w.table().slot[active][c];')
+        out.line('if (slot < 0) return;  // the row is not of this expert')
+      }
       emitRows(section, paired, ctx)
       if (which === 'after' && exchange?.kind === 'exchange') {
         rules.acc({ kind: 'acc', value: exchange.value }, scope, ctx)

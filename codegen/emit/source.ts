@@ -7,7 +7,15 @@
  */
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
-import { type Plan, type RoleName, roleNames, type SegmentPlan } from '../../compiler/plan/ir.ts'
+import {
+  type Kept,
+  type PhasePlan,
+  type Plan,
+  type RoleName,
+  roleNames,
+  type SegmentPlan,
+  type Step,
+} from '../../compiler/plan/ir.ts'
 import { isCache } from '../../compiler/tile/forms.ts'
 import type { ElementStep } from '../../compiler/tile/ir.ts'
 import { EmitContext, identifier } from './context.ts'
@@ -298,7 +306,9 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
       const steps = phase.roles[role]
       if (steps.length === 0) continue
       if (line) out.directive(`#line ${line.line} "${line.file}"`)
-      out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at)`, () => {
+      const kept = keptBy(steps)
+      const staged = kept ? `, Kept<${kept.units}>& kept` : ''
+      out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at${staged})`, () => {
         const product = productOf(steps)
         if (product?.routed === 'down' && role !== 'communicate') out.line(ownTiles(product))
         emitSteps(steps, role, ctx)
@@ -309,6 +319,25 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
   return out.toString()
 }
 
+/** What the phase keeps staged, or takes from a phase that did. */
+function keptBy(steps: readonly Step[]): (Kept & { readonly units: number }) | undefined {
+  for (const s of steps) if (s.kind === 'stage' && s.kept) return { ...s.kept, units: s.product.geometry.unitsPerPart }
+  return undefined
+}
+
+/** Phases of a role, those that share what is staged and all between them in one group. */
+function keptTogether(phases: readonly PhasePlan[], role: RoleName): PhasePlan[][] {
+  const groups: PhasePlan[][] = []
+  let open = false
+  for (const p of phases) {
+    const kept = keptBy(p.roles[role])
+    if (open) groups.at(-1)!.push(p)
+    else groups.push([p])
+    if (kept) open = kept.role === 'keep'
+  }
+  return groups
+}
+
 const mebibytes = (bytes: number): string =>
   bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
@@ -316,20 +345,35 @@ function rolePrograms(plan: Plan): string {
   const out = new Writer()
   for (const role of roleNames) {
     out.block(`static TILE_FN void run_${role}(Warp& w)`, () => {
-      if (role === 'compute') out.line('first_round(w);')
+      if (role === 'compute') out.line('called(w, [](Warp& w) { first_round(w); });')
       out.block('for (;;)', () => {
         out.line('const RoundControl& c = begin_round(w);')
         out.line('if (c.op == round_quit) return;')
         out.block('for (int entry = 0; entry < Plan::entries; ++entry)', () => {
           out.line('if (!c.runs(entry_program[entry])) continue;')
-          out.line('const At at = entry_of(c, entry);')
           out.block('switch (entry_segment[entry])', () => {
             plan.segments.forEach((s, i) => {
               const calls = s.phases.filter((p) => p.roles[role].length > 0)
               if (calls.length === 0) return
-              out.line(`case ${i}:  // ${s.name}`)
-              for (const p of calls) out.line(`  run(w, at, ${s.phases.indexOf(p)}, ${phaseFunction(s, p, role)});`)
-              out.line('  break;')
+              out.block(`case ${i}:`, () => {
+                out.line(`// ${s.name}`)
+                for (const group of keptTogether(calls, role)) {
+                  out.block(
+                    'run(w, c, entry, [](Warp& w, const At& at)',
+                    () => {
+                      for (const p of group) {
+                        const kept = keptBy(p.roles[role])
+                        const name = phaseFunction(s, p, role)
+                        if (kept?.role === 'keep') out.line(`Kept<${kept.units}> kept;`)
+                        const body = kept ? `[&](Warp& w, const At& at) { ${name}(w, at, kept); }` : name
+                        out.line(`traced(w, at, ${s.phases.indexOf(p)}, ${body});`)
+                      }
+                    },
+                    ');',
+                  )
+                }
+                out.line('break;')
+              })
             })
             out.line('default: break;')
           })

@@ -5,6 +5,7 @@
  * Vocabulary: `at` is the entry (what the segment runs as), `turn` the ordinal of a hand-over within a phase: an epilogue
  * warp takes those that are its own and skips the rest, so that every warp sees the same sequence of slots.
  */
+
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
 import type {
   Access,
@@ -16,11 +17,13 @@ import type {
   SyncStep,
   WorkStep,
 } from '../../compiler/plan/ir.ts'
-import { cacheSlots, keySpanBytes, SPAN, valueSpanBytes } from '../../compiler/tile/forms.ts'
+import { cacheSlots, keySpanBytes, SPAN, UNIT_K, valueSpanBytes } from '../../compiler/tile/forms.ts'
 import type { AttendPhase, Form, Section } from '../../compiler/tile/ir.ts'
+import type { ExprNode } from '../../dsl/expr.ts'
 import type { EmitContext } from './context.ts'
 import { emitElements, emitPairElements, emitScalarElements } from './elements.ts'
 import { floatLiteral, lambda, cppExpr as lambdaBody } from './expr.ts'
+import { scaleOfColumns } from './norm.ts'
 
 type Rules<S extends Step> = {
   [K in S['kind']]: (step: Extract<S, { kind: K }>, ctx: EmitContext, role: RoleName) => void
@@ -59,12 +62,17 @@ const sync: Rules<SyncStep> = {
 
 /** Groups of tiles (or tiles) that one unit of the share stands for, and the expert that it belongs to. */
 function tileOfShare(p: ProductPlan, { out }: EmitContext): void {
+  if (p.geometry.chunks > 1) out.line(`const int chunk = tile % ${p.geometry.chunks};`)
   if (p.routed !== 'up') return
   const groups = p.geometry.pages / p.geometry.pagesPerTile
   out.line(`const int active = tile / ${groups};`)
 }
 const localTile = (p: ProductPlan): string =>
-  p.routed === 'up' ? `(tile % ${p.geometry.pages / p.geometry.pagesPerTile})` : 'tile'
+  p.routed === 'up'
+    ? `(tile % ${p.geometry.pages / p.geometry.pagesPerTile})`
+    : p.geometry.chunks > 1
+      ? `(tile / ${p.geometry.chunks})`
+      : 'tile'
 const pageVariable = (p: ProductPlan): string => (p.geometry.pagesPerTile > 1 ? ' + page_of_tile' : '')
 
 /** Whether results go where the address counts KV heads. */
@@ -133,7 +141,7 @@ const work: Rules<WorkStep> = {
     const slots = attendSlots(a, ctx)
     const [k, v] = [keySpanBytes(a.keyDim), valueSpanBytes(a.valueDim)]
     out.line(
-      `const size_t slot = size_t(task / spans.count * ${slots} + (spans.first + task % spans.count) % ${slots});`,
+      `const size_t slot = size_t(task / (parts * spans.count) * ${slots} + (spans.first + task / parts % spans.count) % ${slots});`,
     )
     out.line(`w.ring_copy(${s.site}, 0, w.kv(at.kv + ${ctx.offset(a.keys)}) + slot * ${k}, ${k});`)
     out.line(`w.ring_copy(${s.site}, ${k}, w.kv(at.kv + ${ctx.offset(a.values)}) + slot * ${v}, ${v});`)
@@ -143,23 +151,43 @@ const work: Rules<WorkStep> = {
     const { out } = ctx
     const p = s.product
     const g = p.geometry
+    const scale = normScale(p)
     out.line(`const int part = w.index % ${g.parts};`)
     if (g.groups > 1) out.line(`const int tile_of_page = w.index / ${g.parts};`)
-    out.line(`Staged<${g.unitsPerPart}> x;`)
-    out.line(`stage(w, x, w.ws<bf16>(${ctx.offset(p.source)}), part * ${g.unitsPerPart});`)
-    if (p.norm) {
-      const weight = `reinterpret_cast<const bf16*>(w.image(${imageAt(p.norm.image, ctx)}))`
-      out.line(`normalise(w, x, part * ${g.unitsPerPart}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`)
+    if (s.kept) {
+      if (s.kept.role === 'reuse') out.line(`// staged by ${s.kept.name}`)
+      out.line(`Staged<${g.unitsPerPart}>& x = kept.x;`)
+      if (scale) out.line('ColumnScale& scale = kept.scale;')
+      if (s.kept.role === 'reuse') return
+    } else {
+      out.line(`Staged<${g.unitsPerPart}> x;`)
+    }
+    const stage = p.norm ? 'stage_for_norm' : 'stage'
+    out.line(`${stage}(w, x, w.ws<bf16>(${ctx.offset(p.source)}), part * ${g.unitsPerPart});`)
+    if (!p.norm) return
+    const weight = `reinterpret_cast<const bf16*>(w.image(${imageAt(p.norm.image, ctx)}))`
+    const operands = `w, x, part * ${g.unitsPerPart}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`
+    if (scale) {
+      out.line(`${s.kept ? '' : 'const ColumnScale '}scale = normalise_by_scale(${operands}`)
+      out.line(`          ${lambda(scale, ['mean'])});`)
+    } else {
+      out.line(`normalise(${operands}`)
       out.line(`          ${lambda(p.norm.stat, ['x'])},`)
       out.line(`          ${lambda(p.norm.apply, ['x', 'mean', 'weight'])});`)
     }
+  },
+  stageRows: (s, ctx) => {
+    const { topK } = s.product.input!
+    const count = `at.block->rows * ${topK * s.product.geometry.units * UNIT_K}`
+    ctx.out.line(`stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(${ctx.offset(s.product.source)}), ${count});`)
   },
   clear: (s, { out }) => out.line(exact(s.product) ? 'Exact acc = nothing();' : 'Acc acc = zeros();'),
   multiply: (s, ctx) => {
     const p = s.product
     const g = p.geometry
     const cell = g.groups > 1 ? `(tile_of_page * ${g.parts} + part)` : 'part'
-    const first = g.pagesPerTile > 1 ? `, page_of_tile * ${g.unitsPerCell}` : ''
+    const unit = `page_of_tile * ${g.unitsPerCell}`
+    const staged = g.pagesPerTile > 1 ? `units_of<${g.unitsPerCell}>(x, ${unit})` : 'x'
     const from = `page + ${cell} * ${g.cellBytes}`
     const format = formatTag[p.format]
     const leaf = g.unitsPerLeaf
@@ -167,11 +195,12 @@ const work: Rules<WorkStep> = {
       leaf === undefined
         ? `multiply<${format}, ${g.unitsPerCell}>`
         : `multiply_leaves<${format}, ${leaf}, ${g.unitsPerCell / leaf}>`
-    const call = `${name}(w, acc, ${from}, ${from} + ${g.codeBytes}, x${first});`
+    const call = `${name}(w, acc, ${from}, ${from} + ${g.codeBytes}, ${staged});`
     ctx.out.line(idleWarps(p, ctx) ? `if (w.index < ${g.parts * g.groups}) ${call}` : call)
   },
   joinPut: (s, ctx) => {
     const g = s.product.geometry
+    if (normScale(s.product)) ctx.out.line('scale_columns(acc, scale);')
     ctx.out.line(
       idleWarps(s.product, ctx)
         ? `if (w.index < ${g.parts * g.groups}) w.join_put(w.index, acc);`
@@ -182,6 +211,8 @@ const work: Rules<WorkStep> = {
     const { out } = ctx
     const p = s.product
     const g = p.geometry
+    if (!p.input) throw new InternalError(`'${p.name}' has no rows of experts as its input`)
+    const { shared, topK } = p.input
     const leaf = g.unitsPerLeaf
     const chunk = leaf ?? downChunk(g.units)
     const format = formatTag[p.format]
@@ -193,10 +224,12 @@ const work: Rules<WorkStep> = {
         out.line('const int active = first + cell / tiles;')
         out.line(`const char* codes = page + cell * ${g.cellBytes};`)
         out.line(leaf === undefined ? 'Acc acc = zeros();' : 'Exact sum = nothing();')
-        const source = `w.ws<bf16>(${ctx.offset(p.source)}) + size_t(active) * ${g.units * 256}`
+        const source = shared ? 'w.scratch<const bf16>()' : `w.ws<const bf16>(${ctx.offset(p.source)})`
         const body = (unit: string): void => {
           out.line(`Staged<${chunk}> x;`)
-          out.line(`stage(w, x, ${source}, ${unit});`)
+          out.line(
+            `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit});`,
+          )
           if (leaf !== undefined) out.line('Acc acc = zeros();')
           const unitCodes = g.codeBytes / g.units
           const unitScales = scaleStride(p)
@@ -240,8 +273,10 @@ const work: Rules<WorkStep> = {
     const { out } = ctx
     const p = s.phase
     const bias = s.bias === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.bias, ctx)}))`
+    const { form } = ctx.buffer(p.logits)
+    const parts = form.kind === 'plain' ? (form.parts ?? 1) : 1
     out.line(
-      `route<${p.experts}, ${p.topK}>(w, w.ws<const float>(${ctx.offset(p.logits)}), ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
+      `route<${p.experts}, ${p.topK}>(w, w.ws<const float>(${ctx.offset(p.logits)}), ${parts}, ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
     )
     out.line(`      ${lambda(p.score, ['logit'])},`)
     out.line(`      ${lambda(p.choose, ['score', 'bias'])});`)
@@ -251,13 +286,14 @@ const work: Rules<WorkStep> = {
     const a = s.attend
     const rows = mRows(a)
     const slots = attendSlots(a, ctx)
-    out.line('const int head = task / spans.count, span = task % spans.count;')
+    out.line('const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);')
+    out.line(`const Share tiles = share_of(${rows / 16}, part, parts);`)
     out.line(`const bf16* q = w.ws<bf16>(${ctx.offset(a.queries)}) + size_t(head) * ${rows * a.keyDim};`)
     out.line(`float* o = w.ws<float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`)
     out.line(`float* peak = o + ${slots * rows * a.valueDim};`)
     out.line(`float* total = peak + ${slots * rows};`)
     out.block(
-      `for (int m = (w.index + w.count - task * ${rows / 16} % w.count) % w.count; m < ${rows / 16}; m += w.count)`,
+      `for (int m = tiles.begin + (w.index + w.count - task * ${rows / 16} % w.count) % w.count; m < tiles.end; m += w.count)`,
       () => {
         out.line(`const size_t row = size_t(span) * ${rows} + m * 16;`)
         out.line(
@@ -359,7 +395,8 @@ const work: Rules<WorkStep> = {
   sample: (s, ctx) => {
     const { program, logits, vocabulary } = s.phase
     const values = logits === undefined ? '' : `, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}`
-    ctx.out.line(`if (w.rank == 0 && w.sm == 0) finish_${program}(w, *at.round${values});`)
+    ctx.out.line('const RoundControl* round = at.round;')
+    ctx.out.line(`if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_${program}(w, *round${values}); });`)
   },
 }
 
@@ -429,12 +466,14 @@ export function downChunk(units: number): number {
 }
 /** Sums are fixed point from the leaves of k up to the end of the exchange. */
 const exact = (p: ProductPlan): boolean => p.geometry.unitsPerLeaf !== undefined
+/** The scale of columns that a norm leaves for the sum; fixed-point sums take what is staged as it is. */
+const normScale = (p: ProductPlan): ExprNode | undefined => (p.norm && !exact(p) ? scaleOfColumns(p.norm) : undefined)
 const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')
 const scaleStride = (p: ProductPlan): number => ({ f32: 0, bf16: 0, e4m3: 8, e2m1: 16 })[p.format]
 
 const domains: {
-  [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, variable: string, ctx: EmitContext) => string
+  [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, variable: string, ctx: EmitContext, chunks: number) => string
 } = {
   share: (d, v, { out }) => {
     out.line(`const Share ${v}s = share(w, ${d.count});`)
@@ -450,18 +489,21 @@ const domains: {
   },
   spanShare: (d, v, { out }) => {
     out.line(`const Spans spans = visible_spans(at.block->position, at.block->rows, ${d.window ?? 0});`)
-    out.line(`const Share ${v}s = share(w, ${d.kv} * spans.count);`)
+    out.line(`const int parts = attend_parts(w.sms, ${d.kv} * spans.count, ${d.mTiles});`)
+    out.line(`const Share ${v}s = share(w, ${d.kv} * spans.count * parts);`)
     return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
   },
-  range: (d, v, { out }) => {
-    out.directive('TILE_UNROLL')
-    return `for (int ${v}_of_tile = 0; ${v}_of_tile < ${d.count}; ++${v}_of_tile)`
+  range: (d, v, { out }, chunks) => {
+    out.directive('TILE_LOOP')
+    const name = chunks > 1 ? `${v}_of_chunk` : `${v}_of_tile`
+    return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
   },
 }
 
 /** An SM without a tile stages nothing, so it reads nothing that somebody would have to wait for. */
 function emitGuard(p: ProductPlan, { out }: EmitContext): void {
-  const count = `${p.routed === 'up' ? 'w.table().active * ' : ''}${p.geometry.pages / p.geometry.pagesPerTile}`
+  const { pages, pagesPerTile, chunks } = p.geometry
+  const count = `${p.routed === 'up' ? 'w.table().active * ' : ''}${(pages / pagesPerTile) * chunks}`
   out.line(`if (empty(share(w, ${count}))) return;  // no tile on this SM`)
 }
 
@@ -488,7 +530,7 @@ export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitConte
       continue
     }
     const workStep = step as WorkStep
-    if (workStep.kind === 'stage') emitGuard(workStep.product, ctx)
+    if (workStep.kind === 'stage' && workStep.kept?.role !== 'keep') emitGuard(workStep.product, ctx)
     emitAccess(workStep, ctx)
     const rule = work[workStep.kind] as ((s: Step, c: EmitContext, r: RoleName) => void) | undefined
     if (!rule) throw new InternalError(`no emitter for step '${step.kind}'`)
@@ -498,13 +540,14 @@ export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitConte
 
 function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: EmitContext): void {
   const { out } = ctx
-  const head = (domains[loop.domain.kind] as (d: Domain, v: string, c: EmitContext) => string)(
+  const product = productOf(loop.body)
+  const head = (domains[loop.domain.kind] as (d: Domain, v: string, c: EmitContext, chunks: number) => string)(
     loop.domain,
     loop.variable,
     ctx,
+    product?.geometry.chunks ?? 1,
   )
   out.block(head, () => {
-    const product = productOf(loop.body)
     if (loop.domain.kind === 'activeGroups') {
       out.line(
         `const int group = routes.active - ${loop.variable} < ${loop.domain.size} ? routes.active - ${loop.variable} : ${loop.domain.size};`,
@@ -517,7 +560,9 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
         out.line('continue;')
       })
     }
-    if (product && loop.domain.kind === 'activeShare') tileOfShare(product, ctx)
+    if (product && (loop.domain.kind === 'activeShare' || loop.domain.kind === 'share')) tileOfShare(product, ctx)
+    if (product && loop.domain.kind === 'range' && product.geometry.chunks > 1)
+      out.line(`const int page_of_tile = chunk * ${loop.domain.count} + page_of_chunk;`)
     emitSteps(loop.body, role, ctx)
   })
 }

@@ -6,7 +6,10 @@
  * For a routed `down` weight a cell is a whole tile (no k parts), and what lies together is [expert][tile], so that an SM
  * fetches its own tiles of an expert with one copy.
  * A *leaf* is a run of units that is summed by itself where sums are exact (exact.ts): k is only cut between leaves then.
- * Invariants: parts * unitsPerPart = units; pagesPerTile divides unitsPerPart; every cell is a multiple of 16 bytes.
+ * *chunk* = a range of a tile's pages: where tiles are few, the k of one is cut over SMs, and the sums of its chunks are
+ * stored apart.
+ * Invariants: parts * unitsPerPart = units; pagesPerTile divides unitsPerPart; chunks divides pagesPerTile; every cell is a
+ * multiple of 16 bytes.
  */
 import type { WeightFormat } from '../../dsl/format.ts'
 import { UNIT_K } from '../tile/forms.ts'
@@ -17,6 +20,7 @@ export interface Geometry {
   readonly unitsPerPart: number
   readonly groups: number
   readonly pagesPerTile: number
+  readonly chunks: number
   readonly unitsPerCell: number
   /** Sums are exact: every leaf of a cell is a sum of its own. */
   readonly unitsPerLeaf?: number
@@ -66,6 +70,8 @@ export interface GeometryRequest {
   readonly leaves?: number
   /** Pages are cut by k alone: where they end must not depend on how many tiles this rank has. */
   readonly steady?: boolean
+  /** SMs over which the k of a tile may be cut as well; 1: it is not. */
+  readonly spread: number
 }
 
 /** Undefined when not even one unit a part fits the ring's page. */
@@ -90,13 +96,17 @@ export function pagedGeometry(r: GeometryRequest): Geometry | undefined {
     if (pagesPerTile === undefined || (r.steady && pagesPerTile !== steady)) continue
     const unitsPerCell = unitsPerPart / pagesPerTile
     const pageBytes = groups * parts * cell(unitsPerCell)
-    const pages = Math.ceil(r.tiles / groups) * pagesPerTile
+    const items = Math.ceil(r.tiles / groups)
+    const pages = items * pagesPerTile
+    const most = (chunks: number): number => (Math.ceil((items * chunks) / r.spread) * pagesPerTile) / chunks
+    const chunks = r.spread > 1 ? divisors(pagesPerTile).reduce((best, c) => (most(c) < most(best) ? c : best), 1) : 1
     return {
       units,
       parts,
       unitsPerPart,
       groups,
       pagesPerTile,
+      chunks,
       unitsPerCell,
       ...(r.leaves !== undefined && { unitsPerLeaf: units / r.leaves }),
       codeBytes: align16(unitsPerCell * unit.codes),
@@ -129,6 +139,7 @@ export function tiledGeometry(r: {
     unitsPerPart: units,
     groups: 1,
     pagesPerTile: 1,
+    chunks: 1,
     unitsPerCell: units,
     ...(r.leaves !== undefined && { unitsPerLeaf: units / r.leaves }),
     codeBytes,

@@ -46,8 +46,8 @@ export type Domain =
   | { readonly kind: 'activeShare'; readonly count: number; readonly experts: number }
   /** Active experts in groups of `size`, all of them on every SM. */
   | { readonly kind: 'activeGroups'; readonly size: number; readonly experts: number }
-  /** This SM's part of KV heads x the spans that the block's rows can see. */
-  | { readonly kind: 'spanShare'; readonly kv: number; readonly window?: number }
+  /** This SM's part of KV heads x the spans that the block's rows can see, its m tiles dealt out where SMs are left over. */
+  | { readonly kind: 'spanShare'; readonly kv: number; readonly mTiles: number; readonly window?: number }
   /** Pages of a tile. */
   | { readonly kind: 'range'; readonly count: number }
 
@@ -98,6 +98,14 @@ export interface ProductPlan {
   readonly rows: number
   readonly tileRows: number
   readonly exchange: boolean
+  /** Of a routed `down`: slots of a row, and whether all rows' inputs are staged in shared memory, once a phase. */
+  readonly input?: { readonly topK: number; readonly shared: boolean }
+}
+
+/** A product whose input stays staged in registers for a later phase on the same SM, named after the phase that stages. */
+export interface Kept {
+  readonly role: 'keep' | 'reuse'
+  readonly name: string
 }
 
 /** What a role computes between its sync steps. `reads` / `writes` are what the race proof sees. */
@@ -105,7 +113,9 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'copyPage'; readonly site: number; readonly product: ProductPlan }
   | { readonly kind: 'copyGroup'; readonly site: number; readonly product: ProductPlan }
   | { readonly kind: 'copySpan'; readonly site: number; readonly attend: AttendPhase }
-  | { readonly kind: 'stage'; readonly site: number; readonly product: ProductPlan }
+  | { readonly kind: 'stage'; readonly site: number; readonly product: ProductPlan; readonly kept?: Kept }
+  /** Rows of a routed input into shared memory; a barrier follows. */
+  | { readonly kind: 'stageRows'; readonly product: ProductPlan }
   | { readonly kind: 'clear'; readonly product: ProductPlan }
   | { readonly kind: 'multiply'; readonly product: ProductPlan }
   | { readonly kind: 'joinPut'; readonly product: ProductPlan }

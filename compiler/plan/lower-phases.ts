@@ -7,6 +7,7 @@
  * (barrier). Packets hand over nothing but themselves: the communicate role waits for itself. The prover checks all this.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
+import { ROWS, TILE_ROWS } from '../tile/forms.ts'
 import type {
   AttendPhase,
   EmbedPhase,
@@ -20,7 +21,7 @@ import type {
   SamplePhase,
 } from '../tile/ir.ts'
 import type { DerivedWait } from './derive-waits.ts'
-import type { Access, Domain, ImagePlace, PhasePlan, ProductPlan, RoleName, Step } from './ir.ts'
+import type { Access, Domain, ImagePlace, Kept, PhasePlan, ProductPlan, RoleName, Step } from './ir.ts'
 import { groupOf, type PlanSchedule, roleOf } from './schedule.ts'
 
 /** Numbers the sync steps of a plan and names them. */
@@ -50,6 +51,8 @@ export interface LowerContext {
   readonly tableGuards: ReadonlySet<ProductPhase>
   readonly guardsBefore: number
   readonly product: (phase: ProductPhase) => ProductPlan
+  /** Whether a product's input is staged for a later phase as well, or was by an earlier one. */
+  readonly kept?: Kept
   readonly plain: (param: string) => ImagePlace
   readonly caches: ReadonlySet<string>
 }
@@ -126,7 +129,8 @@ function elementAccess(product: ProductPlan, when: 'before' | 'after' | 'all'): 
 /** Tiles come through the ring in pages, parts of k meet in the join. */
 function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: LowerContext): Lowered {
   const g = product.geometry
-  const tileGroups = g.pages / g.pagesPerTile
+  const tileGroups = (g.pages / g.pagesPerTile) * g.chunks
+  const pagesPerTurn = g.pagesPerTile / g.chunks
   const domain: Domain =
     phase.routed === 'up'
       ? { kind: 'activeShare', count: tileGroups, experts: phase.experts! }
@@ -140,15 +144,21 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
   }
   const load = [
     ...to.routed('load'),
-    loop('tile', domain, pages(g.pagesPerTile, [ring.acquire, ring.copy, ring.commit])),
+    loop('tile', domain, pages(pagesPerTurn, [ring.acquire, ring.copy, ring.commit])),
     ...to.doneWithTable(phase),
   ]
   const compute: Step[] = [
     ...to.waits('compute'),
-    { kind: 'stage', site: to.site('compute', 'norm barrier'), product, reads: [all(product.source)] },
+    {
+      kind: 'stage',
+      site: to.site('compute', 'norm barrier'),
+      product,
+      ...(ctx.kept && { kept: ctx.kept }),
+      reads: ctx.kept?.role === 'reuse' ? [] : [all(product.source)],
+    },
     loop('tile', domain, [
       { kind: 'clear', product },
-      ...pages(g.pagesPerTile, [
+      ...pages(pagesPerTurn, [
         to.channel('compute', 'await', 'ring'),
         { kind: 'multiply', product },
         to.channel('compute', 'release', 'ring'),
@@ -264,10 +274,20 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
   ]
   const compute: Step[] = [
     ...to.waits('compute'),
+    ...(product.input?.shared
+      ? [
+          { kind: 'stageRows' as const, product, reads: [all(product.source)] },
+          { kind: 'barrier' as const, site: to.site('compute', 'rows barrier') },
+        ]
+      : []),
     to.channel('compute', 'acquire', 'slots'),
     loop('first', groups, [
       to.channel('compute', 'await', 'ring'),
-      { kind: 'multiplyGroup', product, reads: [all(product.source), all('route')] },
+      {
+        kind: 'multiplyGroup',
+        product,
+        reads: [...(product.input?.shared ? [] : [all(product.source)]), all('route')],
+      },
       to.channel('compute', 'release', 'ring'),
     ]),
     to.channel('compute', 'commit', 'slots'),
@@ -370,6 +390,7 @@ function lowerAttend(phase: AttendPhase, to: Steps, ctx: LowerContext): Lowered 
   const domain: Domain = {
     kind: 'spanShare',
     kv: phase.kv,
+    mTiles: Math.ceil((ROWS * phase.group) / TILE_ROWS),
     ...(phase.window !== undefined && { window: phase.window }),
   }
   return {

@@ -9,7 +9,7 @@ import { sizeOf } from '../../dsl/dim.ts'
 import { InternalError, type Session } from '../diagnostics/diagnostic.ts'
 import type { ShardedParam } from '../shard/shard-graph.ts'
 import { formBytes, isCache, ROWS, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
-import type { PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
+import type { Phase, PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
 import { absoluteName } from '../tile/split-segments.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
 import { joinPlaces, leavesOf, slotsBytes } from './exact.ts'
@@ -18,6 +18,7 @@ import { tableGuards } from './guard-table.ts'
 import {
   type Entry,
   type ImagePlace,
+  type Kept,
   type PhasePlan,
   type PlacedBuffer,
   type Placement,
@@ -63,6 +64,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     let routes = 0
     let exchanges = 0
     let routedBefore = false
+    const kept = process.env.NOKEEP ? new Map<Phase, Kept>() : keptInputs(segment, image.products)
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
       const firstRouted = phase.kind === 'product' && phase.routed !== undefined && !routedBefore
@@ -82,6 +84,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         guardsBefore: segment.phases.slice(0, pi).filter((p) => p.kind === 'product' && guards.has(p)).length,
         exchangesBefore: exchanges,
         product: (p) => image.products.get(p)!,
+        ...(kept.has(phase) && { kept: kept.get(phase)! }),
         plain: (param) => image.plain.get(param)!,
         caches,
       })
@@ -125,7 +128,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     end: 0,
   })
   const first = areas.end
-  const { buffers, end } = placeBuffers(program, ctx.ctx, align(first, 128))
+  const { buffers, end } = placeBuffers(program, products, ctx.ctx, align(first, 128))
 
   const downs = products.filter((p) => p.routed === 'down')
   const topK = Math.max(1, ...routes.map((r) => r.topK))
@@ -145,7 +148,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
       tiles: slotTiles,
       bytes: Math.max(0, ...downs.map((p) => slotsBytes(p.geometry, Math.ceil(p.geometry.tiles / schedule.sms), topK))),
     },
-    scratchBytes: 0,
+    scratchBytes: Math.max(0, ...downs.map(sharedInput)),
     route: { experts: Math.max(1, ...routes.map((r) => r.experts)), maxActive, topK },
     exchangeAs: schedule.exchangeAs,
     exchangeTiles,
@@ -227,7 +230,7 @@ function placeImage(
     if (phase.kind === 'route' && phase.bias !== undefined) plain(phase.bias, 'f32')
     if (phase.kind !== 'product') continue
     const norm = phase.norm && { ...phase.norm, image: plain(phase.norm.param, 'bf16') }
-    const geometry = productGeometry(phase, segment.name, program.ranks, ctx)
+    const geometry = productGeometry(phase, segment, program.ranks, ctx)
     if (!geometry) continue
     const { format } = geometry
     const layout = {
@@ -255,6 +258,7 @@ function placeImage(
       rows: phase.rows,
       tileRows: phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS,
       exchange: phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange')),
+      ...routedInput(phase, program),
     })
   }
   return { placements, plain: plains, products, bytes: align(end, 128) }
@@ -267,9 +271,52 @@ function layoutKey(params: readonly string[], layout: Placement['layout']): stri
   return JSON.stringify([params, rest, sections.map(({ first, tiles, head, rotary }) => [first, tiles, head, rotary])])
 }
 
+/** Whether nothing but the routing reads what a phase writes: it adds up partial sums. */
+const decidesRouting = (phase: ProductPhase, segment: Segment): boolean =>
+  phase.routed === undefined &&
+  !phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange')) &&
+  phase.writes.length > 0 &&
+  phase.writes.every((w) => {
+    const readers = segment.phases.filter((p) => p.reads.includes(w))
+    return readers.length > 0 && readers.every((p) => p.kind === 'route')
+  })
+
+/** Bytes of shared memory that a routed input may take. */
+const MOST_SHARED_INPUT = 32 * 1024
+const inputBytes = (topK: number, k: number): number => ROWS * topK * k * 2
+const sharedInput = (p: ProductPlan): number =>
+  p.input?.shared ? inputBytes(p.input.topK, p.geometry.units * UNIT_K) : 0
+
+function routedInput(phase: ProductPhase, program: PhaseProgram): Pick<ProductPlan, 'input'> {
+  const form = program.buffers.find((b) => b.name === phase.source)?.form
+  if (form?.kind !== 'routedRows') return {}
+  return { input: { topK: form.topK, shared: inputBytes(form.topK, phase.k) <= MOST_SHARED_INPUT } }
+}
+
+/** Pairs of products with nothing but routing between them whose inputs are staged alike: the second takes what is there. */
+function keptInputs(segment: Segment, products: ReadonlyMap<ProductPhase, ProductPlan>): Map<Phase, Kept> {
+  const kept = new Map<Phase, Kept>()
+  const staged = (p: ProductPhase): string => {
+    const { geometry: g, norm, source } = products.get(p)!
+    return JSON.stringify([source, norm?.param, g.parts, g.unitsPerPart])
+  }
+  let before: ProductPhase | undefined
+  for (const phase of segment.phases) {
+    if (phase.kind === 'route') continue
+    const product = phase.kind === 'product' && phase.routed !== 'down' ? phase : undefined
+    if (before && product && staged(before) === staged(product)) {
+      const { name } = before
+      kept.set(before, { role: 'keep', name })
+      kept.set(product, { role: 'reuse', name })
+      before = undefined
+    } else before = product
+  }
+  return kept
+}
+
 function productGeometry(
   phase: ProductPhase,
-  segment: string,
+  segment: Segment,
   ranks: number,
   ctx: PlanContext,
 ): { geometry: Geometry; format: keyof typeof unitBytes } | undefined {
@@ -277,7 +324,7 @@ function productGeometry(
   const format = deviceFormat(phase.format)
   const tileRows = phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS
   const tiles = Math.ceil(phase.rows / tileRows)
-  const where = { span: phase.span, subject: `${segment}.${phase.name}` }
+  const where = { span: phase.span, subject: `${segment.name}.${phase.name}` }
   if (!format) {
     const help = `formats with a device primitive: ${Object.keys(unitBytes).join(', ')}`
     session.report('TILE3021', `no device primitive multiplies this weight format`, { ...where, help })
@@ -313,6 +360,7 @@ function productGeometry(
   }
   const warps = roleOf(schedule, 'compute').warps
   const splitK = schedule.phase(phase.name).splitK ?? warps
+  const spread = decidesRouting(phase, segment) ? schedule.sms : 1
   const geometry = pagedGeometry({
     format,
     k: phase.k,
@@ -321,6 +369,7 @@ function productGeometry(
     splitK,
     ringPageBytes: schedule.ring.pageBytes,
     steady: exact,
+    spread,
     ...cut,
   })
   if (!geometry) {
@@ -337,16 +386,29 @@ function productGeometry(
   return { geometry, format }
 }
 
-function placeBuffers(program: PhaseProgram, ctx: number, first: number): { buffers: PlacedBuffer[]; end: number } {
+function placeBuffers(
+  program: PhaseProgram,
+  products: readonly ProductPlan[],
+  ctx: number,
+  first: number,
+): { buffers: PlacedBuffer[]; end: number } {
   let end = first
+  const parts = new Map<string, number>()
+  for (const p of products) {
+    if (p.geometry.chunks === 1) continue
+    for (const e of p.sections.flatMap((s) => s.elements))
+      if (e.kind === 'store') parts.set(e.buffer, p.geometry.chunks)
+  }
   const cached = new Map(program.segments.flatMap((s) => segmentCaches(s, program, ctx)).map((c) => [c.name, c]))
   const buffers = program.buffers.map((b): PlacedBuffer => {
-    const bytes = formBytes(b.form, { ctx, ranks: program.ranks })
+    const cut = parts.get(b.name)
+    const form = b.form.kind === 'plain' && cut !== undefined ? { ...b.form, parts: cut } : b.form
+    const bytes = formBytes(form, { ctx, ranks: program.ranks })
     const cache = cached.get(b.name)
     if (cache) return { ...b, bytes, offset: cache.offset }
     const offset = end
     end += bytes
-    return { ...b, bytes, offset }
+    return { ...b, form, bytes, offset }
   })
   return { buffers, end }
 }

@@ -28,7 +28,8 @@ export function sharedMemory(
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],
-    ['route choice', experts * ROWS, 16],
+    ['round control', 2 * 384 + 48, 16],
+    ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],
     ['packet staging', warps * EXCHANGE_BYTES, 128],
     ['scratch', plan.scratchBytes, 128],

@@ -86,7 +86,7 @@ function touched(elements: readonly ElementStep[]): { reads: string[]; writes: s
 }
 
 /** The form of a value for one kind of consumer. */
-function formOf(value: GraphNode, kind: Form['kind'], maxActive: number, scope: Scope): Form {
+function formOf(value: GraphNode, kind: Form['kind'], scope: Scope): Form {
   const cached = kind === 'keys' || kind === 'values' ? cacheReader(value.id, scope.around) : undefined
   const window = cached?.window !== undefined ? { window: cached.window } : {}
   const [first, ...rest] = value.dims.map((d) => d.size) as [number, ...number[]]
@@ -95,8 +95,8 @@ function formOf(value: GraphNode, kind: Form['kind'], maxActive: number, scope: 
     case 'plain':
     case 'columns':
       return { kind, n }
-    case 'expertColumns':
-      return { kind, n: n / first, maxActive }
+    case 'routedRows':
+      return { kind, n: n / first, topK: first }
     case 'queries':
       return { kind, kv: first, group: rest[0]!, dim: rest[1]! }
     case 'keys':
@@ -113,7 +113,6 @@ function formOf(value: GraphNode, kind: Form['kind'], maxActive: number, scope: 
 function chain(
   start: readonly { readonly node: number; readonly step: ElementStep & { readonly value: number } }[],
   followers: readonly GraphNode[],
-  maxActive: number,
   scope: Scope,
 ): ElementStep[] {
   const { around } = scope
@@ -126,7 +125,7 @@ function chain(
     for (const kind of around.demands(node)) {
       const buffer: Buffer = {
         name: scope.bufferOf(node, kind),
-        form: formOf(around.node(node), kind, maxActive, scope),
+        form: formOf(around.node(node), kind, scope),
         carried: around.slot(node) !== undefined,
       }
       around.declare(buffer)
@@ -189,7 +188,6 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
   const param = around.graph.params.find((p) => p.name === anchor.param)!
   const routedBy = anchor.op === 'expertLinear' ? (around.node(anchor.inputs[1]!) as NodeOf<'route'>) : undefined
   const experts = routedBy ? param.dims[0]!.size : undefined
-  const maxActive = routedBy ? Math.min(experts!, ROWS * routedBy.topK) : 0
   const resultDims = routedBy ? anchor.dims.slice(1) : anchor.dims
   const rows = sizeOf(resultDims)
   const k = sizeOf(param.dims) / rows / (experts ?? 1)
@@ -198,7 +196,7 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
   const normNode = around.prologue(input.id) ? (input as NodeOf<'norm'>) : undefined
   const sourceValue = around.alias(normNode ? normNode.inputs[0]! : input.id)
   const sourceRouted = around.node(sourceValue).dims[0]?.name === 'slot'
-  const source = scope.bufferOf(sourceValue, sourceRouted ? 'expertColumns' : 'columns')
+  const source = scope.bufferOf(sourceValue, sourceRouted ? 'routedRows' : 'columns')
   const norm: Norm | undefined = normNode && {
     param: relativeName(normNode.param, piece.layer),
     stat: normNode.stat,
@@ -211,7 +209,7 @@ function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] {
   const paired = anchors.length === 2
   const tileRows = paired ? TILE_ROWS / 2 : TILE_ROWS
   const chainFor = (start: Parameters<typeof chain>[0], followers: readonly GraphNode[]) =>
-    chain(start, followers, maxActive, scope)
+    chain(start, followers, scope)
   let sections: Section[]
   let period = Math.ceil(rows / tileRows)
   if (slices.length > 0) {
@@ -305,7 +303,7 @@ function section(first: number, tiles: number, head: number, elements: readonly 
 
 function buildEmbed(draft: Draft, name: string, scope: Scope): Phase[] {
   const node = draft.anchors[0] as NodeOf<'embed'>
-  const elements = chain([{ node: node.id, step: { kind: 'acc', value: 0 } }], draft.followers, 0, scope)
+  const elements = chain([{ node: node.id, step: { kind: 'acc', value: 0 } }], draft.followers, scope)
   const n = sizeOf(node.dims)
   const param = relativeName(node.param, scope.piece.layer)
   const instead = node.instead && {
@@ -319,7 +317,7 @@ function buildEmbed(draft: Draft, name: string, scope: Scope): Phase[] {
 function buildNormed(draft: Draft, name: string, scope: Scope): Phase[] {
   const node = draft.anchors[0] as NodeOf<'norm'>
   const source = scope.bufferOf(scope.around.alias(node.inputs[0]!), 'plain')
-  const elements = chain([{ node: node.id, step: { kind: 'acc', value: 0 } }], draft.followers, 0, scope)
+  const elements = chain([{ node: node.id, step: { kind: 'acc', value: 0 } }], draft.followers, scope)
   const sizes = node.dims.map((d) => d.size)
   const head = sizes.at(-1)!
   const heads = sizeOf(node.dims) / head
@@ -347,7 +345,7 @@ function buildPointwise(draft: Draft, name: string, scope: Scope): Phase[] {
   // The first input is loaded, so that the chain has a value to start from.
   const origin = scope.around.alias(first!.inputs[0]!)
   const load: ElementStep & { value: number } = { kind: 'load', value: 0, buffer: scope.bufferOf(origin, 'plain') }
-  const steps = chain([{ node: origin, step: load }], draft.followers, 0, scope)
+  const steps = chain([{ node: origin, step: load }], draft.followers, scope)
   // `chain` stores what it is given; the origin is stored already by the phase that made it.
   const elements = steps.filter((s) => !(s.kind === 'store' && s.input === 0))
   const t = touched(elements)
@@ -387,7 +385,7 @@ function buildAttend(draft: Draft, name: string, scope: Scope): Phase[] {
   }
   const outputs = [...around.demands(node.id)].map((kind) => {
     const buffer = scope.bufferOf(node.id, kind)
-    around.declare({ name: buffer, form: formOf(node, kind, 0, scope), carried: around.slot(node.id) !== undefined })
+    around.declare({ name: buffer, form: formOf(node, kind, scope), carried: around.slot(node.id) !== undefined })
     return { buffer, kind }
   })
   if (outputs.length !== 1 || outputs[0]!.kind !== 'columns') {

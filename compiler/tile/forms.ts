@@ -30,9 +30,9 @@ export const valueSpanBytes = (dim: number): number => SPAN * Math.ceil(dim / 8)
 type SizeRules = { [K in Form['kind']]: (form: Extract<Form, { kind: K }>, ctx: FormContext) => number }
 
 const sizes: SizeRules = {
-  plain: (f) => ROWS * f.n * 4,
+  plain: (f) => (f.parts ?? 1) * ROWS * f.n * 4,
   columns: (f) => Math.ceil(f.n / UNIT_K) * 512,
-  expertColumns: (f) => f.maxActive * Math.ceil(f.n / UNIT_K) * 512,
+  routedRows: (f) => ROWS * f.topK * f.n * 2,
   queries: (f) => f.kv * Math.ceil((ROWS * f.group) / 16) * 16 * f.dim * 2,
   keys: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * keySpanBytes(f.dim),
   values: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * valueSpanBytes(f.dim),

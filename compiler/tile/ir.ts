@@ -19,12 +19,12 @@ import type { Span } from '../../dsl/span.ts'
 import type { ShardedParam } from '../shard/shard-graph.ts'
 
 export type Form =
-  /** f32 [row][n] */
-  | { readonly kind: 'plain'; readonly n: number }
+  /** f32 [row][n]; with parts [part][row][n], whose sum it is */
+  | { readonly kind: 'plain'; readonly n: number; readonly parts?: number }
   /** bf16 fragments of k = n, for a product */
   | { readonly kind: 'columns'; readonly n: number }
-  /** columns, one set for each active expert */
-  | { readonly kind: 'expertColumns'; readonly n: number; readonly maxActive: number }
+  /** bf16 [row][slot][n]: what each chosen expert made of a row, for a routed product */
+  | { readonly kind: 'routedRows'; readonly n: number; readonly topK: number }
   /** bf16 [kv][row * group + head][dim] */
   | { readonly kind: 'queries'; readonly kv: number; readonly group: number; readonly dim: number }
   /** K cache: keys as columns; per layer */

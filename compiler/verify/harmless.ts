@@ -8,7 +8,7 @@
 import type { ChannelName, Domain, PhasePlan, Step } from '../plan/ir.ts'
 import { cacheSlots } from '../tile/forms.ts'
 import type { Located } from './mutate-plan.ts'
-import { shareOf } from './shares.ts'
+import { shareOf, spanTasks } from './shares.ts'
 
 type Reason = { readonly harmless?: string }
 
@@ -124,7 +124,11 @@ function most(d: Domain, sm: number, { plan }: Located): number {
     case 'activeGroups':
       return Math.ceil(active(d.experts) / d.size)
     case 'spanShare':
-      return shareOf(d.kv * cacheSlots(d.window, plan.ctx), sm, plan.sms)
+      return Math.max(
+        ...Array.from({ length: cacheSlots(d.window, plan.ctx) }, (_, i) =>
+          shareOf(spanTasks(d, i + 1, plan.sms), sm, plan.sms),
+        ),
+      )
     case 'range':
       return d.count
   }

@@ -8,7 +8,8 @@
  * How work steps become accesses is the table below; it says what codegen/emit/steps.ts prints for them. An access in a
  * loop is recorded in the first and in the last turn only: what is ordered before the first and after the last is ordered
  * with all in between, because a warp runs in order.
- * Invariants that codegen shares: an SM without tiles in a phase does not stage for it; the routing step ends with a
+ * Invariants that codegen shares: an SM without tiles in a phase does not stage for it, unless a
+ * later phase needs it too; the routing step ends with a
  * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
  * round is published behind a release fence and relayed behind an acquire fence: other packets carry nothing but themselves,
  * these carry all that the publishing warp knows.
@@ -25,7 +26,7 @@ export interface Source {
 }
 
 /** Regions of an SM's own shared memory. */
-export type LocalRegion = 'route' | 'weights' | 'slots'
+export type LocalRegion = 'route' | 'weights' | 'slots' | 'rows'
 
 interface ChannelOp<K extends string> {
   readonly kind: K
@@ -208,7 +209,11 @@ const rules: Rules = {
     a.emit({ kind: 'copy' })
   },
   stage: (s, a) => {
-    if (hasTiles(a)) accesses(a, s.reads, s.writes)
+    if (s.kept?.role === 'keep' || hasTiles(a)) accesses(a, s.reads, s.writes)
+  },
+  stageRows: (s, a) => {
+    accesses(a, s.reads, s.writes)
+    a.emit({ kind: 'local', region: 'rows', write: true, own: true })
   },
   clear: () => {},
   multiply: (s, a) => {
@@ -218,7 +223,9 @@ const rules: Rules = {
   multiplyGroup: (s, a) => {
     a.emit({ kind: 'page' })
     accesses(a, s.reads, s.writes)
-    if (a.turn.first || a.turn.last) a.emit({ kind: 'local', region: 'slots', write: true, own: true })
+    if (!a.turn.first && !a.turn.last) return
+    if (s.product.input?.shared) a.emit({ kind: 'local', region: 'rows', write: false, own: false })
+    a.emit({ kind: 'local', region: 'slots', write: true, own: true })
   },
   joinPut: (_s, a) => a.emit({ kind: 'put' }),
   finish: (s, a) => {

@@ -24,6 +24,12 @@ export interface Valuation {
 export const shareOf = (count: number, sm: number, sms: number): number =>
   Math.floor((count * (sm + 1)) / sms) - Math.floor((count * sm) / sms)
 
+/** Tasks of an attention over so many spans: the device's attend_parts. */
+export function spanTasks(d: Extract<Domain, { kind: 'spanShare' }>, spans: number, sms: number): number {
+  const all = d.kv * spans
+  return all * Math.min(d.mTiles, Math.max(1, Math.floor(sms / all)))
+}
+
 export interface SmView {
   readonly plan: Plan
   readonly sm: number
@@ -50,7 +56,7 @@ const turns: TurnRules = {
   },
   spanShare: (d, v) => {
     const most = cacheSlots(d.window, v.plan.ctx)
-    return shareOf(d.kv * Math.max(1, Math.round(most * v.valuation.spans)), v.sm, v.plan.sms)
+    return shareOf(spanTasks(d, Math.max(1, Math.round(most * v.valuation.spans)), v.plan.sms), v.sm, v.plan.sms)
   },
   range: (d) => d.count,
 }

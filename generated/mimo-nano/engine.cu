@@ -13,11 +13,11 @@ struct Plan {
   static constexpr int ranks = 1, sms = 132, rows = 8, ctx = 2048, valid_ids = 4096, programs = 3, mask_token = 4095;
   static constexpr int entries = 20, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
-  static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 0;
+  static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 16384;
   static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
   static constexpr int experts = 16, max_active = 16, top_k = 4;
   using Exchange = tile::i64;
-  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2642432;
+  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2544128;
   static constexpr size_t counters_at = 0, abort_at = 8320, control_at = 8448, control_inbox_at = 9216;
   static constexpr size_t decode_at = 10240, sampler_at = 14848, history_at = 123392, inbox_at = 10752, logits_inbox_at = 14848;
   static constexpr size_t zeroed_bytes = 14848;
@@ -25,7 +25,7 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 706, site_round = 702, site_relay = 703, site_mailbox = 704, site_sample = 705;
+  static constexpr int sites = 708, site_round = 704, site_relay = 705, site_mailbox = 706, site_sample = 707;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -65,153 +65,153 @@ struct Plan {
     "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
     "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
     "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots",
-    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots",
-    "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x",
-    "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x",
-    "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join",
-    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join",
-    "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv",
-    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
-    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
-    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
-    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
-    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
-    "full_experts.o/epilogue finish", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
-    "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
-    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
-    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table", "full_experts.route/compute route barrier",
-    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
-    "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
-    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route",
-    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
-    "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/load signal table",
-    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring",
-    "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots",
-    "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x", "end.head/load acquire ring", "end.head/load copy page",
-    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
-    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue finish",
-    "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier", "end.head/epilogue signal end.head",
-    "end.logits/compute wait end.head", "end.logits/compute sample", "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page",
-    "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring",
-    "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue await join",
-    "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x", "commit_layer.kv/load acquire ring",
-    "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x", "commit_layer.kv/compute norm barrier",
-    "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join", "commit_layer.kv/compute commit join",
-    "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join",
-    "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute barrier",
-    "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring",
-    "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring", "commit_layer2.kv/compute release ring",
-    "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue wait commit_x",
-    "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join", "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv",
-    "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer3.kv/load acquire ring",
-    "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x", "commit_layer3.kv/compute norm barrier",
-    "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join", "commit_layer3.kv/compute commit join",
-    "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join",
-    "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute barrier",
-    "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring",
-    "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring", "commit_layer4.kv/compute release ring",
-    "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue wait commit_x",
-    "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join", "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv",
-    "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm", "commit_end.conclude/compute wait commit_layer4.norm",
-    "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm", "commit_end.conclude/compute sample",
-    "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x",
-    "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x",
-    "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring",
-    "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue wait draft_x",
-    "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.qkv/epilogue barrier",
-    "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm",
-    "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2",
-    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring",
-    "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute release ring",
-    "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier",
-    "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring",
-    "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring",
-    "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge",
-    "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o",
-    "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring", "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o",
-    "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring", "draft_sliding_dense.dense.up/compute acquire join",
-    "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join",
-    "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/load acquire ring",
-    "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/compute norm barrier",
-    "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join", "draft_sliding_dense.dense.down/compute commit join",
-    "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join",
-    "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense2.qkv/load acquire ring", "draft_sliding_dense2.qkv/load copy page",
-    "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x", "draft_sliding_dense2.qkv/compute norm barrier", "draft_sliding_dense2.qkv/compute await ring",
-    "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join", "draft_sliding_dense2.qkv/compute commit join", "draft_sliding_dense2.qkv/epilogue finish",
-    "draft_sliding_dense2.qkv/epilogue wait draft_x", "draft_sliding_dense2.qkv/epilogue await join", "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.qkv/epilogue barrier",
-    "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute barrier", "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm",
-    "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2",
-    "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring", "draft_sliding_dense2.attend/load copy span", "draft_sliding_dense2.attend/load commit ring",
-    "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/compute await ring", "draft_sliding_dense2.attend/compute release ring",
-    "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier",
-    "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring", "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring",
-    "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier", "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring",
-    "draft_sliding_dense2.o/compute acquire join", "draft_sliding_dense2.o/compute commit join", "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge",
-    "draft_sliding_dense2.o/epilogue await join", "draft_sliding_dense2.o/epilogue release join", "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o",
-    "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page", "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o",
-    "draft_sliding_dense2.dense.up/compute norm barrier", "draft_sliding_dense2.dense.up/compute await ring", "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join",
-    "draft_sliding_dense2.dense.up/compute commit join", "draft_sliding_dense2.dense.up/epilogue finish", "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join",
-    "draft_sliding_dense2.dense.up/epilogue release join", "draft_sliding_dense2.dense.up/epilogue barrier", "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring",
-    "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring", "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier",
-    "draft_sliding_dense2.dense.down/compute await ring", "draft_sliding_dense2.dense.down/compute release ring", "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join",
-    "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join",
-    "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue signal draft_x", "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page",
-    "draft_sliding_dense3.qkv/load commit ring", "draft_sliding_dense3.qkv/compute wait draft_x", "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring",
-    "draft_sliding_dense3.qkv/compute release ring", "draft_sliding_dense3.qkv/compute acquire join", "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish",
-    "draft_sliding_dense3.qkv/epilogue wait draft_x", "draft_sliding_dense3.qkv/epilogue await join", "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier",
-    "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm",
-    "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier", "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2",
-    "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring", "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring",
-    "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute release ring",
-    "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier",
-    "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring",
-    "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring",
-    "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge",
-    "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o",
-    "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o",
-    "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join",
-    "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join",
-    "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring",
-    "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier",
-    "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join",
-    "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join",
-    "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page",
-    "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring",
-    "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish",
-    "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier",
-    "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm",
-    "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2",
-    "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring",
-    "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute release ring",
-    "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute barrier",
-    "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring",
-    "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring", "draft_sliding_dense4.o/compute release ring",
-    "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge",
-    "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o",
-    "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring", "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o",
-    "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring", "draft_sliding_dense4.dense.up/compute acquire join",
-    "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join",
-    "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/load acquire ring",
-    "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/compute norm barrier",
-    "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join", "draft_sliding_dense4.dense.down/compute commit join",
-    "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join",
-    "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_end.head/load acquire ring", "draft_end.head/load copy page",
-    "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier", "draft_end.head/compute await ring",
-    "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join", "draft_end.head/epilogue finish",
-    "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head",
-    "draft_end.logits/compute wait draft_end.head", "draft_end.logits/compute sample", "round", "relay",
-    "mailbox", "sample",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
+    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
+    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier",
+    "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue wait x",
+    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
+    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
+    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
+    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
+    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
+    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
+    "full_experts.o/compute commit join", "full_experts.o/epilogue finish", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join",
+    "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.router/load acquire ring",
+    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
+    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
+    "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
+    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table",
+    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
+    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
+    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
+    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier",
+    "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
+    "full_experts.expert.down/load signal table", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots",
+    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
+    "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/epilogue finish", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.head/epilogue barrier", "end.head/epilogue signal end.head", "end.logits/compute wait end.head", "end.logits/compute sample",
+    "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier",
+    "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join",
+    "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier",
+    "commit_begin.fc/epilogue signal commit_x", "commit_layer.kv/load acquire ring", "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring",
+    "commit_layer.kv/compute wait commit_x", "commit_layer.kv/compute norm barrier", "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring",
+    "commit_layer.kv/compute acquire join", "commit_layer.kv/compute commit join", "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x",
+    "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join", "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv",
+    "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute barrier", "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring",
+    "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring", "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier",
+    "commit_layer2.kv/compute await ring", "commit_layer2.kv/compute release ring", "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join",
+    "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join",
+    "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv", "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier",
+    "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer3.kv/load acquire ring", "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring",
+    "commit_layer3.kv/compute wait commit_x", "commit_layer3.kv/compute norm barrier", "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring",
+    "commit_layer3.kv/compute acquire join", "commit_layer3.kv/compute commit join", "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x",
+    "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join", "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv",
+    "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute barrier", "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring",
+    "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring", "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier",
+    "commit_layer4.kv/compute await ring", "commit_layer4.kv/compute release ring", "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join",
+    "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join",
+    "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv", "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier",
+    "commit_layer4.norm/compute signal commit_layer4.norm", "commit_end.conclude/compute wait commit_layer4.norm", "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm",
+    "commit_end.conclude/compute wait commit_layer.norm", "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude",
+    "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page",
+    "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier",
+    "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join",
+    "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join",
+    "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv",
+    "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier",
+    "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring",
+    "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm",
+    "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend",
+    "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring",
+    "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier",
+    "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join",
+    "draft_sliding_dense.o/epilogue finish", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join",
+    "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page",
+    "draft_sliding_dense.dense.up/load commit ring", "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring",
+    "draft_sliding_dense.dense.up/compute release ring", "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish",
+    "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.up/epilogue barrier",
+    "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring",
+    "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring",
+    "draft_sliding_dense.dense.down/compute acquire join", "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up",
+    "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense2.qkv/load acquire ring", "draft_sliding_dense2.qkv/load copy page", "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x",
+    "draft_sliding_dense2.qkv/compute norm barrier", "draft_sliding_dense2.qkv/compute await ring", "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join",
+    "draft_sliding_dense2.qkv/compute commit join", "draft_sliding_dense2.qkv/epilogue finish", "draft_sliding_dense2.qkv/epilogue wait draft_x", "draft_sliding_dense2.qkv/epilogue await join",
+    "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv",
+    "draft_sliding_dense2.norm/compute barrier", "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier",
+    "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring",
+    "draft_sliding_dense2.attend/load copy span", "draft_sliding_dense2.attend/load commit ring", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm",
+    "draft_sliding_dense2.attend/compute await ring", "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend",
+    "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring",
+    "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier",
+    "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring", "draft_sliding_dense2.o/compute acquire join", "draft_sliding_dense2.o/compute commit join",
+    "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/epilogue await join", "draft_sliding_dense2.o/epilogue release join",
+    "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page",
+    "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/compute norm barrier", "draft_sliding_dense2.dense.up/compute await ring",
+    "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join", "draft_sliding_dense2.dense.up/compute commit join", "draft_sliding_dense2.dense.up/epilogue finish",
+    "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join", "draft_sliding_dense2.dense.up/epilogue release join", "draft_sliding_dense2.dense.up/epilogue barrier",
+    "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring",
+    "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier", "draft_sliding_dense2.dense.down/compute await ring", "draft_sliding_dense2.dense.down/compute release ring",
+    "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up",
+    "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join", "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page", "draft_sliding_dense3.qkv/load commit ring", "draft_sliding_dense3.qkv/compute wait draft_x",
+    "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring", "draft_sliding_dense3.qkv/compute release ring", "draft_sliding_dense3.qkv/compute acquire join",
+    "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue wait draft_x", "draft_sliding_dense3.qkv/epilogue await join",
+    "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv",
+    "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier",
+    "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring",
+    "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm",
+    "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend",
+    "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring",
+    "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring", "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier",
+    "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring", "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join",
+    "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join",
+    "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page",
+    "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring",
+    "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join", "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish",
+    "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join", "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.up/epilogue barrier",
+    "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring",
+    "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier", "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring",
+    "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join", "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up",
+    "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join", "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x",
+    "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring", "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join",
+    "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join",
+    "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv",
+    "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier",
+    "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring",
+    "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm",
+    "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute release ring", "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend",
+    "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring",
+    "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring", "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier",
+    "draft_sliding_dense4.o/compute await ring", "draft_sliding_dense4.o/compute release ring", "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join",
+    "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join",
+    "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page",
+    "draft_sliding_dense4.dense.up/load commit ring", "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring",
+    "draft_sliding_dense4.dense.up/compute release ring", "draft_sliding_dense4.dense.up/compute acquire join", "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish",
+    "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier",
+    "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/load acquire ring", "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring",
+    "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/compute norm barrier", "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring",
+    "draft_sliding_dense4.dense.down/compute acquire join", "draft_sliding_dense4.dense.down/compute commit join", "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up",
+    "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join", "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x",
+    "draft_end.head/load acquire ring", "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x",
+    "draft_end.head/compute norm barrier", "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join",
+    "draft_end.head/compute commit join", "draft_end.head/epilogue finish", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join",
+    "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head", "draft_end.logits/compute wait draft_end.head", "draft_end.logits/compute sample",
+    "round", "relay", "mailbox", "sample",
   };
   static constexpr int regions = 78;
   static constexpr const char* region_names[] = {
     "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
     "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "taps.columns", "sliding_experts.qkv.queries",
     "sliding_experts.qkv.keys", "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain",
-    "sliding_experts.router.plain", "sliding_experts.expert.up.expertColumns", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials",
-    "full_experts.attend.columns", "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.expertColumns", "end.head.logits",
+    "sliding_experts.router.plain", "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials",
+    "full_experts.attend.columns", "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits",
     "commit_x.columns", "commit_layer.kv.plain", "cache layers.0.values", "cache layers.0.keys", "commit_layer2.kv.plain", "cache layers.1.values",
     "cache layers.1.keys", "commit_layer3.kv.plain", "cache layers.2.values", "cache layers.2.keys", "commit_layer4.kv.plain", "cache layers.3.values",
     "cache layers.3.keys", "draft_x.columns", "draft_x.plain", "draft_sliding_dense.qkv.plain", "draft_sliding_dense.qkv.plain2", "draft_sliding_dense.norm.queries",
@@ -251,8 +251,8 @@ enum Region : int {
   R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_partials,
   R_full_dense_attend_columns, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_taps_columns, R_sliding_experts_qkv_queries,
   R_sliding_experts_qkv_keys, R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain,
-  R_sliding_experts_router_plain, R_sliding_experts_expert_up_expertColumns, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials,
-  R_full_experts_attend_columns, R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_expertColumns, R_end_head_logits,
+  R_sliding_experts_router_plain, R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials,
+  R_full_experts_attend_columns, R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits,
   R_commit_x_columns, R_commit_layer_kv_plain, R_cache_layers_0_values, R_cache_layers_0_keys, R_commit_layer2_kv_plain, R_cache_layers_1_values,
   R_cache_layers_1_keys, R_commit_layer3_kv_plain, R_cache_layers_2_values, R_cache_layers_2_keys, R_commit_layer4_kv_plain, R_cache_layers_3_values,
   R_cache_layers_3_keys, R_draft_x_columns, R_draft_x_plain, R_draft_sliding_dense_qkv_plain, R_draft_sliding_dense_qkv_plain2, R_draft_sliding_dense_norm_queries,
@@ -284,65 +284,65 @@ constexpr size_t B_sliding_experts_attend_columns = 888320;
 constexpr size_t B_sliding_experts_o_columns = 896512;
 constexpr size_t B_sliding_experts_o_plain = 902656;
 constexpr size_t B_sliding_experts_router_plain = 914944;
-constexpr size_t B_sliding_experts_expert_up_expertColumns = 915456;
-constexpr size_t B_full_experts_qkv_queries = 980992;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 915456;
+constexpr size_t B_full_experts_qkv_queries = 931840;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 2097152;
-constexpr size_t B_full_experts_attend_partials = 993280;
-constexpr size_t B_full_experts_attend_columns = 1550336;
-constexpr size_t B_full_experts_o_columns = 1558528;
-constexpr size_t B_full_experts_o_plain = 1564672;
-constexpr size_t B_full_experts_router_plain = 1576960;
-constexpr size_t B_full_experts_expert_up_expertColumns = 1577472;
-constexpr size_t B_end_head_logits = 1643008;
-constexpr size_t B_commit_x_columns = 1778176;
-constexpr size_t B_commit_layer_kv_plain = 1784320;
+constexpr size_t B_full_experts_attend_partials = 944128;
+constexpr size_t B_full_experts_attend_columns = 1501184;
+constexpr size_t B_full_experts_o_columns = 1509376;
+constexpr size_t B_full_experts_o_plain = 1515520;
+constexpr size_t B_full_experts_router_plain = 1527808;
+constexpr size_t B_full_experts_expert_up_routedRows = 1528320;
+constexpr size_t B_end_head_logits = 1544704;
+constexpr size_t B_commit_x_columns = 1679872;
+constexpr size_t B_commit_layer_kv_plain = 1686016;
 constexpr size_t B_cache_layers_0_values = 0;
 constexpr size_t B_cache_layers_0_keys = 196608;
-constexpr size_t B_commit_layer2_kv_plain = 1792512;
+constexpr size_t B_commit_layer2_kv_plain = 1694208;
 constexpr size_t B_cache_layers_1_values = 0;
 constexpr size_t B_cache_layers_1_keys = 196608;
-constexpr size_t B_commit_layer3_kv_plain = 1800704;
+constexpr size_t B_commit_layer3_kv_plain = 1702400;
 constexpr size_t B_cache_layers_2_values = 0;
 constexpr size_t B_cache_layers_2_keys = 196608;
-constexpr size_t B_commit_layer4_kv_plain = 1808896;
+constexpr size_t B_commit_layer4_kv_plain = 1710592;
 constexpr size_t B_cache_layers_3_values = 0;
 constexpr size_t B_cache_layers_3_keys = 196608;
-constexpr size_t B_draft_x_columns = 1817088;
-constexpr size_t B_draft_x_plain = 1823232;
-constexpr size_t B_draft_sliding_dense_qkv_plain = 1835520;
-constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1851904;
-constexpr size_t B_draft_sliding_dense_norm_queries = 1860096;
-constexpr size_t B_draft_sliding_dense_attend_partials = 1868288;
-constexpr size_t B_draft_sliding_dense_attend_columns = 1972736;
-constexpr size_t B_draft_sliding_dense_o_columns = 1980928;
-constexpr size_t B_draft_sliding_dense_o_plain = 1987072;
-constexpr size_t B_draft_sliding_dense_dense_up_columns = 1999360;
-constexpr size_t B_draft_sliding_dense2_qkv_plain = 2003456;
-constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 2019840;
-constexpr size_t B_draft_sliding_dense2_norm_queries = 2028032;
-constexpr size_t B_draft_sliding_dense2_attend_partials = 2036224;
-constexpr size_t B_draft_sliding_dense2_attend_columns = 2140672;
-constexpr size_t B_draft_sliding_dense2_o_columns = 2148864;
-constexpr size_t B_draft_sliding_dense2_o_plain = 2155008;
-constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2167296;
-constexpr size_t B_draft_sliding_dense3_qkv_plain = 2171392;
-constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2187776;
-constexpr size_t B_draft_sliding_dense3_norm_queries = 2195968;
-constexpr size_t B_draft_sliding_dense3_attend_partials = 2204160;
-constexpr size_t B_draft_sliding_dense3_attend_columns = 2308608;
-constexpr size_t B_draft_sliding_dense3_o_columns = 2316800;
-constexpr size_t B_draft_sliding_dense3_o_plain = 2322944;
-constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2335232;
-constexpr size_t B_draft_sliding_dense4_qkv_plain = 2339328;
-constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2355712;
-constexpr size_t B_draft_sliding_dense4_norm_queries = 2363904;
-constexpr size_t B_draft_sliding_dense4_attend_partials = 2372096;
-constexpr size_t B_draft_sliding_dense4_attend_columns = 2476544;
-constexpr size_t B_draft_sliding_dense4_o_columns = 2484736;
-constexpr size_t B_draft_sliding_dense4_o_plain = 2490880;
-constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2503168;
-constexpr size_t B_draft_end_head_logits = 2507264;
+constexpr size_t B_draft_x_columns = 1718784;
+constexpr size_t B_draft_x_plain = 1724928;
+constexpr size_t B_draft_sliding_dense_qkv_plain = 1737216;
+constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1753600;
+constexpr size_t B_draft_sliding_dense_norm_queries = 1761792;
+constexpr size_t B_draft_sliding_dense_attend_partials = 1769984;
+constexpr size_t B_draft_sliding_dense_attend_columns = 1874432;
+constexpr size_t B_draft_sliding_dense_o_columns = 1882624;
+constexpr size_t B_draft_sliding_dense_o_plain = 1888768;
+constexpr size_t B_draft_sliding_dense_dense_up_columns = 1901056;
+constexpr size_t B_draft_sliding_dense2_qkv_plain = 1905152;
+constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 1921536;
+constexpr size_t B_draft_sliding_dense2_norm_queries = 1929728;
+constexpr size_t B_draft_sliding_dense2_attend_partials = 1937920;
+constexpr size_t B_draft_sliding_dense2_attend_columns = 2042368;
+constexpr size_t B_draft_sliding_dense2_o_columns = 2050560;
+constexpr size_t B_draft_sliding_dense2_o_plain = 2056704;
+constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2068992;
+constexpr size_t B_draft_sliding_dense3_qkv_plain = 2073088;
+constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2089472;
+constexpr size_t B_draft_sliding_dense3_norm_queries = 2097664;
+constexpr size_t B_draft_sliding_dense3_attend_partials = 2105856;
+constexpr size_t B_draft_sliding_dense3_attend_columns = 2210304;
+constexpr size_t B_draft_sliding_dense3_o_columns = 2218496;
+constexpr size_t B_draft_sliding_dense3_o_plain = 2224640;
+constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2236928;
+constexpr size_t B_draft_sliding_dense4_qkv_plain = 2241024;
+constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2257408;
+constexpr size_t B_draft_sliding_dense4_norm_queries = 2265600;
+constexpr size_t B_draft_sliding_dense4_attend_partials = 2273792;
+constexpr size_t B_draft_sliding_dense4_attend_columns = 2378240;
+constexpr size_t B_draft_sliding_dense4_o_columns = 2386432;
+constexpr size_t B_draft_sliding_dense4_o_plain = 2392576;
+constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2404864;
+constexpr size_t B_draft_end_head_logits = 2408960;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_layer, 7 commit_layer2, 8 commit_layer3, 9 commit_layer4, 10 commit_end, 11 draft_begin, 12 draft_sliding_dense, 13 draft_sliding_dense2, 14 draft_sliding_dense3, 15 draft_sliding_dense4, 16 draft_end
@@ -484,10 +484,9 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 6,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 6,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -495,6 +494,7 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
     w.ring_release(8);
     w.join_acquire(9);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(10);
   }
@@ -529,9 +529,9 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
           float v1_low = v0_low, v1_high = v0_high;
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
-            const float cosine = cosf(angle), sine = sinf(angle);
-            v1_low = v0_low * cosine - v0_high * sine;
-            v1_high = v0_high * cosine + v0_low * sine;
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
           w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 16 + c * 2 + (n_low) / 48) * 48 + (n_low) % 48] = to_bf16(v1_low);
           w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 16 + c * 2 + (n_high) / 48) * 48 + (n_high) % 48] = to_bf16(v1_high);
@@ -550,9 +550,9 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
           float v1_low = v0_low, v1_high = v0_high;
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
-            const float cosine = cosf(angle), sine = sinf(angle);
-            v1_low = v0_low * cosine - v0_high * sine;
-            v1_high = v0_high * cosine + v0_low * sine;
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_low, 48)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_high, 48)] = to_bf16(v1_high);
@@ -583,12 +583,13 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   w.wait(17, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(18);
     reads_all(w, at, R_full_dense_qkv_keys);
     reads_all(w, at, R_full_dense_qkv_values);
-    const size_t slot = size_t(task / spans.count * 32 + (spans.first + task % spans.count) % 32);
+    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
     w.ring_copy(19, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 8192, 8192);
     w.ring_copy(19, 8192, w.kv(at.kv + B_full_dense_qkv_values) + slot * 4096, 4096);
     w.ring_commit(20, 12288);
@@ -598,17 +599,19 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   w.wait(21, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(22);
     reads_all(w, at, R_full_dense_qkv_queries);
     writes_own(w, at, R_full_dense_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(1, part, parts);
     const bf16* q = w.ws<bf16>(B_full_dense_qkv_queries) + size_t(head) * 768;
     float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 17408;
     float* peak = o + 16384;
     float* total = peak + 512;
-    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 16 + m * 16;
       attend_span<2, 48, 32>(w, page, page + 8192, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.144337565f, o + row * 32, peak + row, total + row);
@@ -722,10 +725,9 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 48,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 48,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -733,6 +735,7 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<E4M3, 1>(w, acc, page + part * 528, page + part * 528 + 512, x);
     w.ring_release(50);
     w.join_acquire(51);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
     w.join_commit(52);
   }
@@ -852,10 +855,9 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 78,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 78,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -863,6 +865,7 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
     w.ring_release(80);
     w.join_acquire(81);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(82);
   }
@@ -897,9 +900,9 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
           float v1_low = v0_low, v1_high = v0_high;
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
-            const float cosine = cosf(angle), sine = sinf(angle);
-            v1_low = v0_low * cosine - v0_high * sine;
-            v1_high = v0_high * cosine + v0_low * sine;
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
           w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 16 + c * 2 + (n_low) / 48) * 48 + (n_low) % 48] = to_bf16(v1_low);
           w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 16 + c * 2 + (n_high) / 48) * 48 + (n_high) % 48] = to_bf16(v1_high);
@@ -918,9 +921,9 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
           float v1_low = v0_low, v1_high = v0_high;
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
-            const float cosine = cosf(angle), sine = sinf(angle);
-            v1_low = v0_low * cosine - v0_high * sine;
-            v1_high = v0_high * cosine + v0_low * sine;
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
           reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_low, 48)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_high, 48)] = to_bf16(v1_high);
@@ -951,12 +954,13 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
   w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(90);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
-    const size_t slot = size_t(task / spans.count * 4 + (spans.first + task % spans.count) % 4);
+    const size_t slot = size_t(task / (parts * spans.count) * 4 + (spans.first + task / parts % spans.count) % 4);
     w.ring_copy(91, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 8192, 8192);
     w.ring_copy(91, 8192, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 4096, 4096);
     w.ring_commit(92, 12288);
@@ -966,17 +970,19 @@ TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(94);
     reads_all(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(1, part, parts);
     const bf16* q = w.ws<bf16>(B_sliding_experts_qkv_queries) + size_t(head) * 768;
     float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 2176;
     float* peak = o + 2048;
     float* total = peak + 64;
-    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 16 + m * 16;
       attend_span<2, 48, 32>(w, page, page + 8192, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 128, 0.144337565f, o + row * 32, peak + row, total + row);
@@ -1090,10 +1096,9 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 120,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 120,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1101,6 +1106,7 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
     w.ring_release(122);
     w.join_acquire(123);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
     w.join_commit(124);
   }
@@ -1139,7 +1145,7 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   w.wait(131, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   w.wait_local(132, L_table, at.runs(T_table));
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 133,
+  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 133,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
   if (w.index == 0) w.signal_local(134, L_route);
@@ -1164,10 +1170,9 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 139,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 139,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
@@ -1176,6 +1181,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
     w.ring_release(141);
     w.join_acquire(142);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(143);
   }
@@ -1191,17 +1197,19 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
     }
     const int active = tile / 8;
     w.join_wait(146);
-    writes_own(w, at, R_sliding_experts_expert_up_expertColumns);
+    writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     for (int g = 0; g < 4; ++g) {
       const int t = (tile % 8) * 4 + g;
       Acc acc = w.join_sum(g * 4, 4);
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
+        const int slot = w.table().slot[active][c];
+        if (slot < 0) return;  // the row is not of this expert
         const int n_low = u * 8 + i;
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_sliding_experts_expert_up_expertColumns)[size_t(active) * 2048 + columns_at(n_low, c)] = to_bf16(v0_low);
+        w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
     }
     w.join_release(147);
@@ -1230,12 +1238,14 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.wait(154, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
-  w.slots_acquire(155);
+  reads_all(w, at, R_sliding_experts_expert_up_routedRows);
+  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 1024);
+  w.role_barrier(155);
+  w.slots_acquire(156);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
-    const char* page = w.ring_await(156);
-    reads_all(w, at, R_sliding_experts_expert_up_expertColumns);
+    const char* page = w.ring_await(157);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const int tiles = own.end - own.begin, before = first * tiles;
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
@@ -1244,21 +1254,21 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       Exact sum = nothing();
       for (int unit = 0; unit < 8; unit += 1) {
         Staged<1> x;
-        stage(w, x, w.ws<bf16>(B_sliding_experts_expert_up_expertColumns) + size_t(active) * 2048, unit);
+        stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
         Acc acc = zeros();
         multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         add_routed(w, sum, acc, active);
       }
       w.slots_put(sum, cell % tiles, active);
     }
-    w.ring_release(157);
+    w.ring_release(158);
   }
-  w.slots_commit(158);
+  w.slots_commit(159);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(159);
+  w.slots_await(160);
   reads_all(w, at, R_sliding_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1280,9 +1290,9 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
     });
   }
-  w.slots_release(161);
-  w.role_barrier(162);
-  if (w.index == 0) w.signal(163, C_x);
+  w.slots_release(162);
+  w.role_barrier(163);
+  if (w.index == 0) w.signal(164, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1292,44 +1302,44 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(164);
-    w.ring_copy(165, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(166, 25088);
+    w.ring_acquire(165);
+    w.ring_copy(166, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(167, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  w.wait(167, C_x, at.runs(C_x));
+  w.wait(168, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 168,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 169,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(169);
+    const char* page = w.ring_await(170);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(170);
-    w.join_acquire(171);
+    w.ring_release(171);
+    w.join_acquire(172);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(172);
+    w.join_commit(173);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(174, C_x, at.runs(C_x));
+  w.wait(175, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(175);
+    w.join_wait(176);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1350,9 +1360,9 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
           float v1_low = v0_low, v1_high = v0_high;
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
-            const float cosine = cosf(angle), sine = sinf(angle);
-            v1_low = v0_low * cosine - v0_high * sine;
-            v1_high = v0_high * cosine + v0_low * sine;
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
           w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 16 + c * 2 + (n_low) / 48) * 48 + (n_low) % 48] = to_bf16(v1_low);
           w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 16 + c * 2 + (n_high) / 48) * 48 + (n_high) % 48] = to_bf16(v1_high);
@@ -1371,9 +1381,9 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
           float v1_low = v0_low, v1_high = v0_high;
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
-            const float cosine = cosf(angle), sine = sinf(angle);
-            v1_low = v0_low * cosine - v0_high * sine;
-            v1_high = v0_high * cosine + v0_low * sine;
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_low, 48)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_high, 48)] = to_bf16(v1_high);
@@ -1393,57 +1403,60 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(176);
+    w.join_release(177);
   }
-  w.role_barrier(177);
-  if (w.index == 0) w.signal(178, C_full_experts_qkv);
+  w.role_barrier(178);
+  if (w.index == 0) w.signal(179, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(180);
+    w.ring_acquire(181);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
-    const size_t slot = size_t(task / spans.count * 32 + (spans.first + task % spans.count) % 32);
-    w.ring_copy(181, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
-    w.ring_copy(181, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
-    w.ring_commit(182, 12288);
+    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
+    w.ring_copy(182, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
+    w.ring_copy(182, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
+    w.ring_commit(183, 12288);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(184);
+    const char* page = w.ring_await(185);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(1, part, parts);
     const bf16* q = w.ws<bf16>(B_full_experts_qkv_queries) + size_t(head) * 768;
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 17408;
     float* peak = o + 16384;
     float* total = peak + 512;
-    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 16 + m * 16;
       attend_span<2, 48, 32>(w, page, page + 8192, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.144337565f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(185);
+    w.ring_release(186);
   }
-  w.role_barrier(186);
-  if (w.index == 0) w.signal(187, C_full_experts_attend);
+  w.role_barrier(187);
+  if (w.index == 0) w.signal(188, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(188, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(189, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -1454,8 +1467,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(189);
-  if (w.index == 0) w.signal(190, C_full_experts_attend_merge);
+  w.role_barrier(190);
+  if (w.index == 0) w.signal(191, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1463,14 +1476,14 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(191);
-    w.ring_copy(192, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(193, 32768);
+    w.ring_acquire(192);
+    w.ring_copy(193, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(194, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(195, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1480,24 +1493,24 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(196);
+    const char* page = w.ring_await(197);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(197);
-    w.join_acquire(198);
+    w.ring_release(198);
+    w.join_acquire(199);
     w.join_put(w.index, acc);
-    w.join_commit(199);
+    w.join_commit(200);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(201, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(202, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(202);
+    w.join_wait(203);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1520,10 +1533,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(203);
+    w.join_release(204);
   }
-  w.role_barrier(204);
-  if (w.index == 0) w.signal(205, C_full_experts_o);
+  w.role_barrier(205);
+  if (w.index == 0) w.signal(206, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1531,43 +1544,43 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(206);
-    w.ring_copy(207, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
-    w.ring_commit(208, 24576);
+    w.ring_acquire(207);
+    w.ring_copy(208, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
+    w.ring_commit(209, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  w.wait(209, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 210,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 211,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(211);
+    const char* page = w.ring_await(212);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(212);
-    w.join_acquire(213);
+    w.ring_release(213);
+    w.join_acquire(214);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(214);
+    w.join_commit(215);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(216, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(217, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(217);
+    w.join_wait(218);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1580,34 +1593,34 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(218);
+    w.join_release(219);
   }
-  w.role_barrier(219);
-  if (w.index == 0) w.signal(220, C_full_experts_router);
+  w.role_barrier(220);
+  if (w.index == 0) w.signal(221, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
-  w.wait(221, C_full_experts_router, at.runs(C_full_experts_router) + 1);
-  w.wait_local(222, L_table, at.runs(T_table));
+  w.wait(222, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait_local(223, L_table, at.runs(T_table));
   reads_all(w, at, R_full_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 223,
+  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 224,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(224, L_route);
+  if (w.index == 0) w.signal_local(225, L_route);
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(228, L_route, at.runs(T_route) + 1);
+  w.wait_local(229, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
-    w.ring_acquire(225);
-    w.ring_copy(226, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(227, 13056);
+    w.ring_acquire(226);
+    w.ring_copy(227, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(228, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1617,25 +1630,25 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 229,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 230,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(230);
+    const char* page = w.ring_await(231);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(231);
-    w.join_acquire(232);
+    w.ring_release(232);
+    w.join_acquire(233);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(233);
+    w.join_commit(234);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(235, L_route, at.runs(T_route) + 1);
+  w.wait_local(236, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1643,24 +1656,26 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 8;
-    w.join_wait(236);
-    writes_own(w, at, R_full_experts_expert_up_expertColumns);
+    w.join_wait(237);
+    writes_own(w, at, R_full_experts_expert_up_routedRows);
     for (int g = 0; g < 4; ++g) {
       const int t = (tile % 8) * 4 + g;
       Acc acc = w.join_sum(g * 4, 4);
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
+        const int slot = w.table().slot[active][c];
+        if (slot < 0) return;  // the row is not of this expert
         const int n_low = u * 8 + i;
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_full_experts_expert_up_expertColumns)[size_t(active) * 2048 + columns_at(n_low, c)] = to_bf16(v0_low);
+        w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
     }
-    w.join_release(237);
+    w.join_release(238);
   }
-  w.role_barrier(238);
-  if (w.index == 0) w.signal(239, C_full_experts_expert_up);
+  w.role_barrier(239);
+  if (w.index == 0) w.signal(240, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 816 KiB of weights ----
@@ -1670,25 +1685,27 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
-    w.ring_acquire(240);
+    w.ring_acquire(241);
     const u32 each = u32(own.end - own.begin) * 2176;
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(241, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      w.ring_copy(242, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(242, u32(group) * each);
+    w.ring_commit(243, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(243, L_table);
+  if (w.index == 0) w.signal_local(244, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.wait(244, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
-  w.slots_acquire(245);
+  w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  reads_all(w, at, R_full_experts_expert_up_routedRows);
+  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 1024);
+  w.role_barrier(246);
+  w.slots_acquire(247);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
-    const char* page = w.ring_await(246);
-    reads_all(w, at, R_full_experts_expert_up_expertColumns);
+    const char* page = w.ring_await(248);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const int tiles = own.end - own.begin, before = first * tiles;
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
@@ -1697,21 +1714,21 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       Exact sum = nothing();
       for (int unit = 0; unit < 8; unit += 1) {
         Staged<1> x;
-        stage(w, x, w.ws<bf16>(B_full_experts_expert_up_expertColumns) + size_t(active) * 2048, unit);
+        stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
         Acc acc = zeros();
         multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         add_routed(w, sum, acc, active);
       }
       w.slots_put(sum, cell % tiles, active);
     }
-    w.ring_release(247);
+    w.ring_release(249);
   }
-  w.slots_commit(248);
+  w.slots_commit(250);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(249);
+  w.slots_await(251);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1736,9 +1753,9 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
-  w.slots_release(251);
-  w.role_barrier(252);
-  if (w.index == 0) w.signal(253, C_x);
+  w.slots_release(253);
+  w.role_barrier(254);
+  if (w.index == 0) w.signal(255, C_x);
 }
 
 // ==== end ====
@@ -1748,31 +1765,31 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(254);
-    w.ring_copy(255, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(256, 12288);
+    w.ring_acquire(256);
+    w.ring_copy(257, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(258, 12288);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  w.wait(257, C_x, at.runs(C_x));
+  w.wait(259, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 258,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 260,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(259);
+    const char* page = w.ring_await(261);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(260);
-    w.join_acquire(261);
+    w.ring_release(262);
+    w.join_acquire(263);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(262);
+    w.join_commit(264);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1783,7 +1800,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(264);
+    w.join_wait(266);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1796,18 +1813,19 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(265);
+    w.join_release(267);
   }
-  w.role_barrier(266);
-  if (w.index == 0) w.signal(267, C_end_head);
+  w.role_barrier(268);
+  if (w.index == 0) w.signal(269, C_end_head);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(268, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(270, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
-  if (w.rank == 0 && w.sm == 0) finish_target(w, *at.round, w.ws<const float>(B_end_head_logits), 4224);
+  const RoundControl* round = at.round;
+  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 4224); });
 }
 
 // ==== commit_begin ====
@@ -1817,11 +1835,11 @@ TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(270);
-      w.ring_copy(271, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(272, 12288);
+      w.ring_acquire(272);
+      w.ring_copy(273, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(274, 12288);
     }
   }
 }
@@ -1835,15 +1853,15 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(274);
-      if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x, page_of_tile * 1);
-      w.ring_release(275);
+      const char* page = w.ring_await(276);
+      if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
+      w.ring_release(277);
     }
-    w.join_acquire(276);
+    w.join_acquire(278);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(277);
+    w.join_commit(279);
   }
 }
 #line 65 "models/mimo/drafter.ts"
@@ -1854,7 +1872,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(279);
+    w.join_wait(281);
     writes_own(w, at, R_commit_x_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1867,10 +1885,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(280);
+    w.join_release(282);
   }
-  w.role_barrier(281);
-  if (w.index == 0) w.signal(282, C_commit_x);
+  w.role_barrier(283);
+  if (w.index == 0) w.signal(284, C_commit_x);
 }
 
 // ==== commit_layer: 0 ====
@@ -1880,43 +1898,43 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(283);
-    w.ring_copy(284, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(285, 12288);
+    w.ring_acquire(285);
+    w.ring_copy(286, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(287, 12288);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
-  w.wait(286, C_commit_x, at.runs(C_commit_x));
+  w.wait(288, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 287,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 289,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(288);
+    const char* page = w.ring_await(290);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(289);
-    w.join_acquire(290);
+    w.ring_release(291);
+    w.join_acquire(292);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(291);
+    w.join_commit(293);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
-  w.wait(293, C_commit_x, at.runs(C_commit_x));
+  w.wait(295, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(294);
+    w.join_wait(296);
     writes_own(w, at, R_commit_layer_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     const int t = tile;
@@ -1946,16 +1964,16 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(295);
+    w.join_release(297);
   }
-  w.role_barrier(296);
-  if (w.index == 0) w.signal(297, C_commit_layer_kv);
+  w.role_barrier(298);
+  if (w.index == 0) w.signal(299, C_commit_layer_kv);
 }
 
 // ---- commit_layer.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
-  w.wait(298, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
+  w.wait(300, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
   reads_all(w, at, R_commit_layer_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -1983,17 +2001,17 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(299);
-  if (w.index == 0) w.signal(300, C_commit_layer_norm);
+  w.role_barrier(301);
+  if (w.index == 0) w.signal(302, C_commit_layer_norm);
 }
 
 // ==== commit_layer2: 1 ====
@@ -2003,43 +2021,43 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(301);
-    w.ring_copy(302, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(303, 12288);
+    w.ring_acquire(303);
+    w.ring_copy(304, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(305, 12288);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
-  w.wait(304, C_commit_x, at.runs(C_commit_x));
+  w.wait(306, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 305,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 307,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(306);
+    const char* page = w.ring_await(308);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(307);
-    w.join_acquire(308);
+    w.ring_release(309);
+    w.join_acquire(310);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(309);
+    w.join_commit(311);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
-  w.wait(311, C_commit_x, at.runs(C_commit_x));
+  w.wait(313, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(312);
+    w.join_wait(314);
     writes_own(w, at, R_commit_layer2_kv_plain);
     writes_own(w, at, R_cache_layers_1_values);
     const int t = tile;
@@ -2069,16 +2087,16 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(313);
+    w.join_release(315);
   }
-  w.role_barrier(314);
-  if (w.index == 0) w.signal(315, C_commit_layer2_kv);
+  w.role_barrier(316);
+  if (w.index == 0) w.signal(317, C_commit_layer2_kv);
 }
 
 // ---- commit_layer2.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
-  w.wait(316, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
+  w.wait(318, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
   reads_all(w, at, R_commit_layer2_kv_plain);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2106,17 +2124,17 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(317);
-  if (w.index == 0) w.signal(318, C_commit_layer2_norm);
+  w.role_barrier(319);
+  if (w.index == 0) w.signal(320, C_commit_layer2_norm);
 }
 
 // ==== commit_layer3: 2 ====
@@ -2126,43 +2144,43 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(319);
-    w.ring_copy(320, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(321, 12288);
+    w.ring_acquire(321);
+    w.ring_copy(322, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(323, 12288);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
-  w.wait(322, C_commit_x, at.runs(C_commit_x));
+  w.wait(324, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 323,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 325,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(324);
+    const char* page = w.ring_await(326);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(325);
-    w.join_acquire(326);
+    w.ring_release(327);
+    w.join_acquire(328);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(327);
+    w.join_commit(329);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
-  w.wait(329, C_commit_x, at.runs(C_commit_x));
+  w.wait(331, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(330);
+    w.join_wait(332);
     writes_own(w, at, R_commit_layer3_kv_plain);
     writes_own(w, at, R_cache_layers_2_values);
     const int t = tile;
@@ -2192,16 +2210,16 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(331);
+    w.join_release(333);
   }
-  w.role_barrier(332);
-  if (w.index == 0) w.signal(333, C_commit_layer3_kv);
+  w.role_barrier(334);
+  if (w.index == 0) w.signal(335, C_commit_layer3_kv);
 }
 
 // ---- commit_layer3.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
-  w.wait(334, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
+  w.wait(336, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
   reads_all(w, at, R_commit_layer3_kv_plain);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2229,17 +2247,17 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(335);
-  if (w.index == 0) w.signal(336, C_commit_layer3_norm);
+  w.role_barrier(337);
+  if (w.index == 0) w.signal(338, C_commit_layer3_norm);
 }
 
 // ==== commit_layer4: 3 ====
@@ -2249,43 +2267,43 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(337);
-    w.ring_copy(338, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(339, 12288);
+    w.ring_acquire(339);
+    w.ring_copy(340, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(341, 12288);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
-  w.wait(340, C_commit_x, at.runs(C_commit_x));
+  w.wait(342, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 341,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 343,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(342);
+    const char* page = w.ring_await(344);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(343);
-    w.join_acquire(344);
+    w.ring_release(345);
+    w.join_acquire(346);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(345);
+    w.join_commit(347);
   }
 }
 #line 70 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
-  w.wait(347, C_commit_x, at.runs(C_commit_x));
+  w.wait(349, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(348);
+    w.join_wait(350);
     writes_own(w, at, R_commit_layer4_kv_plain);
     writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
@@ -2315,16 +2333,16 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(349);
+    w.join_release(351);
   }
-  w.role_barrier(350);
-  if (w.index == 0) w.signal(351, C_commit_layer4_kv);
+  w.role_barrier(352);
+  if (w.index == 0) w.signal(353, C_commit_layer4_kv);
 }
 
 // ---- commit_layer4.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
-  w.wait(352, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
+  w.wait(354, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
   reads_all(w, at, R_commit_layer4_kv_plain);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2352,17 +2370,17 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(353);
-  if (w.index == 0) w.signal(354, C_commit_layer4_norm);
+  w.role_barrier(355);
+  if (w.index == 0) w.signal(356, C_commit_layer4_norm);
 }
 
 // ==== commit_end ====
@@ -2370,10 +2388,10 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 73 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(355, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
-  w.wait(356, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
-  w.wait(357, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
-  w.wait(358, C_commit_layer_norm, at.runs(C_commit_layer_norm));
+  w.wait(357, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
+  w.wait(358, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
+  w.wait(359, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
+  w.wait(360, C_commit_layer_norm, at.runs(C_commit_layer_norm));
   reads_all(w, at, R_commit_x_columns);
   reads_all(w, at, R_commit_layer_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2387,9 +2405,10 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_commit_layer4_kv_plain);
   reads_all(w, at, R_cache_layers_3_values);
   reads_all(w, at, R_cache_layers_3_keys);
-  if (w.rank == 0 && w.sm == 0) finish_commit(w, *at.round);
-  w.role_barrier(360);
-  if (w.index == 0) w.signal(361, C_commit_end_conclude);
+  const RoundControl* round = at.round;
+  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
+  w.role_barrier(362);
+  if (w.index == 0) w.signal(363, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2413,8 +2432,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(362);
-  if (w.index == 0) w.signal(363, C_draft_x);
+  w.role_barrier(364);
+  if (w.index == 0) w.signal(365, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 ====
@@ -2424,46 +2443,46 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(364);
-    w.ring_copy(365, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(366, 24576);
+    w.ring_acquire(366);
+    w.ring_copy(367, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(368, 24576);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  w.wait(367, C_draft_x, at.runs(C_draft_x));
-  w.wait(368, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(369, C_draft_x, at.runs(C_draft_x));
+  w.wait(370, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 369,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 371,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(370);
+    const char* page = w.ring_await(372);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(371);
-    w.join_acquire(372);
+    w.ring_release(373);
+    w.join_acquire(374);
+    scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(373);
+    w.join_commit(375);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(375, C_draft_x, at.runs(C_draft_x));
-  w.wait(376, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(377, C_draft_x, at.runs(C_draft_x));
+  w.wait(378, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(377);
+    w.join_wait(379);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layers_0_values);
@@ -2507,16 +2526,16 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(378);
+    w.join_release(380);
   }
-  w.role_barrier(379);
-  if (w.index == 0) w.signal(380, C_draft_sliding_dense_qkv);
+  w.role_barrier(381);
+  if (w.index == 0) w.signal(382, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
-  w.wait(381, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(383, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2544,23 +2563,23 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
         w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(382);
-  if (w.index == 0) w.signal(383, C_draft_sliding_dense_norm);
+  w.role_barrier(384);
+  if (w.index == 0) w.signal(385, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) {
-  w.wait(384, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(386, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain2);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2588,66 +2607,69 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(385);
-  if (w.index == 0) w.signal(386, C_draft_sliding_dense_norm2);
+  w.role_barrier(387);
+  if (w.index == 0) w.signal(388, C_draft_sliding_dense_norm2);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
-  w.wait(387, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(388, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(389, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(390, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(389);
+    w.ring_acquire(391);
     reads_all(w, at, R_cache_layers_0_keys);
     reads_all(w, at, R_cache_layers_0_values);
-    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
-    w.ring_copy(390, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
-    w.ring_copy(390, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
-    w.ring_commit(391, 8192);
+    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
+    w.ring_copy(392, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
+    w.ring_copy(392, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
+    w.ring_commit(393, 8192);
   }
 }
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
-  w.wait(392, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(393, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(394, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(395, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(394);
+    const char* page = w.ring_await(396);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(1, part, parts);
     const bf16* q = w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(head) * 512;
     float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 16 + m * 16;
       attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(395);
+    w.ring_release(397);
   }
-  w.role_barrier(396);
-  if (w.index == 0) w.signal(397, C_draft_sliding_dense_attend);
+  w.role_barrier(398);
+  if (w.index == 0) w.signal(399, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(398, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(400, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
@@ -2658,8 +2680,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(399);
-  if (w.index == 0) w.signal(400, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(401);
+  if (w.index == 0) w.signal(402, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2667,14 +2689,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(401);
-    w.ring_copy(402, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(403, 32768);
+    w.ring_acquire(403);
+    w.ring_copy(404, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(405, 32768);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(404, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(406, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2684,24 +2706,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(406);
+    const char* page = w.ring_await(408);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(407);
-    w.join_acquire(408);
+    w.ring_release(409);
+    w.join_acquire(410);
     w.join_put(w.index, acc);
-    w.join_commit(409);
+    w.join_commit(411);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(411, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(413, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(412);
+    w.join_wait(414);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2724,10 +2746,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(413);
+    w.join_release(415);
   }
-  w.role_barrier(414);
-  if (w.index == 0) w.signal(415, C_draft_sliding_dense_o);
+  w.role_barrier(416);
+  if (w.index == 0) w.signal(417, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2735,43 +2757,43 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(416);
-    w.ring_copy(417, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(418, 12288);
+    w.ring_acquire(418);
+    w.ring_copy(419, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(420, 12288);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  w.wait(419, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(421, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 420,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 422,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(421);
+    const char* page = w.ring_await(423);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(422);
-    w.join_acquire(423);
+    w.ring_release(424);
+    w.join_acquire(425);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(424);
+    w.join_commit(426);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(426, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(428, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(427);
+    w.join_wait(429);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2783,10 +2805,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(428);
+    w.join_release(430);
   }
-  w.role_barrier(429);
-  if (w.index == 0) w.signal(430, C_draft_sliding_dense_dense_up);
+  w.role_barrier(431);
+  if (w.index == 0) w.signal(432, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2794,14 +2816,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(431);
-    w.ring_copy(432, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(433, 16384);
+    w.ring_acquire(433);
+    w.ring_copy(434, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(435, 16384);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(434, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(436, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2811,24 +2833,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(436);
+    const char* page = w.ring_await(438);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(437);
-    w.join_acquire(438);
+    w.ring_release(439);
+    w.join_acquire(440);
     w.join_put(w.index, acc);
-    w.join_commit(439);
+    w.join_commit(441);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(441, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(443, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(442);
+    w.join_wait(444);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -2851,10 +2873,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(443);
+    w.join_release(445);
   }
-  w.role_barrier(444);
-  if (w.index == 0) w.signal(445, C_draft_x);
+  w.role_barrier(446);
+  if (w.index == 0) w.signal(447, C_draft_x);
 }
 
 // ==== draft_sliding_dense2: 1 ====
@@ -2864,44 +2886,44 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(446);
-    w.ring_copy(447, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(448, 24576);
+    w.ring_acquire(448);
+    w.ring_copy(449, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(450, 24576);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
-  w.wait(449, C_draft_x, at.runs(C_draft_x));
+  w.wait(451, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 450,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 452,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(451);
+    const char* page = w.ring_await(453);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(452);
-    w.join_acquire(453);
+    w.ring_release(454);
+    w.join_acquire(455);
+    scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(454);
+    w.join_commit(456);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(456, C_draft_x, at.runs(C_draft_x));
+  w.wait(458, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(457);
+    w.join_wait(459);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain2);
     writes_own(w, at, R_cache_layers_1_values);
@@ -2945,16 +2967,16 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(458);
+    w.join_release(460);
   }
-  w.role_barrier(459);
-  if (w.index == 0) w.signal(460, C_draft_sliding_dense2_qkv);
+  w.role_barrier(461);
+  if (w.index == 0) w.signal(462, C_draft_sliding_dense2_qkv);
 }
 
 // ---- draft_sliding_dense2.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) {
-  w.wait(461, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(463, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense2_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2982,23 +3004,23 @@ TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) 
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         w.ws<bf16>(B_draft_sliding_dense2_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
         w.ws<bf16>(B_draft_sliding_dense2_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(462);
-  if (w.index == 0) w.signal(463, C_draft_sliding_dense2_norm);
+  w.role_barrier(464);
+  if (w.index == 0) w.signal(465, C_draft_sliding_dense2_norm);
 }
 
 // ---- draft_sliding_dense2.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at) {
-  w.wait(464, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(466, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain2);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3026,66 +3048,69 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(465);
-  if (w.index == 0) w.signal(466, C_draft_sliding_dense2_norm2);
+  w.role_barrier(467);
+  if (w.index == 0) w.signal(468, C_draft_sliding_dense2_norm2);
 }
 
 // ---- draft_sliding_dense2.attend ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
-  w.wait(467, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(468, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  w.wait(469, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(470, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(469);
+    w.ring_acquire(471);
     reads_all(w, at, R_cache_layers_1_keys);
     reads_all(w, at, R_cache_layers_1_values);
-    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
-    w.ring_copy(470, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
-    w.ring_copy(470, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
-    w.ring_commit(471, 8192);
+    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
+    w.ring_copy(472, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
+    w.ring_copy(472, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
+    w.ring_commit(473, 8192);
   }
 }
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
-  w.wait(472, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(473, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  w.wait(474, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(475, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(474);
+    const char* page = w.ring_await(476);
     reads_all(w, at, R_draft_sliding_dense2_norm_queries);
     writes_own(w, at, R_draft_sliding_dense2_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(1, part, parts);
     const bf16* q = w.ws<bf16>(B_draft_sliding_dense2_norm_queries) + size_t(head) * 512;
     float* o = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 16 + m * 16;
       attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(475);
+    w.ring_release(477);
   }
-  w.role_barrier(476);
-  if (w.index == 0) w.signal(477, C_draft_sliding_dense2_attend);
+  w.role_barrier(478);
+  if (w.index == 0) w.signal(479, C_draft_sliding_dense2_attend);
 }
 
 // ---- draft_sliding_dense2.attend.merge ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(478, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
+  w.wait(480, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense2_attend_partials);
   writes_own(w, at, R_draft_sliding_dense2_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
@@ -3096,8 +3121,8 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
     merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(479);
-  if (w.index == 0) w.signal(480, C_draft_sliding_dense2_attend_merge);
+  w.role_barrier(481);
+  if (w.index == 0) w.signal(482, C_draft_sliding_dense2_attend_merge);
 }
 
 // ---- draft_sliding_dense2.o: 384 KiB of weights ----
@@ -3105,14 +3130,14 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(481);
-    w.ring_copy(482, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(483, 32768);
+    w.ring_acquire(483);
+    w.ring_copy(484, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(485, 32768);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
-  w.wait(484, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(486, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_attend_columns);
   const int part = w.index % 8;
@@ -3122,24 +3147,24 @@ TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(486);
+    const char* page = w.ring_await(488);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(487);
-    w.join_acquire(488);
+    w.ring_release(489);
+    w.join_acquire(490);
     w.join_put(w.index, acc);
-    w.join_commit(489);
+    w.join_commit(491);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
-  w.wait(491, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(493, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(492);
+    w.join_wait(494);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense2_o_columns);
     writes_own(w, at, R_draft_sliding_dense2_o_plain);
@@ -3162,10 +3187,10 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(493);
+    w.join_release(495);
   }
-  w.role_barrier(494);
-  if (w.index == 0) w.signal(495, C_draft_sliding_dense2_o);
+  w.role_barrier(496);
+  if (w.index == 0) w.signal(497, C_draft_sliding_dense2_o);
 }
 
 // ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
@@ -3173,43 +3198,43 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(496);
-    w.ring_copy(497, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(498, 12288);
+    w.ring_acquire(498);
+    w.ring_copy(499, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(500, 12288);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
-  w.wait(499, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(501, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 500,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 502,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(501);
+    const char* page = w.ring_await(503);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(502);
-    w.join_acquire(503);
+    w.ring_release(504);
+    w.join_acquire(505);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(504);
+    w.join_commit(506);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(506, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(508, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(507);
+    w.join_wait(509);
     writes_own(w, at, R_draft_sliding_dense2_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3221,10 +3246,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(508);
+    w.join_release(510);
   }
-  w.role_barrier(509);
-  if (w.index == 0) w.signal(510, C_draft_sliding_dense2_dense_up);
+  w.role_barrier(511);
+  if (w.index == 0) w.signal(512, C_draft_sliding_dense2_dense_up);
 }
 
 // ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
@@ -3232,14 +3257,14 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(511);
-    w.ring_copy(512, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(513, 16384);
+    w.ring_acquire(513);
+    w.ring_copy(514, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(515, 16384);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
-  w.wait(514, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(516, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
   const int part = w.index % 8;
@@ -3249,24 +3274,24 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(516);
+    const char* page = w.ring_await(518);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(517);
-    w.join_acquire(518);
+    w.ring_release(519);
+    w.join_acquire(520);
     w.join_put(w.index, acc);
-    w.join_commit(519);
+    w.join_commit(521);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(521, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(523, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(522);
+    w.join_wait(524);
     reads_all(w, at, R_draft_sliding_dense2_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3289,10 +3314,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(523);
+    w.join_release(525);
   }
-  w.role_barrier(524);
-  if (w.index == 0) w.signal(525, C_draft_x);
+  w.role_barrier(526);
+  if (w.index == 0) w.signal(527, C_draft_x);
 }
 
 // ==== draft_sliding_dense3: 2 ====
@@ -3302,44 +3327,44 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(526);
-    w.ring_copy(527, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(528, 24576);
+    w.ring_acquire(528);
+    w.ring_copy(529, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(530, 24576);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
-  w.wait(529, C_draft_x, at.runs(C_draft_x));
+  w.wait(531, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 530,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 532,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(531);
+    const char* page = w.ring_await(533);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(532);
-    w.join_acquire(533);
+    w.ring_release(534);
+    w.join_acquire(535);
+    scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(534);
+    w.join_commit(536);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(536, C_draft_x, at.runs(C_draft_x));
+  w.wait(538, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(537);
+    w.join_wait(539);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain2);
     writes_own(w, at, R_cache_layers_2_values);
@@ -3383,16 +3408,16 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(538);
+    w.join_release(540);
   }
-  w.role_barrier(539);
-  if (w.index == 0) w.signal(540, C_draft_sliding_dense3_qkv);
+  w.role_barrier(541);
+  if (w.index == 0) w.signal(542, C_draft_sliding_dense3_qkv);
 }
 
 // ---- draft_sliding_dense3.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) {
-  w.wait(541, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(543, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense3_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3420,23 +3445,23 @@ TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) 
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         w.ws<bf16>(B_draft_sliding_dense3_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
         w.ws<bf16>(B_draft_sliding_dense3_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(542);
-  if (w.index == 0) w.signal(543, C_draft_sliding_dense3_norm);
+  w.role_barrier(544);
+  if (w.index == 0) w.signal(545, C_draft_sliding_dense3_norm);
 }
 
 // ---- draft_sliding_dense3.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at) {
-  w.wait(544, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(546, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain2);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3464,66 +3489,69 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(545);
-  if (w.index == 0) w.signal(546, C_draft_sliding_dense3_norm2);
+  w.role_barrier(547);
+  if (w.index == 0) w.signal(548, C_draft_sliding_dense3_norm2);
 }
 
 // ---- draft_sliding_dense3.attend ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
-  w.wait(547, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(548, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  w.wait(549, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(550, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(549);
+    w.ring_acquire(551);
     reads_all(w, at, R_cache_layers_2_keys);
     reads_all(w, at, R_cache_layers_2_values);
-    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
-    w.ring_copy(550, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
-    w.ring_copy(550, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
-    w.ring_commit(551, 8192);
+    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
+    w.ring_copy(552, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
+    w.ring_copy(552, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
+    w.ring_commit(553, 8192);
   }
 }
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
-  w.wait(552, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(553, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  w.wait(554, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(555, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(554);
+    const char* page = w.ring_await(556);
     reads_all(w, at, R_draft_sliding_dense3_norm_queries);
     writes_own(w, at, R_draft_sliding_dense3_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(1, part, parts);
     const bf16* q = w.ws<bf16>(B_draft_sliding_dense3_norm_queries) + size_t(head) * 512;
     float* o = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 16 + m * 16;
       attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(555);
+    w.ring_release(557);
   }
-  w.role_barrier(556);
-  if (w.index == 0) w.signal(557, C_draft_sliding_dense3_attend);
+  w.role_barrier(558);
+  if (w.index == 0) w.signal(559, C_draft_sliding_dense3_attend);
 }
 
 // ---- draft_sliding_dense3.attend.merge ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(558, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
+  w.wait(560, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense3_attend_partials);
   writes_own(w, at, R_draft_sliding_dense3_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
@@ -3534,8 +3562,8 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
     merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(559);
-  if (w.index == 0) w.signal(560, C_draft_sliding_dense3_attend_merge);
+  w.role_barrier(561);
+  if (w.index == 0) w.signal(562, C_draft_sliding_dense3_attend_merge);
 }
 
 // ---- draft_sliding_dense3.o: 384 KiB of weights ----
@@ -3543,14 +3571,14 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(561);
-    w.ring_copy(562, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(563, 32768);
+    w.ring_acquire(563);
+    w.ring_copy(564, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(565, 32768);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
-  w.wait(564, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(566, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_attend_columns);
   const int part = w.index % 8;
@@ -3560,24 +3588,24 @@ TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(566);
+    const char* page = w.ring_await(568);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(567);
-    w.join_acquire(568);
+    w.ring_release(569);
+    w.join_acquire(570);
     w.join_put(w.index, acc);
-    w.join_commit(569);
+    w.join_commit(571);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
-  w.wait(571, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(573, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(572);
+    w.join_wait(574);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense3_o_columns);
     writes_own(w, at, R_draft_sliding_dense3_o_plain);
@@ -3600,10 +3628,10 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(573);
+    w.join_release(575);
   }
-  w.role_barrier(574);
-  if (w.index == 0) w.signal(575, C_draft_sliding_dense3_o);
+  w.role_barrier(576);
+  if (w.index == 0) w.signal(577, C_draft_sliding_dense3_o);
 }
 
 // ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
@@ -3611,43 +3639,43 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(576);
-    w.ring_copy(577, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(578, 12288);
+    w.ring_acquire(578);
+    w.ring_copy(579, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(580, 12288);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
-  w.wait(579, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(581, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 580,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 582,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(581);
+    const char* page = w.ring_await(583);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(582);
-    w.join_acquire(583);
+    w.ring_release(584);
+    w.join_acquire(585);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(584);
+    w.join_commit(586);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(586, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(588, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(587);
+    w.join_wait(589);
     writes_own(w, at, R_draft_sliding_dense3_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3659,10 +3687,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(588);
+    w.join_release(590);
   }
-  w.role_barrier(589);
-  if (w.index == 0) w.signal(590, C_draft_sliding_dense3_dense_up);
+  w.role_barrier(591);
+  if (w.index == 0) w.signal(592, C_draft_sliding_dense3_dense_up);
 }
 
 // ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
@@ -3670,14 +3698,14 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(591);
-    w.ring_copy(592, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(593, 16384);
+    w.ring_acquire(593);
+    w.ring_copy(594, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(595, 16384);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
-  w.wait(594, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(596, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
   const int part = w.index % 8;
@@ -3687,24 +3715,24 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(596);
+    const char* page = w.ring_await(598);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(597);
-    w.join_acquire(598);
+    w.ring_release(599);
+    w.join_acquire(600);
     w.join_put(w.index, acc);
-    w.join_commit(599);
+    w.join_commit(601);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(601, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(603, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(602);
+    w.join_wait(604);
     reads_all(w, at, R_draft_sliding_dense3_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3727,10 +3755,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(603);
+    w.join_release(605);
   }
-  w.role_barrier(604);
-  if (w.index == 0) w.signal(605, C_draft_x);
+  w.role_barrier(606);
+  if (w.index == 0) w.signal(607, C_draft_x);
 }
 
 // ==== draft_sliding_dense4: 3 ====
@@ -3740,44 +3768,44 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(606);
-    w.ring_copy(607, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(608, 24576);
+    w.ring_acquire(608);
+    w.ring_copy(609, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(610, 24576);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
-  w.wait(609, C_draft_x, at.runs(C_draft_x));
+  w.wait(611, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  normalise(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 610,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 612,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(611);
+    const char* page = w.ring_await(613);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(612);
-    w.join_acquire(613);
+    w.ring_release(614);
+    w.join_acquire(615);
+    scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(614);
+    w.join_commit(616);
   }
 }
 #line 86 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(616, C_draft_x, at.runs(C_draft_x));
+  w.wait(618, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(617);
+    w.join_wait(619);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain2);
     writes_own(w, at, R_cache_layers_3_values);
@@ -3821,16 +3849,16 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(618);
+    w.join_release(620);
   }
-  w.role_barrier(619);
-  if (w.index == 0) w.signal(620, C_draft_sliding_dense4_qkv);
+  w.role_barrier(621);
+  if (w.index == 0) w.signal(622, C_draft_sliding_dense4_qkv);
 }
 
 // ---- draft_sliding_dense4.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) {
-  w.wait(621, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(623, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense4_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3858,23 +3886,23 @@ TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) 
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         w.ws<bf16>(B_draft_sliding_dense4_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
         w.ws<bf16>(B_draft_sliding_dense4_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(622);
-  if (w.index == 0) w.signal(623, C_draft_sliding_dense4_norm);
+  w.role_barrier(624);
+  if (w.index == 0) w.signal(625, C_draft_sliding_dense4_norm);
 }
 
 // ---- draft_sliding_dense4.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at) {
-  w.wait(624, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(626, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain2);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3902,66 +3930,69 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
-  w.role_barrier(625);
-  if (w.index == 0) w.signal(626, C_draft_sliding_dense4_norm2);
+  w.role_barrier(627);
+  if (w.index == 0) w.signal(628, C_draft_sliding_dense4_norm2);
 }
 
 // ---- draft_sliding_dense4.attend ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
-  w.wait(627, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(628, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  w.wait(629, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(630, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(629);
+    w.ring_acquire(631);
     reads_all(w, at, R_cache_layers_3_keys);
     reads_all(w, at, R_cache_layers_3_values);
-    const size_t slot = size_t(task / spans.count * 6 + (spans.first + task % spans.count) % 6);
-    w.ring_copy(630, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
-    w.ring_copy(630, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
-    w.ring_commit(631, 8192);
+    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
+    w.ring_copy(632, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
+    w.ring_copy(632, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
+    w.ring_commit(633, 8192);
   }
 }
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
-  w.wait(632, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(633, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  w.wait(634, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(635, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const Share tasks = share(w, 8 * spans.count);
+  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
+  const Share tasks = share(w, 8 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(634);
+    const char* page = w.ring_await(636);
     reads_all(w, at, R_draft_sliding_dense4_norm_queries);
     writes_own(w, at, R_draft_sliding_dense4_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(1, part, parts);
     const bf16* q = w.ws<bf16>(B_draft_sliding_dense4_norm_queries) + size_t(head) * 512;
     float* o = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = (w.index + w.count - task * 1 % w.count) % w.count; m < 1; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 16 + m * 16;
       attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(635);
+    w.ring_release(637);
   }
-  w.role_barrier(636);
-  if (w.index == 0) w.signal(637, C_draft_sliding_dense4_attend);
+  w.role_barrier(638);
+  if (w.index == 0) w.signal(639, C_draft_sliding_dense4_attend);
 }
 
 // ---- draft_sliding_dense4.attend.merge ----
 #line 90 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(638, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
+  w.wait(640, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense4_attend_partials);
   writes_own(w, at, R_draft_sliding_dense4_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
@@ -3972,8 +4003,8 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
     merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(639);
-  if (w.index == 0) w.signal(640, C_draft_sliding_dense4_attend_merge);
+  w.role_barrier(641);
+  if (w.index == 0) w.signal(642, C_draft_sliding_dense4_attend_merge);
 }
 
 // ---- draft_sliding_dense4.o: 384 KiB of weights ----
@@ -3981,14 +4012,14 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(641);
-    w.ring_copy(642, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(643, 32768);
+    w.ring_acquire(643);
+    w.ring_copy(644, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(645, 32768);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
-  w.wait(644, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(646, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_attend_columns);
   const int part = w.index % 8;
@@ -3998,24 +4029,24 @@ TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(646);
+    const char* page = w.ring_await(648);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(647);
-    w.join_acquire(648);
+    w.ring_release(649);
+    w.join_acquire(650);
     w.join_put(w.index, acc);
-    w.join_commit(649);
+    w.join_commit(651);
   }
 }
 #line 98 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
-  w.wait(651, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(653, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(652);
+    w.join_wait(654);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense4_o_columns);
     writes_own(w, at, R_draft_sliding_dense4_o_plain);
@@ -4038,10 +4069,10 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(653);
+    w.join_release(655);
   }
-  w.role_barrier(654);
-  if (w.index == 0) w.signal(655, C_draft_sliding_dense4_o);
+  w.role_barrier(656);
+  if (w.index == 0) w.signal(657, C_draft_sliding_dense4_o);
 }
 
 // ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
@@ -4049,43 +4080,43 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(656);
-    w.ring_copy(657, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(658, 12288);
+    w.ring_acquire(658);
+    w.ring_copy(659, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(660, 12288);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
-  w.wait(659, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(661, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 660,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 662,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(661);
+    const char* page = w.ring_await(663);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(662);
-    w.join_acquire(663);
+    w.ring_release(664);
+    w.join_acquire(665);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(664);
+    w.join_commit(666);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(666, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(668, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(667);
+    w.join_wait(669);
     writes_own(w, at, R_draft_sliding_dense4_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4097,10 +4128,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(668);
+    w.join_release(670);
   }
-  w.role_barrier(669);
-  if (w.index == 0) w.signal(670, C_draft_sliding_dense4_dense_up);
+  w.role_barrier(671);
+  if (w.index == 0) w.signal(672, C_draft_sliding_dense4_dense_up);
 }
 
 // ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
@@ -4108,14 +4139,14 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(671);
-    w.ring_copy(672, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(673, 16384);
+    w.ring_acquire(673);
+    w.ring_copy(674, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(675, 16384);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
-  w.wait(674, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(676, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
   const int part = w.index % 8;
@@ -4125,24 +4156,24 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(676);
+    const char* page = w.ring_await(678);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(677);
-    w.join_acquire(678);
+    w.ring_release(679);
+    w.join_acquire(680);
     w.join_put(w.index, acc);
-    w.join_commit(679);
+    w.join_commit(681);
   }
 }
 #line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(681, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(683, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(682);
+    w.join_wait(684);
     reads_all(w, at, R_draft_sliding_dense4_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -4165,10 +4196,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(683);
+    w.join_release(685);
   }
-  w.role_barrier(684);
-  if (w.index == 0) w.signal(685, C_draft_x);
+  w.role_barrier(686);
+  if (w.index == 0) w.signal(687, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -4178,31 +4209,31 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(686);
-    w.ring_copy(687, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(688, 12288);
+    w.ring_acquire(688);
+    w.ring_copy(689, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(690, 12288);
   }
 }
 #line 125 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  w.wait(689, C_draft_x, at.runs(C_draft_x));
+  w.wait(691, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
-  normalise(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 690,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 692,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(691);
+    const char* page = w.ring_await(693);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(692);
-    w.join_acquire(693);
+    w.ring_release(694);
+    w.join_acquire(695);
+    scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(694);
+    w.join_commit(696);
   }
 }
 #line 125 "models/mimo/drafter.ts"
@@ -4213,7 +4244,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(696);
+    w.join_wait(698);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4226,25 +4257,31 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(697);
+    w.join_release(699);
   }
-  w.role_barrier(698);
-  if (w.index == 0) w.signal(699, C_draft_end_head);
+  w.role_barrier(700);
+  if (w.index == 0) w.signal(701, C_draft_end_head);
 }
 
 // ---- draft_end.logits ----
 #line 125 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(700, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(702, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
-  if (w.rank == 0 && w.sm == 0) finish_draft(w, *at.round, w.ws<const float>(B_draft_end_head_logits), 4224);
+  const RoundControl* round = at.round;
+  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const float>(B_draft_end_head_logits), 4224); });
 }
 
 // ==== roles ====
 
+/** Runs phases of an entry, which are a function of their own on a GPU (`called`): registers hold nothing of other phases. */
 template <class Phase>
-TILE_FN void run(Warp& w, const At& at, int phase, Phase body) {
-  const Traced traced(w, at.round->round, at.entry, phase);
+TILE_FN void run(Warp& w, const RoundControl& c, int entry, Phase body) {
+  called(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
+}
+template <class Phase>
+TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {
+  const Traced event(w, at.round->round, at.entry, phase);
   body(w, at);
 }
 
@@ -4254,80 +4291,195 @@ static TILE_FN void run_load(Warp& w) {
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
-        case 1:  // full_dense
-          run(w, at, 0, full_dense_qkv_load);
-          run(w, at, 1, full_dense_attend_load);
-          run(w, at, 3, full_dense_o_load);
-          run(w, at, 4, full_dense_dense_up_load);
-          run(w, at, 5, full_dense_dense_down_load);
+        case 1: {
+          // full_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_dense_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_dense_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_dense_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_dense_dense_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_dense_dense_down_load);
+          });
           break;
-        case 2:  // sliding_experts
-          run(w, at, 0, sliding_experts_qkv_load);
-          run(w, at, 1, sliding_experts_attend_load);
-          run(w, at, 3, sliding_experts_o_load);
-          run(w, at, 4, sliding_experts_router_load);
-          run(w, at, 6, sliding_experts_expert_up_load);
-          run(w, at, 7, sliding_experts_expert_down_load);
+        }
+        case 2: {
+          // sliding_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, sliding_experts_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, sliding_experts_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, sliding_experts_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, sliding_experts_router_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, sliding_experts_expert_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, sliding_experts_expert_down_load);
+          });
           break;
-        case 3:  // full_experts
-          run(w, at, 0, full_experts_qkv_load);
-          run(w, at, 1, full_experts_attend_load);
-          run(w, at, 3, full_experts_o_load);
-          run(w, at, 4, full_experts_router_load);
-          run(w, at, 6, full_experts_expert_up_load);
-          run(w, at, 7, full_experts_expert_down_load);
+        }
+        case 3: {
+          // full_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_experts_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_experts_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_experts_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_experts_router_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, full_experts_expert_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, full_experts_expert_down_load);
+          });
           break;
-        case 4:  // end
-          run(w, at, 0, end_head_load);
+        }
+        case 4: {
+          // end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, end_head_load);
+          });
           break;
-        case 5:  // commit_begin
-          run(w, at, 0, commit_begin_fc_load);
+        }
+        case 5: {
+          // commit_begin
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_begin_fc_load);
+          });
           break;
-        case 6:  // commit_layer
-          run(w, at, 0, commit_layer_kv_load);
+        }
+        case 6: {
+          // commit_layer
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer_kv_load);
+          });
           break;
-        case 7:  // commit_layer2
-          run(w, at, 0, commit_layer2_kv_load);
+        }
+        case 7: {
+          // commit_layer2
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer2_kv_load);
+          });
           break;
-        case 8:  // commit_layer3
-          run(w, at, 0, commit_layer3_kv_load);
+        }
+        case 8: {
+          // commit_layer3
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer3_kv_load);
+          });
           break;
-        case 9:  // commit_layer4
-          run(w, at, 0, commit_layer4_kv_load);
+        }
+        case 9: {
+          // commit_layer4
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer4_kv_load);
+          });
           break;
-        case 12:  // draft_sliding_dense
-          run(w, at, 0, draft_sliding_dense_qkv_load);
-          run(w, at, 3, draft_sliding_dense_attend_load);
-          run(w, at, 5, draft_sliding_dense_o_load);
-          run(w, at, 6, draft_sliding_dense_dense_up_load);
-          run(w, at, 7, draft_sliding_dense_dense_down_load);
+        }
+        case 12: {
+          // draft_sliding_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense_dense_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense_dense_down_load);
+          });
           break;
-        case 13:  // draft_sliding_dense2
-          run(w, at, 0, draft_sliding_dense2_qkv_load);
-          run(w, at, 3, draft_sliding_dense2_attend_load);
-          run(w, at, 5, draft_sliding_dense2_o_load);
-          run(w, at, 6, draft_sliding_dense2_dense_up_load);
-          run(w, at, 7, draft_sliding_dense2_dense_down_load);
+        }
+        case 13: {
+          // draft_sliding_dense2
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense2_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense2_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense2_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense2_dense_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense2_dense_down_load);
+          });
           break;
-        case 14:  // draft_sliding_dense3
-          run(w, at, 0, draft_sliding_dense3_qkv_load);
-          run(w, at, 3, draft_sliding_dense3_attend_load);
-          run(w, at, 5, draft_sliding_dense3_o_load);
-          run(w, at, 6, draft_sliding_dense3_dense_up_load);
-          run(w, at, 7, draft_sliding_dense3_dense_down_load);
+        }
+        case 14: {
+          // draft_sliding_dense3
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense3_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense3_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense3_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense3_dense_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense3_dense_down_load);
+          });
           break;
-        case 15:  // draft_sliding_dense4
-          run(w, at, 0, draft_sliding_dense4_qkv_load);
-          run(w, at, 3, draft_sliding_dense4_attend_load);
-          run(w, at, 5, draft_sliding_dense4_o_load);
-          run(w, at, 6, draft_sliding_dense4_dense_up_load);
-          run(w, at, 7, draft_sliding_dense4_dense_down_load);
+        }
+        case 15: {
+          // draft_sliding_dense4
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense4_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense4_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense4_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense4_dense_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense4_dense_down_load);
+          });
           break;
-        case 16:  // draft_end
-          run(w, at, 0, draft_end_head_load);
+        }
+        case 16: {
+          // draft_end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_end_head_load);
+          });
           break;
+        }
         default: break;
       }
     }
@@ -4335,118 +4487,291 @@ static TILE_FN void run_load(Warp& w) {
 }
 
 static TILE_FN void run_compute(Warp& w) {
-  first_round(w);
+  called(w, [](Warp& w) { first_round(w); });
   for (;;) {
     const RoundControl& c = begin_round(w);
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
-        case 0:  // begin
-          run(w, at, 0, begin_embed_tokens_compute);
+        case 0: {
+          // begin
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, begin_embed_tokens_compute);
+          });
           break;
-        case 1:  // full_dense
-          run(w, at, 0, full_dense_qkv_compute);
-          run(w, at, 1, full_dense_attend_compute);
-          run(w, at, 2, full_dense_attend_merge_compute);
-          run(w, at, 3, full_dense_o_compute);
-          run(w, at, 4, full_dense_dense_up_compute);
-          run(w, at, 5, full_dense_dense_down_compute);
+        }
+        case 1: {
+          // full_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_dense_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_dense_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, full_dense_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_dense_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_dense_dense_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_dense_dense_down_compute);
+          });
           break;
-        case 2:  // sliding_experts
-          run(w, at, 0, sliding_experts_qkv_compute);
-          run(w, at, 1, sliding_experts_attend_compute);
-          run(w, at, 2, sliding_experts_attend_merge_compute);
-          run(w, at, 3, sliding_experts_o_compute);
-          run(w, at, 4, sliding_experts_router_compute);
-          run(w, at, 5, sliding_experts_route_compute);
-          run(w, at, 6, sliding_experts_expert_up_compute);
-          run(w, at, 7, sliding_experts_expert_down_compute);
+        }
+        case 2: {
+          // sliding_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, sliding_experts_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, sliding_experts_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, sliding_experts_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, sliding_experts_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, sliding_experts_router_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, sliding_experts_route_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, sliding_experts_expert_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, sliding_experts_expert_down_compute);
+          });
           break;
-        case 3:  // full_experts
-          run(w, at, 0, full_experts_qkv_compute);
-          run(w, at, 1, full_experts_attend_compute);
-          run(w, at, 2, full_experts_attend_merge_compute);
-          run(w, at, 3, full_experts_o_compute);
-          run(w, at, 4, full_experts_router_compute);
-          run(w, at, 5, full_experts_route_compute);
-          run(w, at, 6, full_experts_expert_up_compute);
-          run(w, at, 7, full_experts_expert_down_compute);
+        }
+        case 3: {
+          // full_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_experts_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_experts_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, full_experts_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_experts_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_experts_router_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_experts_route_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, full_experts_expert_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, full_experts_expert_down_compute);
+          });
           break;
-        case 4:  // end
-          run(w, at, 0, end_head_compute);
-          run(w, at, 1, end_logits_compute);
+        }
+        case 4: {
+          // end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, end_head_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, end_logits_compute);
+          });
           break;
-        case 5:  // commit_begin
-          run(w, at, 0, commit_begin_fc_compute);
+        }
+        case 5: {
+          // commit_begin
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_begin_fc_compute);
+          });
           break;
-        case 6:  // commit_layer
-          run(w, at, 0, commit_layer_kv_compute);
-          run(w, at, 1, commit_layer_norm_compute);
+        }
+        case 6: {
+          // commit_layer
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer_kv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, commit_layer_norm_compute);
+          });
           break;
-        case 7:  // commit_layer2
-          run(w, at, 0, commit_layer2_kv_compute);
-          run(w, at, 1, commit_layer2_norm_compute);
+        }
+        case 7: {
+          // commit_layer2
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer2_kv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, commit_layer2_norm_compute);
+          });
           break;
-        case 8:  // commit_layer3
-          run(w, at, 0, commit_layer3_kv_compute);
-          run(w, at, 1, commit_layer3_norm_compute);
+        }
+        case 8: {
+          // commit_layer3
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer3_kv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, commit_layer3_norm_compute);
+          });
           break;
-        case 9:  // commit_layer4
-          run(w, at, 0, commit_layer4_kv_compute);
-          run(w, at, 1, commit_layer4_norm_compute);
+        }
+        case 9: {
+          // commit_layer4
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer4_kv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, commit_layer4_norm_compute);
+          });
           break;
-        case 10:  // commit_end
-          run(w, at, 0, commit_end_conclude_compute);
+        }
+        case 10: {
+          // commit_end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_end_conclude_compute);
+          });
           break;
-        case 11:  // draft_begin
-          run(w, at, 0, draft_begin_embed_tokens_compute);
+        }
+        case 11: {
+          // draft_begin
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_begin_embed_tokens_compute);
+          });
           break;
-        case 12:  // draft_sliding_dense
-          run(w, at, 0, draft_sliding_dense_qkv_compute);
-          run(w, at, 1, draft_sliding_dense_norm_compute);
-          run(w, at, 2, draft_sliding_dense_norm2_compute);
-          run(w, at, 3, draft_sliding_dense_attend_compute);
-          run(w, at, 4, draft_sliding_dense_attend_merge_compute);
-          run(w, at, 5, draft_sliding_dense_o_compute);
-          run(w, at, 6, draft_sliding_dense_dense_up_compute);
-          run(w, at, 7, draft_sliding_dense_dense_down_compute);
+        }
+        case 12: {
+          // draft_sliding_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, draft_sliding_dense_norm_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, draft_sliding_dense_norm2_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, draft_sliding_dense_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense_dense_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense_dense_down_compute);
+          });
           break;
-        case 13:  // draft_sliding_dense2
-          run(w, at, 0, draft_sliding_dense2_qkv_compute);
-          run(w, at, 1, draft_sliding_dense2_norm_compute);
-          run(w, at, 2, draft_sliding_dense2_norm2_compute);
-          run(w, at, 3, draft_sliding_dense2_attend_compute);
-          run(w, at, 4, draft_sliding_dense2_attend_merge_compute);
-          run(w, at, 5, draft_sliding_dense2_o_compute);
-          run(w, at, 6, draft_sliding_dense2_dense_up_compute);
-          run(w, at, 7, draft_sliding_dense2_dense_down_compute);
+        }
+        case 13: {
+          // draft_sliding_dense2
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense2_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, draft_sliding_dense2_norm_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, draft_sliding_dense2_norm2_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense2_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, draft_sliding_dense2_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense2_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense2_dense_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense2_dense_down_compute);
+          });
           break;
-        case 14:  // draft_sliding_dense3
-          run(w, at, 0, draft_sliding_dense3_qkv_compute);
-          run(w, at, 1, draft_sliding_dense3_norm_compute);
-          run(w, at, 2, draft_sliding_dense3_norm2_compute);
-          run(w, at, 3, draft_sliding_dense3_attend_compute);
-          run(w, at, 4, draft_sliding_dense3_attend_merge_compute);
-          run(w, at, 5, draft_sliding_dense3_o_compute);
-          run(w, at, 6, draft_sliding_dense3_dense_up_compute);
-          run(w, at, 7, draft_sliding_dense3_dense_down_compute);
+        }
+        case 14: {
+          // draft_sliding_dense3
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense3_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, draft_sliding_dense3_norm_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, draft_sliding_dense3_norm2_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense3_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, draft_sliding_dense3_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense3_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense3_dense_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense3_dense_down_compute);
+          });
           break;
-        case 15:  // draft_sliding_dense4
-          run(w, at, 0, draft_sliding_dense4_qkv_compute);
-          run(w, at, 1, draft_sliding_dense4_norm_compute);
-          run(w, at, 2, draft_sliding_dense4_norm2_compute);
-          run(w, at, 3, draft_sliding_dense4_attend_compute);
-          run(w, at, 4, draft_sliding_dense4_attend_merge_compute);
-          run(w, at, 5, draft_sliding_dense4_o_compute);
-          run(w, at, 6, draft_sliding_dense4_dense_up_compute);
-          run(w, at, 7, draft_sliding_dense4_dense_down_compute);
+        }
+        case 15: {
+          // draft_sliding_dense4
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense4_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, draft_sliding_dense4_norm_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, draft_sliding_dense4_norm2_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, draft_sliding_dense4_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, draft_sliding_dense4_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense4_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense4_dense_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense4_dense_down_compute);
+          });
           break;
-        case 16:  // draft_end
-          run(w, at, 0, draft_end_head_compute);
-          run(w, at, 1, draft_end_logits_compute);
+        }
+        case 16: {
+          // draft_end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_end_head_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, draft_end_logits_compute);
+          });
           break;
+        }
         default: break;
       }
     }
@@ -4459,73 +4784,174 @@ static TILE_FN void run_epilogue(Warp& w) {
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
-        case 1:  // full_dense
-          run(w, at, 0, full_dense_qkv_epilogue);
-          run(w, at, 3, full_dense_o_epilogue);
-          run(w, at, 4, full_dense_dense_up_epilogue);
-          run(w, at, 5, full_dense_dense_down_epilogue);
+        case 1: {
+          // full_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_dense_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_dense_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_dense_dense_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_dense_dense_down_epilogue);
+          });
           break;
-        case 2:  // sliding_experts
-          run(w, at, 0, sliding_experts_qkv_epilogue);
-          run(w, at, 3, sliding_experts_o_epilogue);
-          run(w, at, 4, sliding_experts_router_epilogue);
-          run(w, at, 6, sliding_experts_expert_up_epilogue);
-          run(w, at, 7, sliding_experts_expert_down_epilogue);
+        }
+        case 2: {
+          // sliding_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, sliding_experts_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, sliding_experts_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, sliding_experts_router_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, sliding_experts_expert_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, sliding_experts_expert_down_epilogue);
+          });
           break;
-        case 3:  // full_experts
-          run(w, at, 0, full_experts_qkv_epilogue);
-          run(w, at, 3, full_experts_o_epilogue);
-          run(w, at, 4, full_experts_router_epilogue);
-          run(w, at, 6, full_experts_expert_up_epilogue);
-          run(w, at, 7, full_experts_expert_down_epilogue);
+        }
+        case 3: {
+          // full_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_experts_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_experts_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_experts_router_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, full_experts_expert_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, full_experts_expert_down_epilogue);
+          });
           break;
-        case 4:  // end
-          run(w, at, 0, end_head_epilogue);
+        }
+        case 4: {
+          // end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, end_head_epilogue);
+          });
           break;
-        case 5:  // commit_begin
-          run(w, at, 0, commit_begin_fc_epilogue);
+        }
+        case 5: {
+          // commit_begin
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_begin_fc_epilogue);
+          });
           break;
-        case 6:  // commit_layer
-          run(w, at, 0, commit_layer_kv_epilogue);
+        }
+        case 6: {
+          // commit_layer
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer_kv_epilogue);
+          });
           break;
-        case 7:  // commit_layer2
-          run(w, at, 0, commit_layer2_kv_epilogue);
+        }
+        case 7: {
+          // commit_layer2
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer2_kv_epilogue);
+          });
           break;
-        case 8:  // commit_layer3
-          run(w, at, 0, commit_layer3_kv_epilogue);
+        }
+        case 8: {
+          // commit_layer3
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer3_kv_epilogue);
+          });
           break;
-        case 9:  // commit_layer4
-          run(w, at, 0, commit_layer4_kv_epilogue);
+        }
+        case 9: {
+          // commit_layer4
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, commit_layer4_kv_epilogue);
+          });
           break;
-        case 12:  // draft_sliding_dense
-          run(w, at, 0, draft_sliding_dense_qkv_epilogue);
-          run(w, at, 5, draft_sliding_dense_o_epilogue);
-          run(w, at, 6, draft_sliding_dense_dense_up_epilogue);
-          run(w, at, 7, draft_sliding_dense_dense_down_epilogue);
+        }
+        case 12: {
+          // draft_sliding_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense_dense_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense_dense_down_epilogue);
+          });
           break;
-        case 13:  // draft_sliding_dense2
-          run(w, at, 0, draft_sliding_dense2_qkv_epilogue);
-          run(w, at, 5, draft_sliding_dense2_o_epilogue);
-          run(w, at, 6, draft_sliding_dense2_dense_up_epilogue);
-          run(w, at, 7, draft_sliding_dense2_dense_down_epilogue);
+        }
+        case 13: {
+          // draft_sliding_dense2
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense2_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense2_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense2_dense_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense2_dense_down_epilogue);
+          });
           break;
-        case 14:  // draft_sliding_dense3
-          run(w, at, 0, draft_sliding_dense3_qkv_epilogue);
-          run(w, at, 5, draft_sliding_dense3_o_epilogue);
-          run(w, at, 6, draft_sliding_dense3_dense_up_epilogue);
-          run(w, at, 7, draft_sliding_dense3_dense_down_epilogue);
+        }
+        case 14: {
+          // draft_sliding_dense3
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense3_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense3_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense3_dense_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense3_dense_down_epilogue);
+          });
           break;
-        case 15:  // draft_sliding_dense4
-          run(w, at, 0, draft_sliding_dense4_qkv_epilogue);
-          run(w, at, 5, draft_sliding_dense4_o_epilogue);
-          run(w, at, 6, draft_sliding_dense4_dense_up_epilogue);
-          run(w, at, 7, draft_sliding_dense4_dense_down_epilogue);
+        }
+        case 15: {
+          // draft_sliding_dense4
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_sliding_dense4_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, draft_sliding_dense4_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, draft_sliding_dense4_dense_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, draft_sliding_dense4_dense_down_epilogue);
+          });
           break;
-        case 16:  // draft_end
-          run(w, at, 0, draft_end_head_epilogue);
+        }
+        case 16: {
+          // draft_end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, draft_end_head_epilogue);
+          });
           break;
+        }
         default: break;
       }
     }
@@ -4538,7 +4964,6 @@ static TILE_FN void run_communicate(Warp& w) {
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
         default: break;
       }

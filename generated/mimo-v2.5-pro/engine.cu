@@ -13,11 +13,11 @@ struct Plan {
   static constexpr int ranks = 8, sms = 132, rows = 8, ctx = 2048, valid_ids = 152576, programs = 1, mask_token = 0;
   static constexpr int entries = 72, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
-  static constexpr unsigned ring_page_bytes = 53248, slots_bytes = 12288, scratch_bytes = 0;
+  static constexpr unsigned ring_page_bytes = 52224, slots_bytes = 12288, scratch_bytes = 32768;
   static constexpr int ring_depth = 3, join_depth = 2, join_parts = 16;
   static constexpr int experts = 384, max_active = 64, top_k = 8;
   using Exchange = tile::bf16;
-  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30408064;
+  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30023040;
   static constexpr size_t counters_at = 0, abort_at = 3072, control_at = 3200, control_inbox_at = 3968;
   static constexpr size_t decode_at = 4992, sampler_at = 15289728, history_at = 17771904, inbox_at = 5504, logits_inbox_at = 2168192;
   static constexpr size_t zeroed_bytes = 15289728;
@@ -25,7 +25,7 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "round control", "left round"};
-  static constexpr int sites = 269, site_round = 265, site_relay = 266, site_mailbox = 267, site_sample = 268;
+  static constexpr int sites = 271, site_round = 267, site_relay = 268, site_mailbox = 269, site_sample = 270;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -64,45 +64,45 @@ struct Plan {
     "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
     "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
     "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring",
-    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send",
-    "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x",
-    "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x",
-    "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join",
-    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
-    "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
-    "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
-    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
-    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
-    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
-    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue send",
-    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/communicate wait full_experts.attend.merge", "full_experts.o/communicate receive",
-    "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
-    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
-    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o",
-    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
-    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
-    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
-    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
-    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
-    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring",
-    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
-    "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x",
-    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
-    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
-    "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head", "end.logits/compute wait end.head",
-    "end.logits/compute sample", "round", "relay", "mailbox",
-    "sample",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots",
+    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots",
+    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive",
+    "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join",
+    "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv",
+    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
+    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
+    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
+    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
+    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
+    "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/communicate wait full_experts.attend.merge",
+    "full_experts.o/communicate receive", "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
+    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
+    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
+    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
+    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route",
+    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
+    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
+    "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring",
+    "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier",
+    "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots",
+    "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up",
+    "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x", "end.head/load acquire ring", "end.head/load copy page",
+    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
+    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue send logits",
+    "end.head/epilogue await join", "end.head/epilogue release join", "end.head/communicate wait x", "end.head/communicate receive logits",
+    "end.head/communicate signal end.head", "end.logits/compute wait end.head", "end.logits/compute sample", "round",
+    "relay", "mailbox", "sample",
   };
   static constexpr int regions = 29;
   static constexpr const char* region_names[] = {
     "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
     "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
     "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
-    "sliding_experts.expert.up.expertColumns", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials", "full_experts.attend.columns",
-    "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.expertColumns", "end.head.logits",
+    "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials", "full_experts.attend.columns",
+    "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits",
   };
 };
 
@@ -127,8 +127,8 @@ enum Region : int {
   R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_partials,
   R_full_dense_attend_columns, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_sliding_experts_qkv_queries, R_sliding_experts_qkv_keys,
   R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
-  R_sliding_experts_expert_up_expertColumns, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials, R_full_experts_attend_columns,
-  R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_expertColumns, R_end_head_logits,
+  R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials, R_full_experts_attend_columns,
+  R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits,
 };
 TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
 
@@ -151,17 +151,17 @@ constexpr size_t B_sliding_experts_attend_columns = 22142336;
 constexpr size_t B_sliding_experts_o_columns = 22175104;
 constexpr size_t B_sliding_experts_o_plain = 22273408;
 constexpr size_t B_sliding_experts_router_plain = 22470016;
-constexpr size_t B_sliding_experts_expert_up_expertColumns = 22482304;
-constexpr size_t B_full_experts_qkv_queries = 22744448;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 22519168;
+constexpr size_t B_full_experts_qkv_queries = 22551936;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 786432;
-constexpr size_t B_full_experts_attend_partials = 22793600;
-constexpr size_t B_full_experts_attend_columns = 24923520;
-constexpr size_t B_full_experts_o_columns = 24956288;
-constexpr size_t B_full_experts_o_plain = 25054592;
-constexpr size_t B_full_experts_router_plain = 25251200;
-constexpr size_t B_full_experts_expert_up_expertColumns = 25263488;
-constexpr size_t B_end_head_logits = 25525632;
+constexpr size_t B_full_experts_attend_partials = 22601088;
+constexpr size_t B_full_experts_attend_columns = 24731008;
+constexpr size_t B_full_experts_o_columns = 24763776;
+constexpr size_t B_full_experts_o_plain = 24862080;
+constexpr size_t B_full_experts_router_plain = 25058688;
+constexpr size_t B_full_experts_expert_up_routedRows = 25107840;
+constexpr size_t B_end_head_logits = 25140608;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
@@ -362,7 +362,7 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       w.ring_acquire(2);
       w.ring_copy(3, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
@@ -377,20 +377,20 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 6,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 6,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       const char* page = w.ring_await(7);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
       w.ring_release(8);
     }
     w.join_acquire(9);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(10);
   }
@@ -423,9 +423,9 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
         w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
@@ -444,9 +444,9 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
@@ -476,12 +476,13 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 1 * spans.count);
+  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
+  const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(17);
     reads_all(w, at, R_full_dense_qkv_keys);
     reads_all(w, at, R_full_dense_qkv_values);
-    const size_t slot = size_t(task / spans.count * 32 + (spans.first + task % spans.count) % 32);
+    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
     w.ring_copy(18, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 24576, 24576);
     w.ring_copy(18, 24576, w.kv(at.kv + B_full_dense_qkv_values) + slot * 16384, 16384);
     w.ring_commit(19, 40960);
@@ -491,17 +492,19 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 1 * spans.count);
+  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
+  const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(21);
     reads_all(w, at, R_full_dense_qkv_queries);
     writes_own(w, at, R_full_dense_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(8, part, parts);
     const bf16* q = w.ws<bf16>(B_full_dense_qkv_queries) + size_t(head) * 24576;
     float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 532480;
     float* peak = o + 524288;
     float* total = peak + 4096;
-    for (int m = (w.index + w.count - task * 8 % w.count) % w.count; m < 8; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 8 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 128 + m * 16;
       attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
@@ -535,7 +538,7 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       w.ring_acquire(28);
       w.ring_copy(29, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
@@ -554,10 +557,10 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       const char* page = w.ring_await(33);
-      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 2);
+      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<2>(x, page_of_tile * 2));
       w.ring_release(34);
     }
     w.join_acquire(35);
@@ -615,7 +618,7 @@ TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       w.ring_acquire(43);
       w.ring_copy(44, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
@@ -630,20 +633,20 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 16;
   Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 47,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 12);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 47,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       const char* page = w.ring_await(48);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
       w.ring_release(49);
     }
     w.join_acquire(50);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(51);
   }
@@ -755,7 +758,7 @@ TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) 
 TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       w.ring_acquire(72);
       w.ring_copy(73, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
@@ -770,20 +773,20 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 76,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 76,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       const char* page = w.ring_await(77);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
       w.ring_release(78);
     }
     w.join_acquire(79);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(80);
   }
@@ -816,9 +819,9 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_64[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
         w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
@@ -837,9 +840,9 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000_64[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
@@ -869,12 +872,13 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
   w.wait(86, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const Share tasks = share(w, 1 * spans.count);
+  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
+  const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(87);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
-    const size_t slot = size_t(task / spans.count * 4 + (spans.first + task % spans.count) % 4);
+    const size_t slot = size_t(task / (parts * spans.count) * 4 + (spans.first + task / parts % spans.count) % 4);
     w.ring_copy(88, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
     w.ring_copy(88, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
     w.ring_commit(89, 40960);
@@ -884,17 +888,19 @@ TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const Share tasks = share(w, 1 * spans.count);
+  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
+  const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(91);
     reads_all(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(8, part, parts);
     const bf16* q = w.ws<bf16>(B_sliding_experts_qkv_queries) + size_t(head) * 24576;
     float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
     float* peak = o + 65536;
     float* total = peak + 512;
-    for (int m = (w.index + w.count - task * 8 % w.count) % w.count; m < 8; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 8 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 128 + m * 16;
       attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 128, 0.0721687824f, o + row * 128, peak + row, total + row);
@@ -928,7 +934,7 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       w.ring_acquire(98);
       w.ring_copy(99, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
@@ -947,10 +953,10 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       const char* page = w.ring_await(103);
-      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 2);
+      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<2>(x, page_of_tile * 2));
       w.ring_release(104);
     }
     w.join_acquire(105);
@@ -1006,37 +1012,41 @@ TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
 // ---- sliding_experts.router: 9.0 MiB of weights ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
-    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
+    const int chunk = tile % 4;
+TILE_LOOP
+    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
+      const int page_of_tile = chunk * 3 + page_of_chunk;
       w.ring_acquire(113);
-      w.ring_copy(114, 0, w.image(at.image + 46356608 + (size_t(tile) * 12 + page_of_tile) * 32768), 32768);
+      w.ring_copy(114, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 12 + page_of_tile) * 32768), 32768);
       w.ring_commit(115, 32768);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
+TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<12>& kept) {
   w.wait(116, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
-  if (empty(share(w, 24))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 16;
-  Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 16, 117,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
-  const Share tiles = share(w, 24);
+  Staged<12>& x = kept.x;
+  ColumnScale& scale = kept.scale;
+  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
+  scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 16, 117,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int chunk = tile % 4;
     Acc acc = zeros();
-TILE_UNROLL
-    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
+TILE_LOOP
+    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
+      const int page_of_tile = chunk * 3 + page_of_chunk;
       const char* page = w.ring_await(118);
-      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 1);
+      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<1>(x, page_of_tile * 1));
       w.ring_release(119);
     }
     w.join_acquire(120);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(121);
   }
@@ -1044,15 +1054,16 @@ TILE_UNROLL
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(123, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
+    const int chunk = tile % 4;
     w.join_wait(124);
     writes_own(w, at, R_sliding_experts_router_plain);
-    const int t = tile;
+    const int t = (tile / 4);
     Acc acc = w.join_sum(0, 16);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -1060,8 +1071,8 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
-      w.ws<float>(B_sliding_experts_router_plain)[c * 384 + n_low] = v0_low;
-      w.ws<float>(B_sliding_experts_router_plain)[c * 384 + n_high] = v0_high;
+      w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
+      w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
     w.join_release(125);
   }
@@ -1074,7 +1085,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   w.wait(128, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 129,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 129,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
   if (w.index == 0) w.signal_local(130, L_route);
@@ -1093,15 +1104,12 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   }
 }
 #line 96 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
+TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, Kept<12>& kept) {
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
-  reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 16;
-  Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 16, 135,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  // staged by router
+  Staged<12>& x = kept.x;
+  ColumnScale& scale = kept.scale;
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
@@ -1110,6 +1118,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
     multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
     w.ring_release(137);
     w.join_acquire(138);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
     w.join_commit(139);
   }
@@ -1125,16 +1134,18 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
     }
     const int active = tile / 32;
     w.join_wait(142);
-    writes_own(w, at, R_sliding_experts_expert_up_expertColumns);
+    writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 16);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
+      const int slot = w.table().slot[active][c];
+      if (slot < 0) return;  // the row is not of this expert
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
-      w.ws<bf16>(B_sliding_experts_expert_up_expertColumns)[size_t(active) * 2048 + columns_at(n_low, c)] = to_bf16(v0_low);
+      w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
     w.join_release(143);
   }
@@ -1161,12 +1172,14 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.wait(149, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
-  w.slots_acquire(150);
+  reads_all(w, at, R_sliding_experts_expert_up_routedRows);
+  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 2048);
+  w.role_barrier(150);
+  w.slots_acquire(151);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(151);
-    reads_all(w, at, R_sliding_experts_expert_up_expertColumns);
+    const char* page = w.ring_await(152);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const int tiles = own.end - own.begin, before = first * tiles;
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
@@ -1174,35 +1187,35 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       const char* codes = page + cell * 2176;
       Acc acc = zeros();
       Staged<8> x;
-      stage(w, x, w.ws<bf16>(B_sliding_experts_expert_up_expertColumns) + size_t(active) * 2048, 0);
+      stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], 0);
       multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
       w.slots_put(acc, cell % tiles, active);
     }
-    w.ring_release(152);
+    w.ring_release(153);
   }
-  w.slots_commit(153);
+  w.slots_commit(154);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(154);
+  w.slots_await(155);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(155, acc, t, at.epoch(2));
+    w.send(156, acc, t, at.epoch(2));
   }
-  w.slots_release(156);
+  w.slots_release(157);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(157, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(158, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_sliding_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(158, t, at.epoch(2));
+    Acc acc = w.receive_sum(159, t, at.epoch(2));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1219,7 +1232,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(159, C_x);
+  w.signal(160, C_x);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1229,37 +1242,37 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(160);
-      w.ring_copy(161, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(162, 49920);
+      w.ring_acquire(161);
+      w.ring_copy(162, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(163, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  w.wait(163, C_x, at.runs(C_x));
+  w.wait(164, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 164,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 165,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(165);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, x, page_of_tile * 6);
-      w.ring_release(166);
+      const char* page = w.ring_await(166);
+      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
+      w.ring_release(167);
     }
-    w.join_acquire(167);
+    w.join_acquire(168);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(168);
+    w.join_commit(169);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1270,7 +1283,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(170);
+    w.join_wait(171);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1290,9 +1303,9 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
         w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
@@ -1311,9 +1324,9 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
           const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const float cosine = cosf(angle), sine = sinf(angle);
-          v1_low = v0_low * cosine - v0_high * sine;
-          v1_high = v0_high * cosine + v0_low * sine;
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
@@ -1332,57 +1345,60 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(171);
+    w.join_release(172);
   }
-  w.role_barrier(172);
-  if (w.index == 0) w.signal(173, C_full_experts_qkv);
+  w.role_barrier(173);
+  if (w.index == 0) w.signal(174, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(175, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 1 * spans.count);
+  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
+  const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(175);
+    w.ring_acquire(176);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
-    const size_t slot = size_t(task / spans.count * 32 + (spans.first + task % spans.count) % 32);
-    w.ring_copy(176, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(176, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(177, 40960);
+    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
+    w.ring_copy(177, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(177, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(178, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const Share tasks = share(w, 1 * spans.count);
+  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
+  const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(179);
+    const char* page = w.ring_await(180);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
-    const int head = task / spans.count, span = task % spans.count;
+    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const Share tiles = share_of(8, part, parts);
     const bf16* q = w.ws<bf16>(B_full_experts_qkv_queries) + size_t(head) * 24576;
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 532480;
     float* peak = o + 524288;
     float* total = peak + 4096;
-    for (int m = (w.index + w.count - task * 8 % w.count) % w.count; m < 8; m += w.count) {
+    for (int m = tiles.begin + (w.index + w.count - task * 8 % w.count) % w.count; m < tiles.end; m += w.count) {
       const size_t row = size_t(span) * 128 + m * 16;
       attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(180);
+    w.ring_release(181);
   }
-  w.role_barrier(181);
-  if (w.index == 0) w.signal(182, C_full_experts_attend);
+  w.role_barrier(182);
+  if (w.index == 0) w.signal(183, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(183, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(184, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -1393,8 +1409,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<128>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(184);
-  if (w.index == 0) w.signal(185, C_full_experts_attend_merge);
+  w.role_barrier(185);
+  if (w.index == 0) w.signal(186, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1402,17 +1418,17 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(186);
-      w.ring_copy(187, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(188, 32768);
+      w.ring_acquire(187);
+      w.ring_copy(188, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(189, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(190, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 16;
@@ -1421,15 +1437,15 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(191);
-      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 2);
-      w.ring_release(192);
+      const char* page = w.ring_await(192);
+      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<2>(x, page_of_tile * 2));
+      w.ring_release(193);
     }
-    w.join_acquire(193);
+    w.join_acquire(194);
     w.join_put(w.index, acc);
-    w.join_commit(194);
+    w.join_commit(195);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -1440,24 +1456,24 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(196);
+    w.join_wait(197);
     const int t = tile;
     Acc acc = w.join_sum(0, 16);
     const int u = t;
-    w.send(195, acc, t, at.epoch(1));
-    w.join_release(197);
+    w.send(196, acc, t, at.epoch(1));
+    w.join_release(198);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(198, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(199, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(199, t, at.epoch(1));
+    Acc acc = w.receive_sum(200, t, at.epoch(1));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1474,59 +1490,64 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(200, C_full_experts_o);
+  w.signal(201, C_full_experts_o);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 24);
+  const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
-    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
-      w.ring_acquire(201);
-      w.ring_copy(202, 0, w.image(at.image + 46356480 + (size_t(tile) * 12 + page_of_tile) * 32768), 32768);
-      w.ring_commit(203, 32768);
+    const int chunk = tile % 4;
+TILE_LOOP
+    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
+      const int page_of_tile = chunk * 3 + page_of_chunk;
+      w.ring_acquire(202);
+      w.ring_copy(203, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 12 + page_of_tile) * 32768), 32768);
+      w.ring_commit(204, 32768);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
-  if (empty(share(w, 24))) return;  // no tile on this SM
+TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<12>& kept) {
+  w.wait(205, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 16;
-  Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 205,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
-  const Share tiles = share(w, 24);
+  Staged<12>& x = kept.x;
+  ColumnScale& scale = kept.scale;
+  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
+  scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 206,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int chunk = tile % 4;
     Acc acc = zeros();
-TILE_UNROLL
-    for (int page_of_tile = 0; page_of_tile < 12; ++page_of_tile) {
-      const char* page = w.ring_await(206);
-      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x, page_of_tile * 1);
-      w.ring_release(207);
+TILE_LOOP
+    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
+      const int page_of_tile = chunk * 3 + page_of_chunk;
+      const char* page = w.ring_await(207);
+      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<1>(x, page_of_tile * 1));
+      w.ring_release(208);
     }
-    w.join_acquire(208);
+    w.join_acquire(209);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(209);
+    w.join_commit(210);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(211, C_full_experts_o, at.runs(C_full_experts_o) + 1);
-  const Share tiles = share(w, 24);
+  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(212);
+    const int chunk = tile % 4;
+    w.join_wait(213);
     writes_own(w, at, R_full_experts_router_plain);
-    const int t = tile;
+    const int t = (tile / 4);
     Acc acc = w.join_sum(0, 16);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -1534,63 +1555,61 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
-      w.ws<float>(B_full_experts_router_plain)[c * 384 + n_low] = v0_low;
-      w.ws<float>(B_full_experts_router_plain)[c * 384 + n_high] = v0_high;
+      w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
+      w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(213);
+    w.join_release(214);
   }
-  w.role_barrier(214);
-  if (w.index == 0) w.signal(215, C_full_experts_router);
+  w.role_barrier(215);
+  if (w.index == 0) w.signal(216, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
-  w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(217, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 217,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 218,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(218, L_route);
+  if (w.index == 0) w.signal_local(219, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(222, L_route, at.runs(T_route) + 1);
+  w.wait_local(223, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(219);
-    w.ring_copy(220, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(221, 52224);
+    w.ring_acquire(220);
+    w.ring_copy(221, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(222, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
+TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kept<12>& kept) {
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
-  reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 16;
-  Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 223,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  // staged by router
+  Staged<12>& x = kept.x;
+  ColumnScale& scale = kept.scale;
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(224);
+    const char* page = w.ring_await(225);
     multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
-    w.ring_release(225);
-    w.join_acquire(226);
+    w.ring_release(226);
+    w.join_acquire(227);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(227);
+    w.join_commit(228);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(229, L_route, at.runs(T_route) + 1);
+  w.wait_local(230, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1598,22 +1617,24 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(230);
-    writes_own(w, at, R_full_experts_expert_up_expertColumns);
+    w.join_wait(231);
+    writes_own(w, at, R_full_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 16);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
+      const int slot = w.table().slot[active][c];
+      if (slot < 0) return;  // the row is not of this expert
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
-      w.ws<bf16>(B_full_experts_expert_up_expertColumns)[size_t(active) * 2048 + columns_at(n_low, c)] = to_bf16(v0_low);
+      w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(231);
+    w.join_release(232);
   }
-  w.role_barrier(232);
-  if (w.index == 0) w.signal(233, C_full_experts_expert_up);
+  w.role_barrier(233);
+  if (w.index == 0) w.signal(234, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
@@ -1623,24 +1644,26 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(234);
+    w.ring_acquire(235);
     const u32 each = u32(own.end - own.begin) * 2176;
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(235, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(236, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(236, u32(group) * each);
+    w.ring_commit(237, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(237, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
-  w.slots_acquire(238);
+  w.wait(238, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  reads_all(w, at, R_full_experts_expert_up_routedRows);
+  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 2048);
+  w.role_barrier(239);
+  w.slots_acquire(240);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(239);
-    reads_all(w, at, R_full_experts_expert_up_expertColumns);
+    const char* page = w.ring_await(241);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const int tiles = own.end - own.begin, before = first * tiles;
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
@@ -1648,35 +1671,35 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       const char* codes = page + cell * 2176;
       Acc acc = zeros();
       Staged<8> x;
-      stage(w, x, w.ws<bf16>(B_full_experts_expert_up_expertColumns) + size_t(active) * 2048, 0);
+      stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], 0);
       multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
       w.slots_put(acc, cell % tiles, active);
     }
-    w.ring_release(240);
+    w.ring_release(242);
   }
-  w.slots_commit(241);
+  w.slots_commit(243);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(242);
+  w.slots_await(244);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(243, acc, t, at.epoch(2));
+    w.send(245, acc, t, at.epoch(2));
   }
-  w.slots_release(244);
+  w.slots_release(246);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(247, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_full_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(246, t, at.epoch(2));
+    Acc acc = w.receive_sum(248, t, at.epoch(2));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1693,7 +1716,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(247, C_x);
+  w.signal(249, C_x);
 }
 
 // ==== end ====
@@ -1703,37 +1726,37 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(248);
-      w.ring_copy(249, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(250, 49152);
+      w.ring_acquire(250);
+      w.ring_copy(251, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(252, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  w.wait(251, C_x, at.runs(C_x));
+  w.wait(253, C_x, at.runs(C_x));
   if (empty(share(w, 1192))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
-  stage(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  normalise(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 252,
-            [](float x) { return (x * x); },
-            [](float x, float mean, float weight) { return ((x * (1.0f / sqrtf((mean + 0.00000999999975f)))) * weight); });
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 254,
+            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-TILE_UNROLL
+TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      const char* page = w.ring_await(253);
-      multiply<BF16, 3>(w, acc, page + part * 3072, page + part * 3072 + 3072, x, page_of_tile * 3);
-      w.ring_release(254);
+      const char* page = w.ring_await(255);
+      multiply<BF16, 3>(w, acc, page + part * 3072, page + part * 3072 + 3072, units_of<3>(x, page_of_tile * 3));
+      w.ring_release(256);
     }
-    w.join_acquire(255);
+    w.join_acquire(257);
+    scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(256);
+    w.join_commit(258);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1744,45 +1767,51 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(258);
+    w.join_wait(260);
     const int t = tile;
     Acc acc = w.join_sum(0, 16);
     const int u = t;
-    w.send_to(257, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(259);
+    w.send_to(259, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(261);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
-  w.wait(260, C_x, at.runs(C_x));
+  w.wait(262, C_x, at.runs(C_x));
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share(w, 9536);
     for (int i = all.begin; i < all.end; ++i) {
       const int source = i / 1192, t = i % 1192;
-      Acc acc = w.receive_from(261, Plan::logits_inbox_at, source, t, at.round->round);
+      Acc acc = w.receive_from(263, Plan::logits_inbox_at, source, t, at.round->round);
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     }
   }
-  w.signal(262, C_end_head);
+  w.signal(264, C_end_head);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(263, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(265, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
-  if (w.rank == 0 && w.sm == 0) finish_target(w, *at.round, w.ws<const float>(B_end_head_logits), 152576);
+  const RoundControl* round = at.round;
+  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 152576); });
 }
 
 // ==== roles ====
 
+/** Runs phases of an entry, which are a function of their own on a GPU (`called`): registers hold nothing of other phases. */
 template <class Phase>
-TILE_FN void run(Warp& w, const At& at, int phase, Phase body) {
-  const Traced traced(w, at.round->round, at.entry, phase);
+TILE_FN void run(Warp& w, const RoundControl& c, int entry, Phase body) {
+  called(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
+}
+template <class Phase>
+TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {
+  const Traced event(w, at.round->round, at.entry, phase);
   body(w, at);
 }
 
@@ -1792,34 +1821,77 @@ static TILE_FN void run_load(Warp& w) {
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
-        case 1:  // full_dense
-          run(w, at, 0, full_dense_qkv_load);
-          run(w, at, 1, full_dense_attend_load);
-          run(w, at, 3, full_dense_o_load);
-          run(w, at, 4, full_dense_dense_up_load);
-          run(w, at, 5, full_dense_dense_down_load);
+        case 1: {
+          // full_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_dense_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_dense_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_dense_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_dense_dense_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_dense_dense_down_load);
+          });
           break;
-        case 2:  // sliding_experts
-          run(w, at, 0, sliding_experts_qkv_load);
-          run(w, at, 1, sliding_experts_attend_load);
-          run(w, at, 3, sliding_experts_o_load);
-          run(w, at, 4, sliding_experts_router_load);
-          run(w, at, 6, sliding_experts_expert_up_load);
-          run(w, at, 7, sliding_experts_expert_down_load);
+        }
+        case 2: {
+          // sliding_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, sliding_experts_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, sliding_experts_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, sliding_experts_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, sliding_experts_router_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, sliding_experts_expert_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, sliding_experts_expert_down_load);
+          });
           break;
-        case 3:  // full_experts
-          run(w, at, 0, full_experts_qkv_load);
-          run(w, at, 1, full_experts_attend_load);
-          run(w, at, 3, full_experts_o_load);
-          run(w, at, 4, full_experts_router_load);
-          run(w, at, 6, full_experts_expert_up_load);
-          run(w, at, 7, full_experts_expert_down_load);
+        }
+        case 3: {
+          // full_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_experts_qkv_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_experts_attend_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_experts_o_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_experts_router_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, full_experts_expert_up_load);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, full_experts_expert_down_load);
+          });
           break;
-        case 4:  // end
-          run(w, at, 0, end_head_load);
+        }
+        case 4: {
+          // end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, end_head_load);
+          });
           break;
+        }
         default: break;
       }
     }
@@ -1827,49 +1899,102 @@ static TILE_FN void run_load(Warp& w) {
 }
 
 static TILE_FN void run_compute(Warp& w) {
-  first_round(w);
+  called(w, [](Warp& w) { first_round(w); });
   for (;;) {
     const RoundControl& c = begin_round(w);
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
-        case 0:  // begin
-          run(w, at, 0, begin_embed_tokens_compute);
+        case 0: {
+          // begin
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, begin_embed_tokens_compute);
+          });
           break;
-        case 1:  // full_dense
-          run(w, at, 0, full_dense_qkv_compute);
-          run(w, at, 1, full_dense_attend_compute);
-          run(w, at, 2, full_dense_attend_merge_compute);
-          run(w, at, 3, full_dense_o_compute);
-          run(w, at, 4, full_dense_dense_up_compute);
-          run(w, at, 5, full_dense_dense_down_compute);
+        }
+        case 1: {
+          // full_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_dense_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_dense_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, full_dense_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_dense_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_dense_dense_up_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_dense_dense_down_compute);
+          });
           break;
-        case 2:  // sliding_experts
-          run(w, at, 0, sliding_experts_qkv_compute);
-          run(w, at, 1, sliding_experts_attend_compute);
-          run(w, at, 2, sliding_experts_attend_merge_compute);
-          run(w, at, 3, sliding_experts_o_compute);
-          run(w, at, 4, sliding_experts_router_compute);
-          run(w, at, 5, sliding_experts_route_compute);
-          run(w, at, 6, sliding_experts_expert_up_compute);
-          run(w, at, 7, sliding_experts_expert_down_compute);
+        }
+        case 2: {
+          // sliding_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, sliding_experts_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, sliding_experts_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, sliding_experts_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, sliding_experts_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            Kept<12> kept;
+            traced(w, at, 4, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
+            traced(w, at, 5, sliding_experts_route_compute);
+            traced(w, at, 6, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept); });
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, sliding_experts_expert_down_compute);
+          });
           break;
-        case 3:  // full_experts
-          run(w, at, 0, full_experts_qkv_compute);
-          run(w, at, 1, full_experts_attend_compute);
-          run(w, at, 2, full_experts_attend_merge_compute);
-          run(w, at, 3, full_experts_o_compute);
-          run(w, at, 4, full_experts_router_compute);
-          run(w, at, 5, full_experts_route_compute);
-          run(w, at, 6, full_experts_expert_up_compute);
-          run(w, at, 7, full_experts_expert_down_compute);
+        }
+        case 3: {
+          // full_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_experts_qkv_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, full_experts_attend_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, full_experts_attend_merge_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_experts_o_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            Kept<12> kept;
+            traced(w, at, 4, [&](Warp& w, const At& at) { full_experts_router_compute(w, at, kept); });
+            traced(w, at, 5, full_experts_route_compute);
+            traced(w, at, 6, [&](Warp& w, const At& at) { full_experts_expert_up_compute(w, at, kept); });
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, full_experts_expert_down_compute);
+          });
           break;
-        case 4:  // end
-          run(w, at, 0, end_head_compute);
-          run(w, at, 1, end_logits_compute);
+        }
+        case 4: {
+          // end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, end_head_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 1, end_logits_compute);
+          });
           break;
+        }
         default: break;
       }
     }
@@ -1882,31 +2007,68 @@ static TILE_FN void run_epilogue(Warp& w) {
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
-        case 1:  // full_dense
-          run(w, at, 0, full_dense_qkv_epilogue);
-          run(w, at, 3, full_dense_o_epilogue);
-          run(w, at, 4, full_dense_dense_up_epilogue);
-          run(w, at, 5, full_dense_dense_down_epilogue);
+        case 1: {
+          // full_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_dense_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_dense_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_dense_dense_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_dense_dense_down_epilogue);
+          });
           break;
-        case 2:  // sliding_experts
-          run(w, at, 0, sliding_experts_qkv_epilogue);
-          run(w, at, 3, sliding_experts_o_epilogue);
-          run(w, at, 4, sliding_experts_router_epilogue);
-          run(w, at, 6, sliding_experts_expert_up_epilogue);
-          run(w, at, 7, sliding_experts_expert_down_epilogue);
+        }
+        case 2: {
+          // sliding_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, sliding_experts_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, sliding_experts_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, sliding_experts_router_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, sliding_experts_expert_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, sliding_experts_expert_down_epilogue);
+          });
           break;
-        case 3:  // full_experts
-          run(w, at, 0, full_experts_qkv_epilogue);
-          run(w, at, 3, full_experts_o_epilogue);
-          run(w, at, 4, full_experts_router_epilogue);
-          run(w, at, 6, full_experts_expert_up_epilogue);
-          run(w, at, 7, full_experts_expert_down_epilogue);
+        }
+        case 3: {
+          // full_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, full_experts_qkv_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_experts_o_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 4, full_experts_router_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 6, full_experts_expert_up_epilogue);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, full_experts_expert_down_epilogue);
+          });
           break;
-        case 4:  // end
-          run(w, at, 0, end_head_epilogue);
+        }
+        case 4: {
+          // end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, end_head_epilogue);
+          });
           break;
+        }
         default: break;
       }
     }
@@ -1919,23 +2081,44 @@ static TILE_FN void run_communicate(Warp& w) {
     if (c.op == round_quit) return;
     for (int entry = 0; entry < Plan::entries; ++entry) {
       if (!c.runs(entry_program[entry])) continue;
-      const At at = entry_of(c, entry);
       switch (entry_segment[entry]) {
-        case 1:  // full_dense
-          run(w, at, 3, full_dense_o_communicate);
-          run(w, at, 5, full_dense_dense_down_communicate);
+        case 1: {
+          // full_dense
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_dense_o_communicate);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 5, full_dense_dense_down_communicate);
+          });
           break;
-        case 2:  // sliding_experts
-          run(w, at, 3, sliding_experts_o_communicate);
-          run(w, at, 7, sliding_experts_expert_down_communicate);
+        }
+        case 2: {
+          // sliding_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, sliding_experts_o_communicate);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, sliding_experts_expert_down_communicate);
+          });
           break;
-        case 3:  // full_experts
-          run(w, at, 3, full_experts_o_communicate);
-          run(w, at, 7, full_experts_expert_down_communicate);
+        }
+        case 3: {
+          // full_experts
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 3, full_experts_o_communicate);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 7, full_experts_expert_down_communicate);
+          });
           break;
-        case 4:  // end
-          run(w, at, 0, end_head_communicate);
+        }
+        case 4: {
+          // end
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 0, end_head_communicate);
+          });
           break;
+        }
         default: break;
       }
     }

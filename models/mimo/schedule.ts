@@ -10,7 +10,7 @@ import type { MimoConfig } from './config.ts'
 const large = {
   sm_90a: schedule`
     role load 1 warp regs 24 | role compute 16 warps regs 96 | role epilogue 2 warps | role communicate 1 warp
-    ring weights 3 x 52 KiB
+    ring weights 3 x 51 KiB
     phase qkv         { tile 16 rows, split k 16 }
     phase o           { tile 16 rows, split k 16 }
     phase router      { tile 16 rows, split k 16 }

@@ -99,7 +99,7 @@ export const proPlan = (): Plan =>
         { name: 'epilogue', warps: 2, registers: 96 },
         { name: 'communicate', warps: 1, registers: 96 },
       ],
-      ring: { depth: 3, pageBytes: 52 * 1024 },
+      ring: { depth: 3, pageBytes: 51 * 1024 },
       exchangeAs: 'bf16',
     },
   }).plan

@@ -16,6 +16,7 @@ TILE_FN Acc Warp::join_sum(int first, int parts) {
   for (int part = first; part < first + parts; ++part) area_reads(Area::join_part, int(join_position % Plan::join_depth) * Plan::join_parts + part);
   const float* from = join_slot(join_position) + first * 128;
   Acc acc = load_tile(*this, from);
+  TILE_UNROLL_BY(5)
   for (int part = 1; part < parts; ++part) add(acc, load_tile(*this, from + part * 128));
   return acc;
 }
@@ -24,6 +25,26 @@ TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
   return join_sum(first, parts);
 }
 TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0, parts); }
+
+/** Copies rows of a routed input into the role's shared memory; the role's warps share the work, a role barrier follows. */
+TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int count) {
+  constexpr int ahead = 4;
+  w.area_writes(Area::staged_rows, w.index);
+  w.lanes([&](int lane) {
+    const Packet* source = reinterpret_cast<const Packet*>(from);
+    Packet* target = reinterpret_cast<Packet*>(to);
+    const int packets = count / 8, step = w.count * 32;
+    for (int first = w.index * 32 + lane; first < packets; first += ahead * step) {
+      Packet loaded[ahead];
+      TILE_UNROLL
+      for (int i = 0; i < ahead; ++i)
+        if (first + i * step < packets) loaded[i] = source[first + i * step];
+      TILE_UNROLL
+      for (int i = 0; i < ahead; ++i)
+        if (first + i * step < packets) target[first + i * step] = loaded[i];
+    }
+  });
+}
 
 TILE_FN void Warp::slots_put(const Acc& acc, int tile, int active_index) {
   const RouteTable& routes = table();

@@ -1,39 +1,81 @@
 // Attention over spans, second half: the spans' partial results of one query row are merged in span order. A span whose keys were
-// all masked (m = -infinity) changes nothing, to the bit. A sink is one more logit a head that takes weight and has no value.
+// all masked (m = -infinity, its sums 0) changes nothing, to the bit. A sink is one more logit a head that takes weight and has no
+// value.
 //
 // Partials of one kv head: o [span][m rows][Vd], m and l [span][m rows]; m row = row * group + head of the group.
 #pragma once
 
 namespace tile {
 
+/** Spans whose values are loaded before the first of them is used. */
+constexpr int merge_ahead = 8;
+
+/** What a lane loads at once. */
+template <int N>
+struct alignas(N == 4 ? 16 : N == 2 ? 8 : 4) Neighbours {
+  float value[N];
+};
+
 /** Merges one m row and writes Vd values of `row` at k = first_k of the columns form `out`. */
 template <int Vd>
 TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l, int m_rows, int m_row, int spans, const float* sink, bf16* out, int row, int first_k) {
   constexpr int per_lane = ceil_div(Vd, 32);
-  float peak = sink ? *sink : -INFINITY;
-  for (int span = 0; span < spans; ++span) peak = fmaxf(peak, m[span * m_rows + m_row]);
+  static_assert(Vd % 8 == 0, "a lane's neighbours lie within a row");
+  const auto dim = [](int lane, int i) { return lane * per_lane + i; };
+  PerLane<float> peaks, totals, greatest;  // of the 32 spans at hand
+  const auto load = [&](int base, bool with_totals) {
+    w.lanes([&](int lane) {
+      const bool inside = base + lane < spans;
+      peaks[lane] = inside ? m[(base + lane) * m_rows + m_row] : -INFINITY;
+      if (with_totals) totals[lane] = inside ? l[(base + lane) * m_rows + m_row] : 0.0f;
+    });
+  };
+  load(0, true);
+  w.lanes([&](int lane) { greatest[lane] = peaks[lane]; });
+  for (int base = 32; base < spans; base += 32) {
+    load(base, false);
+    w.lanes([&](int lane) { greatest[lane] = fmaxf(greatest[lane], peaks[lane]); });
+  }
+  if (spans > 32) load(0, false);
+  const float peak = fmaxf(w.max(greatest), sink ? *sink : -INFINITY);
   float total = sink ? expf(*sink - peak) : 0.0f;
   PerLane<float> value[per_lane];
   w.lanes([&](int lane) {
     TILE_UNROLL
     for (int i = 0; i < per_lane; ++i) value[i][lane] = 0;
   });
-  for (int span = 0; span < spans; ++span) {
-    const float span_peak = m[span * m_rows + m_row];
-    if (span_peak == -INFINITY) continue;
-    const float factor = expf(span_peak - peak);
-    total += factor * l[span * m_rows + m_row];
-    const float* from = o + (size_t(span) * size_t(m_rows) + size_t(m_row)) * Vd;
-    w.lanes([&](int lane) {
+  for (int base = 0; base < spans; base += 32) {
+    if (base > 0) load(base, true);
+    PerLane<float> factors;
+    w.lanes([&](int lane) { factors[lane] = peaks[lane] == -INFINITY ? 0.0f : expf(peaks[lane] - peak); });
+    for (int span = base; span < spans && span < base + 32; span += merge_ahead) {
+      PerLane<Neighbours<per_lane>> loaded[merge_ahead];
+      w.lanes([&](int lane) {
+        TILE_UNROLL
+        for (int s = 0; s < merge_ahead; ++s) {
+          const float* from = o + size_t(span * m_rows + m_row) * Vd + dim(lane, 0);
+          if (span + s < spans && dim(lane, 0) < Vd)
+            loaded[s][lane] = *reinterpret_cast<const Neighbours<per_lane>*>(from + s * m_rows * Vd);
+          else
+            loaded[s][lane] = Neighbours<per_lane>{};
+        }
+      });
       TILE_UNROLL
-      for (int i = 0; i < per_lane; ++i)
-        if (i * 32 + lane < Vd) value[i][lane] += factor * from[i * 32 + lane];
-    });
+      for (int s = 0; s < merge_ahead; ++s) {
+        const float factor = w.broadcast(factors, span - base + s);
+        total += factor * w.broadcast(totals, span - base + s);
+        w.lanes([&](int lane) {
+          TILE_UNROLL
+          for (int i = 0; i < per_lane; ++i) value[i][lane] += factor * loaded[s][lane].value[i];
+        });
+      }
+    }
   }
+  const float inverse = total > 0 ? 1.0f / total : 0.0f;
   w.lanes([&](int lane) {
     TILE_UNROLL
     for (int i = 0; i < per_lane; ++i)
-      if (i * 32 + lane < Vd) out[columns_at(first_k + i * 32 + lane, row)] = to_bf16(total > 0 ? value[i][lane] / total : 0.0f);
+      if (dim(lane, i) < Vd) out[columns_at(first_k + dim(lane, i), row)] = to_bf16(value[i][lane] * inverse);
   });
 }
 

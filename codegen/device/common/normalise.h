@@ -1,17 +1,21 @@
-// A normalisation in the prologue of a multiplication: the mean of stat(x) over all of k for every column, then x mapped in
+// A normalisation in the prologue of a multiplication: the mean of something over all of k for every column, then x mapped in
 // registers. When k is split over warps (part = warp index % parts), warps 0..parts-1 of the compute role publish their sums in
 // shared memory and everybody adds them in that order. All warps of the role call it together. The sums are double buffered:
 // a warp reaches the next-but-one call only through a role barrier that all readers of this one have entered.
+//
+// `normalise_by_scale` is for norms that are a product x * weight * scale(mean of squares): x is multiplied by the weight alone,
+// and the scale, one number a column, by the sum of the multiplication. Both take x from stage_for_norm.
 #pragma once
 
 namespace tile {
 
-template <int U, class Stat, class Apply>
-TILE_FN void normalise(Warp& w, Staged<U>& x, int first_unit, int units_total, const bf16* weight, int parts, int site, Stat stat, Apply apply) {
+/** Publishes this warp's sums and returns a function of a column: the mean over all of k. */
+template <class Sum>
+TILE_FN auto mean_over_parts(Warp& w, int units_total, int parts, int site, Sum sum_into) {
   const int half = int(w.mean_flip++ & 1u) * Plan::compute_warps;
   float* sums = w.shared<float>(Shared::mean_at) + half * 8;
   w.area_writes(Area::mean, half + w.index);
-  staged_sums(w, x, stat, sums + w.index * 8);
+  sum_into(sums + w.index * 8);
   if (parts > 1) {
     w.role_barrier(site);
   } else {
@@ -19,12 +23,36 @@ TILE_FN void normalise(Warp& w, Staged<U>& x, int first_unit, int units_total, c
   }
   for (int part = 0; part < parts; ++part) w.area_reads(Area::mean, half + (parts > 1 ? part : w.index));
   const int first = parts > 1 ? 0 : w.index;
-  auto mean_of = [&](int column) {
+  return [=](int column) {
     float total = 0;
     for (int part = 0; part < parts; ++part) total += sums[(first + part) * 8 + column];
     return total / float(units_total * 32);
   };
+}
+
+template <int U, class Stat, class Apply>
+TILE_FN void normalise(Warp& w, Staged<U>& x, int first_unit, int units_total, const bf16* weight, int parts, int site, Stat stat, Apply apply) {
+  auto mean_of = mean_over_parts(w, units_total, parts, site, [&](float* sums) { staged_sums(w, x, stat, sums); });
   staged_map(w, x, first_unit, mean_of, weight, apply);
+  w.mark(mark_staged);
+}
+
+/** What stays staged for a later phase. */
+template <int U>
+struct Kept {
+  Staged<U> x;
+  ColumnScale scale;
+};
+
+template <int U, class Scale>
+TILE_FN ColumnScale normalise_by_scale(Warp& w, Staged<U>& x, int first_unit, int units_total, const bf16* weight, int parts, int site, Scale scale) {
+  auto mean_of = mean_over_parts(w, units_total, parts, site, [&](float* sums) {
+    staged_squares(w, x, sums);
+    staged_weigh(w, x, first_unit, weight);
+  });
+  const ColumnScale scales = scale_of_columns(w, [&](int column) { return scale(mean_of(column)); });
+  w.mark(mark_staged);
+  return scales;
 }
 
 }  // namespace tile

@@ -77,7 +77,13 @@ TILE_BOTH float e2m1_to_f32(u8 code) {
 /** e8m0: 2^(byte - 127); byte 0 reads as 0 on both targets (packing refuses 0 and the NaN byte 255). */
 TILE_BOTH float e8m0_to_f32(u8 byte) { return bits_to_f32(u32(byte) << 23); }
 
-TILE_FN float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+TILE_FN float sigmoid(float x) {
+#ifdef __CUDA_ARCH__
+  return __fdividef(1.0f, 1.0f + __expf(-x));
+#else
+  return 1.0f / (1.0f + expf(-x));
+#endif
+}
 TILE_FN float inverse_sqrt(float x) {
 #ifdef __CUDACC__
   return rsqrtf(x);
@@ -86,6 +92,12 @@ TILE_FN float inverse_sqrt(float x) {
 #endif
 }
 TILE_FN float silu(float x) { return x * sigmoid(x); }
+
+struct Rotation {
+  float cosine, sine;
+};
+/** Exact for any angle, which takes much code: one function for all rotary embeddings. */
+TILE_CALLED Rotation rotation(float angle) { return Rotation{cosf(angle), sinf(angle)}; }
 
 TILE_FN int popcount(u32 bits) {
 #ifdef __CUDACC__

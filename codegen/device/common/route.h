@@ -1,8 +1,10 @@
 // The routing decision, taken by every SM for itself from the same logits and so the same everywhere: a warp chooses the experts
-// of a row, then the first warp of the role lists the active ones in ascending order. Ties go to the lower expert.
+// of a row; then the active ones are listed in ascending order, an expert's place being the number of active ones below it.
+// Ties go to the lower expert.
 //
 // score(logit): the gate's weight before renormalisation. choose(score, bias): what the choice compares. `softmax_score` in place
-// of score stands for the softmax over the row. Layers may differ in Experts and TopK; the plan's are the most of any.
+// of score stands for the softmax over the row. Layers may differ in Experts and TopK; the plan's are the most of any. Logits come in `parts` partial sums [part][row][expert], added in that order.
+// A key is a float whose bits were mapped so that integers compare as floats do; 0 is below all: what is taken already.
 #pragma once
 
 namespace tile {
@@ -18,109 +20,161 @@ struct IsSoftmax<SoftmaxScore> {
   static constexpr bool value = true;
 };
 
+/** What the rows have chosen, while routing: by (row, slot), and as one bit an expert. */
+struct RouteChoice {
+  static constexpr int words = ceil_div(Plan::experts, 32);
+  static_assert(words <= 32 && Plan::top_k <= 32, "a lane holds a word of the experts' bits, and a slot");
+  u16 expert[8][Plan::top_k];
+  u32 bits[8][words];
+};
+
+/** NaN counts as the least number: the choice must find top_k distinct experts. */
+TILE_FN u32 key_of(float value) {
+  const u32 bits = f32_to_bits(fmaxf(value, -3.0e38f) + 0.0f);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
 template <int Experts, int TopK, class Score, class Choose>
-TILE_FN void route_row(Warp& w, RouteTable& routes, signed char* choice, const float* logits, const float* bias, int row, bool renormalise, float eps,
+TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const float* logits, int parts, size_t stride, const float* bias, int row, bool renormalise, float eps,
                        float factor, Score score, Choose choose) {
   constexpr int experts_per_lane = ceil_div(Experts, 32);
-  PerLane<float> scores[experts_per_lane], keys[experts_per_lane];
+  const auto logit_of = [&](int expert) {
+    float logit = logits[expert];
+    for (int part = 1; part < parts; ++part) logit += logits[size_t(part) * stride + size_t(expert)];
+    return logit;
+  };
+  PerLane<float> values[experts_per_lane];
+  w.lanes([&](int lane) {
+    TILE_UNROLL
+    for (int i = 0; i < experts_per_lane; ++i) values[i][lane] = i * 32 + lane < Experts ? logit_of(i * 32 + lane) : -INFINITY;
+  });
   float peak = 0, total = 1;
   if constexpr (IsSoftmax<Score>::value) {
     PerLane<float> part;
     w.lanes([&](int lane) {
-      part[lane] = -INFINITY;
+      part[lane] = values[0][lane];
       TILE_UNROLL
-      for (int i = 0; i < experts_per_lane; ++i)
-        if (i * 32 + lane < Experts) part[lane] = fmaxf(part[lane], logits[i * 32 + lane]);
+      for (int i = 1; i < experts_per_lane; ++i) part[lane] = fmaxf(part[lane], values[i][lane]);
     });
     peak = w.max(part);
     w.lanes([&](int lane) {
       part[lane] = 0;
       TILE_UNROLL
       for (int i = 0; i < experts_per_lane; ++i)
-        if (i * 32 + lane < Experts) part[lane] += expf(logits[i * 32 + lane] - peak);
+        if (i * 32 + lane < Experts) part[lane] += expf(values[i][lane] - peak);
     });
     total = w.sum(part);
   }
+  const auto score_of = [&](float logit) {
+    if constexpr (IsSoftmax<Score>::value)
+      return expf(logit - peak) / total;
+    else
+      return score(logit);
+  };
+  PerLane<u32> keys[experts_per_lane];
   w.lanes([&](int lane) {
     TILE_UNROLL
     for (int i = 0; i < experts_per_lane; ++i) {
       const int expert = i * 32 + lane;
-      scores[i][lane] = 0, keys[i][lane] = -INFINITY;
-      if (expert < Experts) {
-        if constexpr (IsSoftmax<Score>::value)
-          scores[i][lane] = expf(logits[expert] - peak) / total;
-        else
-          scores[i][lane] = score(logits[expert]);
-        // A key of -infinity marks what is taken already; a NaN must not stop the choice from finding top_k distinct experts.
-        keys[i][lane] = fmaxf(choose(scores[i][lane], bias ? bias[expert] : 0.0f), -3.0e38f);
-      }
+      keys[i][lane] = expert < Experts ? key_of(choose(score_of(values[i][lane]), bias ? bias[expert] : 0.0f)) : 0;
     }
   });
-  float chosen_scores[TopK];
-  float norm = 0;
-  TILE_UNROLL
+  PerLane<int> chosen;  // lane = slot
+  PerLane<u32> bits;    // lane = word
+  w.lanes([&](int lane) { chosen[lane] = 0, bits[lane] = 0; });
+  TILE_LOOP
   for (int slot = 0; slot < TopK; ++slot) {
-    PerLane<float> value, score_of_best;
-    PerLane<int> index;
+    PerLane<u32> key;
     w.lanes([&](int lane) {
-      value[lane] = keys[0][lane], index[lane] = lane, score_of_best[lane] = scores[0][lane];
+      key[lane] = keys[0][lane];
       TILE_UNROLL
-      for (int i = 1; i < experts_per_lane; ++i)
-        if (keys[i][lane] > value[lane]) value[lane] = keys[i][lane], index[lane] = i * 32 + lane, score_of_best[lane] = scores[i][lane];
+      for (int i = 1; i < experts_per_lane; ++i) key[lane] = keys[i][lane] > key[lane] ? keys[i][lane] : key[lane];
     });
-    const int best = w.best(value, index).index;
-    const float best_score = w.broadcast(score_of_best, best % 32);
+    const u32 greatest = w.max(key);
+    PerLane<int> lowest;
+    w.lanes([&](int lane) {
+      lowest[lane] = Experts;
+      TILE_UNROLL
+      for (int i = experts_per_lane - 1; i >= 0; --i)
+        if (keys[i][lane] == greatest) lowest[lane] = i * 32 + lane;
+    });
+    const int best = w.min(lowest);
     w.lanes([&](int lane) {
       TILE_UNROLL
       for (int i = 0; i < experts_per_lane; ++i)
-        if (i * 32 + lane == best) keys[i][lane] = -INFINITY;
+        if (i * 32 + lane == best) keys[i][lane] = 0;
+      if (lane == slot) chosen[lane] = best;
+      if (lane == best / 32) bits[lane] |= 1u << best % 32;
     });
-    w.once([&] { choice[best * 8 + row] = (signed char)slot; });
-    chosen_scores[slot] = best_score;
-    norm += best_score;
   }
-  const float scale = renormalise ? factor / (norm + eps) : factor;
-  w.once([&] {
-    TILE_UNROLL
-    for (int slot = 0; slot < TopK; ++slot) routes.weight[row][slot] = renormalise ? chosen_scores[slot] / (norm + eps) * factor : chosen_scores[slot] * scale;
+  // The scores of the chosen once more, so that those of all need not be kept.
+  PerLane<float> scores;
+  w.lanes([&](int lane) { scores[lane] = score_of(logit_of(chosen[lane])); });
+  float norm = 0;
+  TILE_LOOP
+  for (int slot = 0; slot < TopK; ++slot) norm += w.broadcast(scores, slot);
+  w.lanes([&](int lane) {
+    if (lane < TopK) {
+      choice.expert[row][lane] = u16(chosen[lane]);
+      routes.weight[row][lane] = renormalise ? scores[lane] / (norm + eps) * factor : scores[lane] * factor;
+    }
+    if (lane < RouteChoice::words) choice.bits[row][lane] = bits[lane];
   });
+}
+
+/** Gives this warp's share of the (row, slot) pairs their place in the table. */
+template <int TopK>
+TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice, int rows) {
+  PerLane<u32> used;
+  w.lanes([&](int lane) {
+    used[lane] = 0;
+    if (lane < RouteChoice::words)
+      for (int row = 0; row < rows; ++row) used[lane] |= choice.bits[row][lane];
+  });
+  for (int first = w.index * 32; first < rows * TopK; first += w.count * 32) {
+    PerLane<int> expert, place;
+    w.lanes([&](int lane) {
+      const int pair = first + lane;
+      expert[lane] = pair < rows * TopK ? choice.expert[pair / TopK][pair % TopK] : 0;
+      place[lane] = 0;
+    });
+    int active = 0;
+    TILE_UNROLL
+    for (int word = 0; word < RouteChoice::words; ++word) {
+      const u32 bits = w.broadcast(used, word);
+      active += popcount(bits);
+      w.lanes([&](int lane) {
+        const int mine = expert[lane] / 32;
+        place[lane] += word < mine ? popcount(bits) : word == mine ? popcount(bits & ((1u << expert[lane] % 32) - 1u)) : 0;
+      });
+    }
+    w.lanes([&](int lane) {
+      const int pair = first + lane;
+      if (pair >= rows * TopK) return;
+      routes.expert[place[lane]] = u16(expert[lane]);
+      routes.slot[place[lane]][pair / TopK] = (signed char)(pair % TopK);
+    });
+    if (first == 0) w.once([&] { routes.active = active, routes.rows = rows; });
+  }
 }
 
 /** All warps of the compute role together; the table is complete for them when it returns. Other roles wait on a local counter. */
 template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose>
-TILE_FN void route(Warp& w, const float* logits, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose) {
+TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose) {
   RouteTable& routes = w.table_for_writing_shared();
-  signed char* choice = w.shared<signed char>(Shared::choice_at);
+  RouteChoice& choice = *w.shared<RouteChoice>(Shared::choice_at);
+  w.lanes([&](int lane) {
+    for (int at = w.index * 32 + lane; at < Plan::max_active; at += w.count * 32)
+      for (int row = 0; row < 8; ++row) routes.slot[at][row] = -1;
+  });
   for (int row = w.index; row < rows; row += w.count) {
     w.area_writes(Area::route_choice, row);
-    route_row<Experts, TopK>(w, routes, choice, logits + row * Experts, bias, row, renormalise, eps, factor, score, choose);
+    route_row<Experts, TopK>(w, routes, choice, logits + row * Experts, parts, size_t(8) * Experts, bias, row, renormalise, eps, factor, score, choose);
   }
   w.role_barrier(site);
-  if (w.index == 0) {
-    w.table_for_writing();
-    for (int row = 0; row < rows; ++row) w.area_writes(Area::route_choice, row);
-    int active = 0;
-    for (int base = 0; base < Experts; base += 32) {
-      PerLane<bool> used;
-      w.lanes([&](int lane) {
-        used[lane] = false;
-        if (base + lane < Experts)
-          for (int row = 0; row < rows; ++row) used[lane] = used[lane] || choice[(base + lane) * 8 + row] >= 0;
-      });
-      const u32 bits = w.ballot(used);
-      w.lanes([&](int lane) {
-        if (!used[lane]) return;
-        const int at = active + popcount(bits & ((1u << lane) - 1u));
-        if (at < Plan::max_active) {
-          routes.expert[at] = u16(base + lane);
-          for (int row = 0; row < 8; ++row) routes.slot[at][row] = choice[(base + lane) * 8 + row];
-        }
-        for (int row = 0; row < 8; ++row) choice[(base + lane) * 8 + row] = -1;
-      });
-      active += popcount(bits);
-    }
-    w.once([&] { routes.active = active, routes.rows = rows; });
-  }
+  if (w.index == 0) w.table_for_writing();
+  for (int row = 0; row < rows; ++row) w.area_reads(Area::route_choice, row);
+  list_active<TopK>(w, routes, choice, rows);
   w.role_barrier(site);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "args.h"
 #include "forms.h"
+#include "../engine/clock.h"
 
 namespace tile {
 
@@ -19,6 +20,16 @@ struct WarpRole {
   int role, index;
 };
 
+enum Mark : int { mark_ready, mark_staged, mark_page, trace_marks };
+/** When the phase at hand of a role began and passed its marks, by its first warp (trace.h). A page is marked once. */
+struct Traces {
+  u64 began;
+  u32 at[trace_marks];
+  TILE_FN void mark(Mark which) {
+    if (which != mark_page || at[which] == 0) at[which] = u32(clock_ns() - began);
+  }
+};
+
 struct Shared {
   static constexpr int warps = Plan::load_warps + Plan::compute_warps + Plan::epilogue_warps + Plan::communicate_warps;
   // indices of barriers
@@ -33,11 +44,19 @@ struct Shared {
   // byte offsets
   static constexpr size_t local_counters_at = size_t(barriers) * 8;
   static constexpr size_t table_at = round_up(local_counters_at + size_t(Plan::local_counters) * 8, 16);
-  static constexpr size_t choice_at = round_up(table_at + sizeof(RouteTable), 16);  // [expert][8] slot of row, while routing
-  static constexpr size_t mean_at = round_up(choice_at + size_t(Plan::experts) * 8, 16);  // [2][compute warp][8] sums of normalise
+  static constexpr size_t near_at = round_up(table_at + sizeof(RouteTable), 16), near_bytes = 48;  // what waits look at (cuda/warp.h)
+  static constexpr size_t control_at = near_at + near_bytes, control_bytes = 384;  // [2], by parity of the round
+  static constexpr size_t choice_at = control_at + 2 * control_bytes;  // RouteChoice, while routing
+  static constexpr size_t choice_bytes = size_t(8 * Plan::top_k) * 2 + size_t(8 * ceil_div(Plan::experts, 32)) * 4;
+  static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise
   static constexpr size_t exchange_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16);
   static constexpr size_t exchange_bytes = 528;  // of a warp: one tile on its way into or out of packets
-  static constexpr size_t scratch_at = round_up(exchange_at + warps * exchange_bytes, 128);
+#ifdef TILE_TRACE
+  static constexpr size_t traces_at = round_up(exchange_at + warps * exchange_bytes, 16), traces_bytes = role_count * sizeof(Traces);
+#else
+  static constexpr size_t traces_at = exchange_at + warps * exchange_bytes, traces_bytes = 0;
+#endif
+  static constexpr size_t scratch_at = round_up(traces_at + traces_bytes, 128);
   static constexpr size_t slots_at = round_up(scratch_at + Plan::scratch_bytes, 128);
   static constexpr size_t join_at = round_up(slots_at + Plan::slots_bytes, 128);
   static constexpr size_t join_slot_bytes = size_t(Plan::join_parts) * 512;
@@ -55,6 +74,15 @@ struct Shared {
            : barrier == slots_empty ? Plan::epilogue_warps
                                     : role_warps(barrier - role);
   }
+  TILE_BOTH static What awaited_at(int barrier) {
+    return barrier < ring_empty    ? What::ring_filled
+           : barrier < join_full   ? What::ring_free
+           : barrier < join_empty  ? What::join_filled
+           : barrier < slots_full  ? What::join_free
+           : barrier == slots_full ? What::slots_filled
+           : barrier == slots_empty ? What::slots_free
+                                    : What::role_barrier;
+  }
   /** Warps of the SM in order of their roles. */
   TILE_BOTH static constexpr WarpRole role_of(int warp) {
     int role = load_role;
@@ -67,17 +95,19 @@ struct Shared {
 };
 
 /** Shared-memory buffers whose accesses the primitives declare to the race check. */
-enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean, reduced };
+enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean, staged_rows, reduced };
 inline const char* area_name(Area area) {
-  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean", "reduced number"};
+  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean", "staged rows", "reduced number"};
   return names[int(area)];
 }
 
 struct Share {
   int begin, end;
 };
-/** Units [0, n) over parts, contiguous and balanced. */
-TILE_BOTH Share share_of(int n, int part, int parts) { return Share{int(i64(n) * part / parts), int(i64(n) * (part + 1) / parts)}; }
+/** Units [0, n) over parts, contiguous and balanced; n * parts is less than 2^32. */
+TILE_BOTH Share share_of(int n, int part, int parts) {
+  return Share{int(u32(n) * u32(part) / u32(parts)), int(u32(n) * u32(part + 1) / u32(parts))};
+}
 
 TILE_BOTH bool empty(Share s) { return s.begin >= s.end; }
 

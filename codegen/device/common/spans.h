@@ -21,6 +21,11 @@ struct RowPositions {
 struct Spans {
   int first, count;
 };
+/** Parts that the m tiles of a span are dealt out in: more than one where there are fewer spans than SMs. */
+TILE_BOTH int attend_parts(int sms, int spans, int m_tiles) {
+  const int parts = sms / spans;
+  return parts < 1 ? 1 : parts < m_tiles ? parts : m_tiles;
+}
 /** window 0: all keys. Positions of the first `rows` rows count. */
 TILE_FN Spans visible_spans(const int* position, int rows, int window) {
   int lowest = position[0], highest = position[0];

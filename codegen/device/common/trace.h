@@ -2,7 +2,8 @@
 // is not asked for a trace neither holds the memory nor reads the clock.
 //
 // An event is [round % trace_rounds][entry][phase][role][SM]: the role's first warp writes its own time, and how many experts were
-// active when it ended (what a routed phase's bytes depend on). Times are nanoseconds of the GPU's global timer.
+// active when it ended (what a routed phase's bytes depend on). Times are nanoseconds of the GPU's global timer. Marks are times
+// since the beginning: last counter seen, input staged, first page there (0: never).
 #pragma once
 #include "../engine/clock.h"
 
@@ -11,24 +12,32 @@ namespace tile {
 struct TraceEvent {
   u64 begin;
   u32 duration, active;
+  u32 mark[4];
 };
 constexpr int trace_rounds = 16;
 
 #ifdef TILE_TRACE
 constexpr size_t trace_bytes = sizeof(TraceEvent) * trace_rounds * Plan::entries * Plan::phases * role_count * Plan::sms;
 
+TILE_CALLED void trace_begin(Traces& t) { t = Traces{clock_ns(), {}}; }
+TILE_CALLED void trace_end(const Traces& t, TraceEvent* event, int active) {
+  TraceEvent done{t.began, u32(clock_ns() - t.began), u32(active), {}};
+  for (int i = 0; i < trace_marks; ++i) done.mark[i] = t.at[i];
+  *event = done;
+}
+
 struct Traced {
   Warp& w;
-  TraceEvent* event;
-  u64 begin = 0;
-  TILE_FN Traced(Warp& warp, u32 round, int entry, int phase) : w(warp), event(nullptr) {
-    if (w.index != 0) return;
-    const size_t at = (((size_t(round) % trace_rounds * Plan::entries + entry) * Plan::phases + phase) * role_count + w.role) * Plan::sms + w.sm;
-    event = reinterpret_cast<TraceEvent*>(w.args->trace) + at;
-    begin = clock_ns();
+  const u32 at;
+  TILE_FN Traced(Warp& warp, u32 round, int entry, int phase) : w(warp), at((round % trace_rounds * Plan::entries + u32(entry)) * Plan::phases + u32(phase)) {
+    if (w.index == 0) w.once([&] { trace_begin(w.traces()); });
   }
   TILE_FN ~Traced() {
-    if (event) w.once([&] { *event = TraceEvent{begin, u32(clock_ns() - begin), u32(w.shared<RouteTable>(Shared::table_at)->active)}; });
+    if (w.index != 0) return;
+    w.once([&] {
+      TraceEvent* events = reinterpret_cast<TraceEvent*>(w.args->trace);
+      trace_end(w.traces(), events + (size_t(at) * role_count + size_t(w.role)) * Plan::sms + size_t(w.sm), w.shared<RouteTable>(Shared::table_at)->active);
+    });
   }
 };
 #else

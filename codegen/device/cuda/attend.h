@@ -19,54 +19,54 @@ TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const 
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) score[n][i] = 0;
 
-  const u32* q_low = reinterpret_cast<const u32*>(q + size_t(m_tile * 16 + g) * Qd) + t;
-  const u32* q_high = q_low + 8 * Qd / 2;
+  static_assert(Qd % 8 == 0, "a lane reads eight neighbours of a query");
+  const uint4* q_low = reinterpret_cast<const uint4*>(q + size_t(m_tile * 16 + g) * Qd) + t;
+  const uint4* q_high = q_low + Qd;
   TILE_UNROLL
   for (int unit = 0; unit < units; ++unit) {
-    u32 low[4], high[4];  // pairs at k = 32 unit + 8 i + 2t
-    TILE_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      const bool inside = unit * 32 + i * 8 + 2 * t < Qd;
-      low[i] = inside ? __ldcg(q_low + unit * 16 + i * 4) : 0u;
-      high[i] = inside ? __ldcg(q_high + unit * 16 + i * 4) : 0u;
-    }
+    const bool inside = unit * 32 + t * 8 < Qd;
+    const uint4 none = make_uint4(0, 0, 0, 0);
+    const uint4 low = inside ? __ldcg(q_low + unit * 4) : none, high = inside ? __ldcg(q_high + unit * 4) : none;
     TILE_UNROLL
     for (int n = 0; n < 8; ++n) {
       const uint4 k = *reinterpret_cast<const uint4*>(k_span + ((n * units + unit) * 32 + lane) * 16);
-      ptx::mma(score[n], low[0], high[0], low[1], high[1], k.x, k.y);
-      ptx::mma(score[n], low[2], high[2], low[3], high[3], k.z, k.w);
+      ptx::mma(score[n], low.x, high.x, low.y, high.y, k.x, k.y);
+      ptx::mma(score[n], low.z, high.z, low.w, high.w, k.z, k.w);
     }
   }
 
-  // visible keys of the span for rows g and g + 8; none when last < first
-  int first[2], last[2];
+  // visible keys of the span for rows g and g + 8, as seen from key 2t: `visible` of them from `first` on
+  int first[2];
+  u32 visible[2];
   TILE_UNROLL
   for (int half = 0; half < 2; ++half) {
     const int row = (m_tile * 16 + half * 8 + g) / Group;
-    last[half] = row < rows.rows ? rows.last(row, window) - first_key : -1;
-    first[half] = row < rows.rows ? rows.first(row, window) - first_key : 0;
+    const int from = row < rows.rows ? rows.first(row, window) : 0, last = row < rows.rows ? rows.last(row, window) : -1;
+    first[half] = from - first_key - 2 * t;
+    visible[half] = last < from ? 0 : u32(last - from + 1);
   }
-  float peak[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
+  const float to_powers = scale * 1.44269504f;  // exponentials are powers of two here
+  float peak[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0}, origin[2];
   TILE_UNROLL
   for (int n = 0; n < 8; ++n)
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
-      const int half = i / 2, key = n * 8 + 2 * t + i % 2;
-      const bool visible = key <= last[half] && key >= first[half];
-      score[n][i] = visible ? score[n][i] * scale : -INFINITY;
+      const int half = i / 2;
+      score[n][i] = u32(n * 8 + i % 2 - first[half]) < visible[half] ? score[n][i] * to_powers : -INFINITY;
       peak[half] = fmaxf(peak[half], score[n][i]);
     }
   TILE_UNROLL
   for (int half = 0; half < 2; ++half) {
     peak[half] = fmaxf(peak[half], __shfl_xor_sync(~0u, peak[half], 1));
     peak[half] = fmaxf(peak[half], __shfl_xor_sync(~0u, peak[half], 2));
+    origin[half] = peak[half] == -INFINITY ? 0.0f : peak[half];
   }
   TILE_UNROLL
   for (int n = 0; n < 8; ++n)
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
       const int half = i / 2;
-      score[n][i] = score[n][i] == -INFINITY ? 0.0f : expf(score[n][i] - peak[half]);
+      score[n][i] = ptx::power_of_two(score[n][i] - origin[half]);
       total[half] += score[n][i];
     }
   TILE_UNROLL
@@ -82,7 +82,7 @@ TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const 
     p[block][2] = pack_bf16(score[2 * block + 1][0], score[2 * block + 1][1]);
     p[block][3] = pack_bf16(score[2 * block + 1][2], score[2 * block + 1][3]);
   }
-  TILE_UNROLL
+  TILE_UNROLL_BY(4)
   for (int n = 0; n < Vd / 8; ++n) {
     float out[4] = {0, 0, 0, 0};
     TILE_UNROLL
@@ -95,7 +95,7 @@ TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const 
     *reinterpret_cast<float2*>(o + (g + 8) * Vd + n * 8 + 2 * t) = make_float2(out[2], out[3]);
   }
   if (t == 0) {
-    m[g] = peak[0], m[g + 8] = peak[1];
+    m[g] = peak[0] * 0.693147181f, m[g + 8] = peak[1] * 0.693147181f;
     l[g] = total[0], l[g + 8] = total[1];
   }
 }

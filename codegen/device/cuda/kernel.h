@@ -6,24 +6,47 @@
 
 namespace tile {
 
+/** The SMs of the plan where it says how many: shares are then divisions by a constant. */
+template <class P>
+TILE_FN auto planned_sms(int) -> decltype(P::sms) {
+  return P::sms;
+}
+template <class P>
+TILE_FN int planned_sms(long grid) {
+  return int(grid);
+}
+
 __global__ void __launch_bounds__(Shared::warps * 32, 1) engine_kernel(const __grid_constant__ EngineArgs args) {
   if (threadIdx.x == 0) {
     for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i) * (i < Shared::ring_empty ? 1 : arriving_lanes));
     for (int i = 0; i < Plan::local_counters; ++i) ptx::barrier_init(tile_memory + Shared::local_counters_at + i * 8, int(Plan::local_arrivals(i)) * arriving_lanes);
     ptx::barrier_fence_init();
+    Warp::look_near(&args);
   }
-  for (int i = int(threadIdx.x); i < Plan::experts * 8; i += int(blockDim.x)) tile_memory[Shared::choice_at + size_t(i)] = char(-1);
   __syncthreads();  // the only one: see warp.h
 
   Warp w;
-  w.rank = args.rank, w.sm = int(blockIdx.x), w.sms = int(gridDim.x), w.args = &args;
+  w.rank = Plan::ranks > 1 ? args.rank : 0, w.sm = int(blockIdx.x), w.sms = planned_sms<Plan>(int(gridDim.x)), w.args = &args;
   const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
-  w.role = me.role, w.index = me.index, w.count = Shared::role_warps(me.role);
-  switch (w.role) {
-    case load_role: role_load(w); break;
-    case compute_role: role_compute(w); break;
-    case epilogue_role: role_epilogue(w); break;
-    default: role_communicate(w); break;
+  w.index = me.index, w.own_lane = int(threadIdx.x % 32);
+  // What a role's code may take for a constant is set where it begins.
+  switch (me.role) {
+    case load_role:
+      w.role = load_role, w.count = Plan::load_warps;
+      role_load(w);
+      break;
+    case compute_role:
+      w.role = compute_role, w.count = Plan::compute_warps;
+      role_compute(w);
+      break;
+    case epilogue_role:
+      w.role = epilogue_role, w.count = Plan::epilogue_warps;
+      role_epilogue(w);
+      break;
+    default:
+      w.role = communicate_role, w.count = Plan::communicate_warps;
+      role_communicate(w);
+      break;
   }
 }
 

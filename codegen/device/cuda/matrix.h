@@ -53,53 +53,129 @@ struct Staged {
   u32 pair[Units][4];
 };
 
+TILE_FN void set_unit(u32 (&pair)[4], const uint4& v) { pair[0] = v.x, pair[1] = v.y, pair[2] = v.z, pair[3] = v.w; }
 template <int U>
-TILE_FN void stage(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
+TILE_FN void stage_for_norm(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
   const uint4* from = reinterpret_cast<const uint4*>(columns) + first_unit * 32 + w.lane();
   TILE_UNROLL
-  for (int unit = 0; unit < U; ++unit) {
-    const uint4 v = __ldcg(from + unit * 32);
-    x.pair[unit][0] = v.x, x.pair[unit][1] = v.y, x.pair[unit][2] = v.z, x.pair[unit][3] = v.w;
-  }
+  for (int unit = 0; unit < U; ++unit) set_unit(x.pair[unit], __ldcg(from + unit * 32));
+}
+template <int U>
+TILE_FN void scale_staged(Staged<U>& x) {
   TILE_UNROLL
   for (int unit = 0; unit < U; ++unit)
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) x.pair[unit][i] = ptx::multiply_bf16x2(x.pair[unit][i], staged_factor);
 }
+template <int U>
+TILE_FN void stage(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
+  stage_for_norm(w, x, columns, first_unit);
+  scale_staged(x);
+}
+template <bool InShared, int TopK, int U>
+TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit) {
+  const int g = w.lane() / 4, taken = slot[g];
+  const uint4* from = reinterpret_cast<const uint4*>(rows + size_t(g * TopK + (taken < 0 ? 0 : taken)) * size_t(k)) + first_unit * 4 + w.lane() % 4;
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit) {
+    uint4 v = make_uint4(0, 0, 0, 0);
+    if (taken >= 0) v = InShared ? from[unit * 4] : __ldcg(from + unit * 4);
+    set_unit(x.pair[unit], v);
+  }
+  scale_staged(x);
+}
+
+/** Units first..first+U-1, where `first` is not known when the code is made. */
+template <int U, int N>
+TILE_FN Staged<U> units_of(const Staged<N>& x, int first) {
+  Staged<U> some;
+  TILE_UNROLL
+  for (int unit = 0; unit < N; ++unit)
+    TILE_UNROLL
+    for (int u = 0; u < U; ++u)
+      TILE_UNROLL
+      for (int i = 0; i < 4; ++i)
+        if (unit == 0 || unit == first + u) some.pair[u][i] = x.pair[unit][i];
+  return some;
+}
 
 TILE_FN float low_of(u32 pair) { return bits_to_f32(pair << 16); }
 TILE_FN float high_of(u32 pair) { return bits_to_f32(pair & 0xFFFF0000u); }
 
+// What follows works on x as stage_for_norm left it, and leaves it as stage would.
+
 template <int U, class Stat>
 TILE_FN void staged_sums(Warp& w, const Staged<U>& x, Stat stat, float* sums) {
-  constexpr float undo = 1.0f / 18446744073709551616.0f;
   float total = 0;
   TILE_UNROLL
   for (int unit = 0; unit < U; ++unit)
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
-      total += stat(low_of(x.pair[unit][i]) * undo);
-      total += stat(high_of(x.pair[unit][i]) * undo);
+      total += stat(low_of(x.pair[unit][i]));
+      total += stat(high_of(x.pair[unit][i]));
     }
   total += __shfl_xor_sync(~0u, total, 1);
   total += __shfl_xor_sync(~0u, total, 2);
   if (w.lane() % 4 == 0) sums[w.lane() / 4] = total;
 }
+/** Weights of the k that this lane holds of a unit, in pairs. */
+TILE_FN void load_factors(Warp& w, u32 (&factor)[4], const bf16* weight, int unit) {
+  set_unit(factor, weight ? __ldg(reinterpret_cast<const uint4*>(weight) + unit * 4 + w.lane() % 4) : make_uint4(0x3F803F80u, 0x3F803F80u, 0x3F803F80u, 0x3F803F80u));
+}
 template <int U, class Mean, class Apply>
 TILE_FN void staged_map(Warp& w, Staged<U>& x, int first_unit, Mean mean_of, const bf16* weight, Apply apply) {
-  constexpr float undo = 1.0f / 18446744073709551616.0f;
   const float mean = mean_of(w.lane() / 4);
-  const u32* factors = reinterpret_cast<const u32*>(weight) + first_unit * 16 + w.lane() % 4;
   TILE_UNROLL
-  for (int unit = 0; unit < U; ++unit)
+  for (int unit = 0; unit < U; ++unit) {
+    u32 factor[4];
+    load_factors(w, factor, weight, first_unit + unit);
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
-      // pair i covers k = 16 (i / 2) + 8 (i % 2) + 2t and its neighbour
-      const u32 factor = weight ? __ldg(factors + unit * 16 + i * 4) : 0x3F803F80u;
       const u32 value = x.pair[unit][i];
-      const u32 mapped = pack_bf16(apply(low_of(value) * undo, mean, low_of(factor)), apply(high_of(value) * undo, mean, high_of(factor)));
-      x.pair[unit][i] = ptx::multiply_bf16x2(mapped, staged_factor);
+      x.pair[unit][i] = pack_bf16(apply(low_of(value), mean, low_of(factor[i])), apply(high_of(value), mean, high_of(factor[i])));
     }
+  }
+  scale_staged(x);
+}
+/** Sums of squares by the matrix unit: the diagonal of X^T X, whose A operand holds what its B operand holds. Four chains. */
+template <int U>
+TILE_FN void staged_squares(Warp& w, const Staged<U>& x, float* sums) {
+  float c[4][4] = {};
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit) {
+    const u32(&p)[4] = x.pair[unit];
+    ptx::mma(c[unit % 2 * 2], p[0], 0, p[1], 0, p[0], p[1]);
+    ptx::mma(c[unit % 2 * 2 + 1], p[2], 0, p[3], 0, p[2], p[3]);
+  }
+  const int g = w.lane() / 4, t = w.lane() % 4, odd = g % 2;
+  const float total = ((odd ? c[0][1] : c[0][0]) + (odd ? c[1][1] : c[1][0])) + ((odd ? c[2][1] : c[2][0]) + (odd ? c[3][1] : c[3][0]));
+  if (t == g / 2) sums[g] = total;
+}
+/** x <- bf16(x * weight) */
+template <int U>
+TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {
+  TILE_UNROLL
+  for (int unit = 0; unit < U; ++unit) {
+    u32 factor[4];
+    load_factors(w, factor, weight, first_unit + unit);
+    TILE_UNROLL
+    for (int i = 0; i < 4; ++i) x.pair[unit][i] = ptx::multiply_bf16x2(x.pair[unit][i], factor[i]);
+  }
+  scale_staged(x);
+}
+
+/** A factor for each column: here of columns 2t and 2t + 1. */
+struct ColumnScale {
+  float value[2];
+};
+template <class F>
+TILE_FN ColumnScale scale_of_columns(Warp& w, F f) {
+  const int t = w.lane() % 4;
+  return ColumnScale{{f(2 * t), f(2 * t + 1)}};
+}
+TILE_FN void scale_columns(Acc& acc, const ColumnScale& scale) {
+  TILE_UNROLL
+  for (int i = 0; i < 4; ++i) acc.value[i] *= scale.value[i % 2];
 }
 
 // unit(sum, codes, scales, x): sum += scale * W x for one unit, in the factor that `undo_exponent` takes back.

@@ -45,13 +45,13 @@ struct Exact {
 };
 
 struct Warp {
-  int rank, sm, sms, index, count, role;
+  int rank, sm, sms, index, count, role, own_lane;
   u32 round = 0;
   const EngineArgs* args;
   u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0;
 
   // ---- lanes ----
-  TILE_FN static int lane() { return int(threadIdx.x & 31u); }
+  TILE_FN int lane() const { return own_lane; }
   template <class F>
   TILE_FN void lanes(F f) {
     f(lane());
@@ -72,6 +72,8 @@ struct Warp {
     for (int step = 16; step > 0; step /= 2) value.own = fmaxf(value.own, __shfl_xor_sync(~0u, value.own, step));
     return value.own;
   }
+  TILE_FN u32 max(PerLane<u32> value) { return __reduce_max_sync(~0u, value.own); }
+  TILE_FN int min(PerLane<int> value) { return __reduce_min_sync(~0u, value.own); }
   TILE_FN u32 ballot(const PerLane<bool>& value) { return __ballot_sync(~0u, value.own); }
   template <class T>
   TILE_FN T broadcast(const PerLane<T>& value, int from) {
@@ -111,58 +113,95 @@ struct Warp {
   TILE_FN T* scratch(size_t offset = 0) {
     return shared<T>(Shared::scratch_at + offset);
   }
+  /** A copy in shared memory of what many will read, far away. Every warp of the SM may make it: they copy the same. */
+  template <class T>
+  TILE_FN const T& keep_near(const T* from, size_t at) {
+    const u32* source = reinterpret_cast<const u32*>(from);
+    for (int i = lane(); i < int(sizeof(T) / 4); i += 32) shared<u32>(at)[i] = ptx::load_relaxed(source + i);
+    __syncwarp();
+    return *shared<const T>(at);
+  }
   TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32) * Shared::exchange_bytes); }
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
 
+  // ---- traces (trace.h) ----
+#ifdef TILE_TRACE
+  TILE_FN Traces& traces() { return shared<Traces>(Shared::traces_at)[role]; }
+  TILE_FN void mark(Mark which) {
+    if (index == 0 && lane() == 0) traces().mark(which);
+  }
+#else
+  TILE_FN void mark(Mark) {}
+#endif
+
   // ---- giving up ----
-  static constexpr u64 gone = ~u64(0);
-  /** One lane, now and then: has somebody given up, or must this warp? Returns when the wait began, or `gone`. Fills the fault
-      record when it is the first. Called, not inlined, and given no Warp: a Warp whose address escapes could not stay in registers. */
-  __device__ __noinline__ static u64 overdue(const EngineArgs* args, u32 round, u64 since, int site, What what, int object, u32 expected, u32 got, bool idle) {
-    u32* abort_word = reinterpret_cast<u32*>(args->workspace + Plan::abort_at);
-    if (ptx::load_relaxed_system(abort_word) != 0) return gone;
-    const u64 now = ptx::nanoseconds();
-    if (since == 0) since = now;
-    if (idle || now - since < args->deadline_ns) return since;
+  /** Tells the host and every rank, and leaves. Inlined, though it is long and rarely runs: a call in a wait would take the
+      registers in which products are staged. */
+  [[noreturn]] TILE_FN static void fail(int site, What what, int object, u32 expected, u32 got) {
+    if (threadIdx.x % 32 != 0) ptx::leave_kernel();
+    const EngineArgs* args = near().args;
     FaultRecord* record = args->fault;
-    if (atomicCAS_system(abort_word, 0u, 1u) == 0u && atomicCAS_system(&record->state, 0u, 1u) == 0u) {
+    if (atomicCAS_system(reinterpret_cast<u32*>(args->workspace + Plan::abort_at), 0u, 1u) == 0u && atomicCAS_system(&record->state, 0u, 1u) == 0u) {
       const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
       record->what = int(what), record->rank = args->rank, record->sm = int(blockIdx.x), record->role = me.role, record->warp = me.index;
-      record->site = site, record->object = object, record->expected = expected, record->got = got, record->round = round;
+      record->site = site, record->object = object, record->expected = expected, record->got = got, record->round = near().round[me.role];
       __threadfence_system();
       ptx::store_relaxed_system(&record->state, 2u);
     }
-    for (int to = 0; to < args->ranks; ++to) ptx::store_relaxed_system(reinterpret_cast<u32*>(args->peer_workspace[to] + Plan::abort_at), 1u);
-    return gone;
+    TILE_LOOP
+    for (int to = 0; to < Plan::ranks; ++to) ptx::store_relaxed_system(reinterpret_cast<u32*>(args->peer_workspace[to] + Plan::abort_at), 1u);
+    ptx::leave_kernel();
   }
+  /** What waits look at: a copy in shared memory, filled at set-up and at the beginning of rounds. */
+  struct Near {
+    const EngineArgs* args;
+    const u32* abort_word;
+    u64 deadline_ns;
+    u32 round[role_count];
+  };
+  static_assert(sizeof(Near) <= Shared::near_bytes, "what waits look at fits its place");
+  TILE_FN static Near& near() { return *reinterpret_cast<Near*>(tile_memory + Shared::near_at); }
+  TILE_FN static void look_near(const EngineArgs* args) {
+    near().args = args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline_ns = args->deadline_ns;
+  }
+  /** How long a wait has lasted, and whether it must end: asked now and then by every lane that polls. */
+  struct Patience {
+    u64 since = 0;
+    TILE_FN bool over(bool idle) {
+      if (ptx::load_relaxed_system(near().abort_word) != 0) return true;
+      if (idle) return false;
+      const u64 now = ptx::nanoseconds();
+      if (since == 0) since = now;
+      return now - since >= near().deadline_ns;
+    }
+  };
   /** Ends the run for what this warp found, at once. */
   TILE_FN void give_up(int site, What what, int object) {
-    if (lane() == 0) overdue(args, round, 1, site, what, object, 0, 0, false);
-    __syncwarp();
-    ptx::leave_kernel();
+    fail(site, what, object, 0, 0);
   }
   /** Lane 0 polls value() until int(value - expected) >= 0; all lanes leave the kernel together when it gives up. */
   template <class F>
   TILE_FN void spin(int site, What what, int object, u32 expected, bool idle, F value) {
-    u64 since = 0;
-    if (lane() == 0)
-      for (u32 polls = 1; since != gone; ++polls) {
-        const u32 got = value();
-        if (int(got - expected) >= 0) break;
-        if (polls % 1024 == 0) since = overdue(args, round, since, site, what, object, expected, got, idle);
+    bool over = false;
+    if (lane() == 0) {
+      Patience patience;
+      TILE_LOOP
+      for (u32 polls = 1; !over; ++polls) {
+        if (int(value() - expected) >= 0) break;
+        if (polls % 1024 == 0) over = patience.over(idle);
       }
-    if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
+    }
+    if (__any_sync(~0u, over)) fail(site, what, object, expected, value());
     __syncwarp();
   }
-  TILE_FN void wait_barrier(int site, int which, u32 phases, What what) { wait_on(site, barrier(which), which, phases, what); }
-  TILE_FN void wait_on(int site, void* object, int which, u32 phases, What what) {
-    const u32 parity = (phases - 1) & 1u;
-    u64 since = 0;
-    for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(object, parity)); ++polls)
-      if (polls % 64 == 0) {
-        if (lane() == 0) since = overdue(args, round, since, site, what, which, phases, phases - 1, false);
-        if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
-      }
+  TILE_FN void wait_barrier(int site, int which, u32 phases, bool idle = false) {
+    wait_on(site, ptx::shared_address(tile_memory) + u32(which) * 8, Shared::awaited_at(which), which, phases, idle);
+  }
+  TILE_FN void wait_on(int site, u32 address, What what, int object, u32 phases, bool idle) {
+    Patience patience;
+    TILE_LOOP
+    for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(address, (phases - 1) & 1u)); ++polls)
+      if (polls % 64 == 0 && __any_sync(~0u, patience.over(idle))) fail(site, what, object, phases, phases - 1);
     __syncwarp();
   }
   TILE_FN void arrive(int which) { arrive_at(barrier(which)); }
@@ -180,10 +219,22 @@ struct Warp {
   TILE_FN void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
   TILE_FN void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
   TILE_FN void wait_counter(int site, int which, u32 runs, bool idle) {
-    const u32* word = counter(which);
-    spin(site, What::counter, which, runs * Plan::arrivals(which), idle, [=] { return ptx::load_relaxed(word); });
-    ptx::fence_gpu();
-    if (role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
+    if (index == 0) {
+      near().round[role] = round;
+      const u32* word = counter(which);
+      spin(site, What::counter, which, runs * Plan::arrivals(which), idle, [=] { return ptx::load_relaxed(word); });
+      ptx::fence_gpu();
+      if (role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
+    }
+    if (count > 1) meet(site, idle);
+    mark(mark_ready);
+  }
+  /** All warps of the role. One of them polls in L2 for all: two thousand pollers of one word would hold up the signals that they
+      wait for. */
+  TILE_FN void meet(int site, bool idle) {
+    const u32 generation = ++role_position;
+    arrive(Shared::role + role);
+    wait_barrier(site, Shared::role + role, generation, idle);
   }
   TILE_FN void signal(int, int which) {
     ptx::fence_proxy_async();  // a load warp may bulk-copy what this warp has stored
@@ -194,26 +245,24 @@ struct Warp {
   // stand for), so the phase's parity tells which one is meant.
   TILE_FN void* local_counter(int which) { return tile_memory + Shared::local_counters_at + which * 8; }
   TILE_FN void wait_local(int site, int which, u32 runs) {
-    if (runs > 0) wait_on(site, local_counter(which), which, runs, What::local_counter);
+    if (runs > 0) wait_on(site, ptx::shared_address(local_counter(which)), What::local_counter, which, runs, false);
   }
   TILE_FN void signal_local(int, int which) {
     arrive_at(local_counter(which));
   }
   TILE_FN void role_barrier(int site) {
-    const u32 generation = ++role_position;
     ptx::fence_proxy_async();  // after it one warp signals for all, and a load warp may bulk-copy what they stored
-    arrive(Shared::role + role);
-    wait_barrier(site, Shared::role + role, generation, What::role_barrier);
+    meet(site, false);
   }
   template <class F>
   TILE_FN void poll(int site, What what, int object, bool idle, F ready) {
-    u64 since = 0;
+    Patience patience;
+    TILE_LOOP
     for (u32 polls = 1;; ++polls) {
       const u32 votes = __ballot_sync(~0u, ready(lane()));
       if (votes == ~0u) break;
       if (polls % 512 == 0) {
-        if (lane() == 0) since = overdue(args, round, since, site, what, object, 32, u32(__popc(votes)), idle);
-        if (__any_sync(~0u, since == gone)) ptx::leave_kernel();
+        if (__any_sync(~0u, patience.over(idle))) fail(site, what, object, 32, u32(__popc(votes)));
       }
     }
     __syncwarp();
@@ -223,23 +272,24 @@ struct Warp {
   TILE_FN char* ring_page(u32 position) { return tile_memory + Shared::ring_at + position % Plan::ring_depth * Shared::page_stride; }
   TILE_FN int ring_slot() const { return int(ring_position % Plan::ring_depth); }
   TILE_FN void ring_acquire(int site) {
-    if (const u32 phases = ring_position / Plan::ring_depth; phases > 0) wait_barrier(site, Shared::ring_empty + ring_slot(), phases, What::ring_free);
+    if (const u32 phases = ring_position / Plan::ring_depth; phases > 0) wait_barrier(site, Shared::ring_empty + ring_slot(), phases);
+  }
+  TILE_CALLED static void copy_page(u32 slot, u32 at, const char* from, u32 bytes, bool once) {
+    char* to = tile_memory + Shared::ring_at + slot * Shared::page_stride + at;
+    ptx::bulk_copy(to, from, bytes, tile_memory + (Shared::ring_full + slot) * 8, once ? ptx::evict_first : ptx::evict_normal);
   }
   TILE_FN void ring_copy(int, u32 at, const char* from, u32 bytes) {
     if (lane() != 0) return;
-    void* full = barrier(Shared::ring_full + ring_slot());
     // Weights pass through once; what the KV cache and the workspace hold will be read again.
-    if (from >= args->image && from < args->image + args->image_bytes)
-      ptx::bulk_copy(ring_page(ring_position) + at, from, bytes, full, ptx::evict_first);
-    else
-      ptx::bulk_copy(ring_page(ring_position) + at, from, bytes, full);
+    copy_page(u32(ring_slot()), at, from, bytes, from >= args->image && from < args->image + args->image_bytes);
   }
   TILE_FN void ring_commit(int, u32 bytes) {
     if (lane() == 0) ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
     ++ring_position;
   }
   TILE_FN const char* ring_await(int site) {
-    wait_barrier(site, Shared::ring_full + ring_slot(), ring_position / Plan::ring_depth + 1, What::ring_filled);
+    wait_barrier(site, Shared::ring_full + ring_slot(), ring_position / Plan::ring_depth + 1);
+    mark(mark_page);
     return ring_page(ring_position);
   }
   TILE_FN void ring_release(int) {
@@ -251,7 +301,7 @@ struct Warp {
   TILE_FN float* join_slot(u32 position) { return shared<float>(Shared::join_at + position % Plan::join_depth * Shared::join_slot_bytes); }
   TILE_FN void join_acquire(int site) {
     if (const u32 phases = join_position / Plan::join_depth; phases > 0)
-      wait_barrier(site, Shared::join_empty + int(join_position % Plan::join_depth), phases, What::join_free);
+      wait_barrier(site, Shared::join_empty + int(join_position % Plan::join_depth), phases);
   }
   TILE_FN void join_put(int part, const Acc& acc);
   TILE_FN void join_put(int part, const Exact& sum);
@@ -264,7 +314,7 @@ struct Warp {
   TILE_FN Acc join_take(int site, int parts);
   TILE_FN Acc join_take_row(int site, int first, int parts);
   TILE_FN void join_wait(int site) {
-    wait_barrier(site, Shared::join_full + int(join_position % Plan::join_depth), join_position / Plan::join_depth + 1, What::join_filled);
+    wait_barrier(site, Shared::join_full + int(join_position % Plan::join_depth), join_position / Plan::join_depth + 1);
   }
   TILE_FN void join_release(int) {
     arrive(Shared::join_empty + int(join_position % Plan::join_depth));
@@ -274,7 +324,7 @@ struct Warp {
 
   // ---- slots ----
   TILE_FN void slots_acquire(int site) {
-    if (slots_position > 0) wait_barrier(site, Shared::slots_empty, slots_position, What::slots_free);
+    if (slots_position > 0) wait_barrier(site, Shared::slots_empty, slots_position);
   }
   TILE_FN void slots_put(const Acc& acc, int tile, int active_index);
   TILE_FN void slots_put(const Exact& sum, int tile, int active_index);
@@ -282,7 +332,7 @@ struct Warp {
     arrive(Shared::slots_full);
     ++slots_position;
   }
-  TILE_FN void slots_await(int site) { wait_barrier(site, Shared::slots_full, slots_position + 1, What::slots_filled); }
+  TILE_FN void slots_await(int site) { wait_barrier(site, Shared::slots_full, slots_position + 1); }
   template <int TopK = Plan::top_k>
   TILE_FN Acc slots_sum(int tile);
   template <int TopK = Plan::top_k>
@@ -318,6 +368,16 @@ struct Warp {
   TILE_FN void area_writes(Area, int) {}
   TILE_FN void expect(bool, const char*) {}
 };
+
+/** f(w) in a function of its own, with registers of its own. It works on a copy: a Warp whose address escapes could not stay in
+    registers. */
+template <class F>
+TILE_CALLED void called(Warp& w, F f) {
+  Warp copy = w;
+  copy.own_lane = int(threadIdx.x % 32);
+  f(copy);
+  w = copy;
+}
 
 TILE_FN Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
 

@@ -108,7 +108,7 @@ struct Packer<E2M1> {
         any = any || (code & 7u) != 0;
         word |= E2M1::place(code, k);
       }
-      store_u32(codes + E2M1::word_at(row, lane % 4 * 2), word);
+      store_u32(codes + E2M1::word_at(row, k_of(lane % 4, 0)), word);
       const u8 scale = from[s.scales_at + unit];
       if (scale == 255) bad = Illegal::e8m0_nan;
       // 2^-127 reads as 0 in the engine, which is exact only over zeros (what an all-zero block carries).

@@ -67,6 +67,31 @@ inline void stage(Warp&, Staged<U>& x, const bf16* columns, int first_unit) {
   }
 }
 
+template <int U>
+inline void stage_for_norm(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
+  stage(w, x, columns, first_unit);
+}
+/** Units first..first+U-1. */
+template <int U, int N>
+inline Staged<U> units_of(const Staged<N>& x, int first) {
+  Staged<U> some;
+  for (int unit = 0; unit < U; ++unit) std::memcpy(some.value[unit], x.value[first + unit], sizeof some.value[unit]);
+  return some;
+}
+/** Column g is row g's share of `rows`, bf16 [row][slot][k], at the slot it was given; zeros for a row that was given none. */
+template <bool InShared, int TopK, int U>
+inline void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit) {
+  if (InShared)
+    for (int warp = 0; warp < w.count; ++warp) w.area_reads(Area::staged_rows, warp);
+  for (int unit = 0; unit < U; ++unit) {
+    float* to = reinterpret_cast<float*>(x.value[unit]);
+    for (int column = 0; column < 8; ++column) {
+      const bf16* from = rows + size_t(column * TopK + (slot[column] < 0 ? 0 : slot[column])) * size_t(k) + size_t(first_unit + unit) * 32;
+      for (int i = 0; i < 32; ++i) to[i * 8 + column] = slot[column] < 0 ? 0.0f : to_f32(from[i]);
+    }
+  }
+}
+
 /** Sums over this warp's k of stat(x), a column each. */
 template <int U, class Stat>
 inline void staged_sums(Warp&, const Staged<U>& x, Stat stat, float* sums) {
@@ -87,6 +112,31 @@ inline void staged_map(Warp&, Staged<U>& x, int first_unit, Mean mean_of, const 
       float* values = reinterpret_cast<float*>(&x.value[unit][i]);
       for (int column = 0; column < 8; ++column) values[column] = round_bf16(apply(values[column], mean[column], factor));
     }
+}
+
+template <int U>
+inline void staged_squares(Warp& w, const Staged<U>& x, float* sums) {
+  staged_sums(w, x, [](float v) { return v * v; }, sums);
+}
+/** x <- bf16(x * weight) */
+template <int U>
+inline void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {
+  staged_map(w, x, first_unit, [](int) { return 0.0f; }, weight, [](float v, float, float factor) { return v * factor; });
+}
+/** A factor for each column. */
+struct ColumnScale {
+  float value[8];
+};
+template <class F>
+inline ColumnScale scale_of_columns(Warp&, F f) {
+  ColumnScale scale;
+  for (int column = 0; column < 8; ++column) scale.value[column] = f(column);
+  return scale;
+}
+inline void scale_columns(Acc& acc, const ColumnScale& scale) {
+  F8 factor;
+  std::memcpy(&factor, scale.value, 32);
+  for (int row = 0; row < 16; ++row) acc.row[row] *= factor;
 }
 
 namespace host {

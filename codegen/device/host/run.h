@@ -29,7 +29,6 @@ inline Outcome run(const EngineArgs* args, int ranks, int sms, Options options) 
   for (Sm& state : states) {
     state.memory = at;
     at += round_up(Shared::bytes, 128);
-    std::memset(state.memory + Shared::choice_at, -1, size_t(Plan::experts) * 8);
     for (int i = 0; i < Shared::barriers; ++i) state.barriers[i].count = state.barriers[i].pending = unsigned(Shared::arrivals(i));
   }
   world.engine_clocks.resize(states.size());

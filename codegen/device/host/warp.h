@@ -72,6 +72,16 @@ struct Warp {
     for (int lane = 1; lane < 32; ++lane) best = value[lane] > best ? value[lane] : best;
     return best;
   }
+  u32 max(PerLane<u32> value) {
+    u32 best = value[0];
+    for (int lane = 1; lane < 32; ++lane) best = value[lane] > best ? value[lane] : best;
+    return best;
+  }
+  int min(PerLane<int> value) {
+    int least = value[0];
+    for (int lane = 1; lane < 32; ++lane) least = value[lane] < least ? value[lane] : least;
+    return least;
+  }
   /** Bit l: the predicate of lane l. */
   u32 ballot(const PerLane<bool>& value) {
     u32 bits = 0;
@@ -94,6 +104,16 @@ struct Warp {
     return best;
   }
 
+  // ---- traces (trace.h) ----
+#ifdef TILE_TRACE
+  Traces& traces() { return shared<Traces>(Shared::traces_at)[role]; }
+  void mark(Mark which) {
+    if (index == 0) traces().mark(which);
+  }
+#else
+  void mark(Mark) {}
+#endif
+
   // ---- memory ----
   template <class T>
   T* ws(size_t offset) {
@@ -112,6 +132,11 @@ struct Warp {
   template <class T>
   T* scratch(size_t offset = 0) {
     return shared<T>(Shared::scratch_at + offset);
+  }
+  /** A GPU makes a copy in shared memory of what many will read; here all memory is near. */
+  template <class T>
+  const T& keep_near(const T* from, size_t) {
+    return *from;
   }
   float* exchange() { return shared<float>(Shared::exchange_at + size_t(fiber->actor % Shared::warps) * Shared::exchange_bytes); }
 
@@ -443,5 +468,11 @@ struct Warp {
 };
 
 inline Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
+
+/** f(w), where the other back end makes it a function of its own. */
+template <class F>
+inline void called(Warp& w, F f) {
+  f(w);
+}
 
 }  // namespace tile

@@ -68,7 +68,7 @@ TILE_ROLE void role_compute(Warp& w) {
   for (int round = 0; round < unit::rounds; ++round) {
     const int part = w.index % unit::parts;
     Staged<unit::units> x;
-    stage(w, x, w.ws<bf16>(Plan::data_at + unit::x_at), part * unit::units);
+    stage_for_norm(w, x, w.ws<bf16>(Plan::data_at + unit::x_at), part * unit::units);
     normalise(
         w, x, part * unit::units, unit::parts * unit::units, w.ws<bf16>(Plan::data_at + unit::gain_at), unit::parts, s_role_barrier, [](float v) { return v * v; },
         [](float v, float mean, float gain) { return v * inverse_sqrt(mean + unit::eps) * gain; });

@@ -79,10 +79,10 @@ TILE_ROLE void role_compute(Warp& w) {
   for (int which = 0; which < unit::cases; ++which) {
     auto choose = [](float score, float bias) { return score + bias; };
     if (which == 1)
-      route(w, logits, nullptr, unit::rows(which), false, 0.0f, 2.5f, s_role_barrier, softmax_score, choose);
+      route(w, logits, 1, nullptr, unit::rows(which), false, 0.0f, 2.5f, s_role_barrier, softmax_score, choose);
     else
       route(
-          w, logits, which == 0 ? w.ws<float>(Plan::data_at + unit::bias_at) : nullptr, unit::rows(which), true, 1e-20f, 2.5f, s_role_barrier, [](float x) { return sigmoid(x); },
+          w, logits, 1, which == 0 ? w.ws<float>(Plan::data_at + unit::bias_at) : nullptr, unit::rows(which), true, 1e-20f, 2.5f, s_role_barrier, [](float x) { return sigmoid(x); },
           choose);
     if (w.index == 0) {
       const u32* from = reinterpret_cast<const u32*>(&w.table());
