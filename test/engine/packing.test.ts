@@ -95,11 +95,7 @@ function placeOf(e: TilesEntry, tile: number, column: number) {
 
 /** Lane, register half and element of (row, k) in a unit: docs/engine.md 2. */
 function lanePlace(row: number, k: number) {
-  for (let t = 0; t < 4; t++)
-    for (let j = 0; j < 8; j++)
-      if (16 * Math.floor(j / 4) + 2 * t + Math.floor((j % 4) / 2) * 8 + (j % 2) === k)
-        return { lane: (row % 8) * 4 + t, half: row >> 3, j }
-  throw new Error('k is 0 to 31')
+  return { lane: (row % 8) * 4 + Math.floor(k / 8), half: row >> 3, j: k % 8 }
 }
 
 /** The raw code (or number's bits) and the raw scale of one element. */
