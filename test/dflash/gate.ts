@@ -1,5 +1,7 @@
 /** The prompts of the acceptance gate and how they are measured. The recorded value is the engine's own, on the host. */
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { EngineEvent } from '../../runtime/engine/engine.ts'
 import type { EngineRequest, RoundOutcome } from '../../runtime/engine/wire.ts'
 import { asset } from '../../runtime/paths.ts'
@@ -9,7 +11,21 @@ interface Held {
 }
 
 export const gateTokens = 64
-export const stored = { acceptanceLength: 3.0897 }
+
+/**
+ * What was measured: for each prompt its rounds, the tokens of them, and the text (a hash of its ids). Rounding may change
+ * a text when the engine's arithmetic does, and then its rounds; a fault of the drafter never does. So a prompt is held
+ * against its record only while its text is the recorded one.
+ */
+export interface Recorded {
+  readonly rounds: number
+  readonly tokens: number
+  readonly text: string
+}
+
+const file = join(import.meta.dirname, 'gate.json')
+export const recorded = (): readonly Recorded[] => JSON.parse(readFileSync(file, 'utf8'))
+export const record = (all: readonly Recorded[]): void => writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`)
 
 /** Ten of code and ten of chat. */
 export function gatePrompts(count = 20): readonly (readonly number[])[] {
@@ -22,6 +38,23 @@ export function gatePrompts(count = 20): readonly (readonly number[])[] {
 interface Drafting {
   engineEvents(request: EngineRequest): AsyncIterable<EngineEvent>
   readonly defaults: { readonly endTokens: readonly number[] }
+}
+
+/** One prompt's record on this engine. */
+export async function measure(session: Drafting, prompt: readonly number[]): Promise<Recorded> {
+  const ids: number[] = []
+  const rounds: RoundOutcome[] = []
+  const request = { prompt, maxNewTokens: gateTokens, eos: session.defaults.endTokens, draft: { rows: 8, block: 8 } }
+  for await (const e of session.engineEvents(request)) {
+    if (e.type === 'round') rounds.push(e.outcome)
+    if (e.type === 'token') ids.push(e.token)
+  }
+  const after = rounds.slice(1)
+  return {
+    rounds: after.length,
+    tokens: after.reduce((n, r) => n + r.accepted + 1, 0),
+    text: createHash('sha256').update(ids.join()).digest('hex').slice(0, 16),
+  }
 }
 
 /** The rounds after the prompt's, of whole blocks. */
