@@ -98,25 +98,33 @@ function build(): Graph {
   })
 }
 
+/** Eight prompts. */
+const prompts = Array.from({ length: 8 }, (_, n) => Array.from({ length: 21 }, (_, i) => (i * (2 * n + 13) + 5) % 96))
+
+/** What three of four rows stay within; the others may hold a near tie of two experts that rounding decides. */
+const mostOf = (errors: readonly number[]) => errors.toSorted((a, b) => a - b)[Math.floor(errors.length * 0.75)]!
+
 it.each([1, 2])('an authored norm, router and activation on %i ranks', { timeout: 120_000 }, async (ranks) => {
   const graph = build()
   const { source, params } = syntheticParams(graph, 11, 0.9)
   const engine = await startHostEngine({ graph, schedule, ranks, ctx: 64, check: true, sources: source })
   try {
-    const tokens = Array.from({ length: 21 }, (_, i) => (i * 37 + 5) % 96)
-    const block = tokens.map((token, position) => ({ token, position }))
-    const want = createReference(graph, params, { ctx: 64 }).step(block)
-    const rounded = bf16Reference(graph, params, 64).step(block)
-    const routes = graph.nodes.filter((n) => n.op === 'route')
-    // The prompt keeps clear of ties: rounding changes no choice.
-    for (const n of routes) expect(rounded.choices(n.id)).toEqual(want.choices(n.id))
-    const got = await engine.logits(tokens)
-    const peak = Math.max(...want.logits.flatMap((row) => Array.from(row, Math.abs)))
-    const worst = (rows: readonly (Float64Array | Float32Array)[]) =>
-      Math.max(...want.logits.map((row, i) => row.reduce((m, v, n) => Math.max(m, Math.abs(v - rows[i]![n]!)), 0))) /
-      peak
-    console.log(`error ${worst(got).toExponential(1)}, of BF16 ${worst(rounded.logits).toExponential(1)}`)
-    expect(worst(got)).toBeLessThan(2 * worst(rounded.logits) + 0.002)
+    const errors = { engine: [] as number[], bf16: [] as number[] }
+    for (const tokens of prompts) {
+      const block = tokens.map((token, position) => ({ token, position }))
+      const want = createReference(graph, params, { ctx: 64 }).step(block).logits
+      const rounded = bf16Reference(graph, params, 64).step(block).logits
+      const got = await engine.logits(tokens)
+      const worst = (row: Float64Array | Float32Array, i: number) =>
+        want[i]!.reduce((m, v, n) => Math.max(m, Math.abs(v - row[n]!)), 0) /
+        Math.max(...Array.from(want[i]!, Math.abs))
+      errors.engine.push(...got.map(worst))
+      errors.bf16.push(...rounded.map(worst))
+    }
+    const [engineError, bf16Error] = [mostOf(errors.engine), mostOf(errors.bf16)]
+    console.log(`error ${engineError.toExponential(1)}, of BF16 ${bf16Error.toExponential(1)}`)
+    expect(engineError).toBeLessThan(2 * bf16Error)
+    expect(engineError).toBeLessThan(0.1)
   } finally {
     await engine.close()
   }
