@@ -2,8 +2,9 @@
  * A session's engine against the reference: greedy tokens, one by one, over prompts that nobody tuned for.
  *
  * The engine computes in BF16 with float32 sums, the reference in float64. How far rounding alone may go is measured, not
- * guessed: a second reading of the same graph rounds to BF16 what the engine stages in BF16, and the *noise* of a
- * continuation is the most that any logit moves by between the two readings.
+ * guessed: a second reading of the same graph rounds to BF16 what the engine stages in BF16, and the *noise* is the most that
+ * any logit of any row of the prompts and their continuations moves by between the two readings. All rows count, because
+ * rounding moves most where it decides a near tie of two experts, and the engine's near ties are in other rows than the reading's.
  * Vocabulary: where the reference's two largest logits are closer than twice the noise, the engine may take the other one: a
  * *close call*, which is listed, and the comparison goes on from the reference's token. Any other difference is a
  * *mismatch* and ends it.
@@ -27,7 +28,7 @@ export interface Disagreement {
   readonly reference: number
   /** How far the reference's logit of its own choice is above that of the engine's. */
   readonly gap: number
-  /** Of the continuation. */
+  /** How far rounding alone moves a logit. */
   readonly noise: number
 }
 
@@ -56,8 +57,10 @@ export async function compareWithReference(
 ): Promise<Comparison> {
   const closeCalls: Disagreement[] = []
   let tokens = 0
+  const continuations = prompts.map((prompt) => continuation(readings, prompt, count))
+  const noise = Math.max(...continuations.map((c) => c.noise))
   for (const [index, prompt] of prompts.entries()) {
-    const { steps, noise } = continuation(readings, prompt, count)
+    const { steps } = continuations[index]!
     for (let done = 0; done < count; ) {
       const known = steps.slice(0, done).map((s) => s.token)
       const options = { tokens: [...prompt, ...known], maxTokens: count - done, ignoreEnd: true }
@@ -89,12 +92,15 @@ function continuation({ exact, rounded }: Readings, prompt: readonly number[], c
   let noise = 0
   let rows = prompt.map((token, position) => ({ token, position }))
   while (steps.length < count) {
-    const logits = exact.step(rows).logits.at(-1)!.subarray(0, exact.valid)
-    const other = rounded.step(rows).logits.at(-1)!
-    const token = logits.reduce((best, value, id) => (value > logits[best]! ? id : best), 0)
-    logits.forEach((value, id) => {
-      noise = Math.max(noise, Math.abs(value - other[id]!))
+    const all = exact.step(rows).logits.map((row) => row.subarray(0, exact.valid))
+    const others = rounded.step(rows).logits
+    all.forEach((row, i) => {
+      row.forEach((value, id) => {
+        noise = Math.max(noise, Math.abs(value - others[i]![id]!))
+      })
     })
+    const logits = all.at(-1)!
+    const token = logits.reduce((best, value, id) => (value > logits[best]! ? id : best), 0)
     steps.push({ token, logits: logits.slice() })
     rows = [{ token, position: prompt.length + steps.length - 1 }]
   }
