@@ -280,16 +280,22 @@ function exchangesBefore(plan: Plan): number[] {
 }
 
 /** Distinct rotary embeddings of the plan. */
-function ropes(plan: Plan): Extract<ElementStep, { kind: 'rope' }>[] {
-  const found = new Map<string, Extract<ElementStep, { kind: 'rope' }>>()
+function ropes(plan: Plan): Rope[] {
+  const found = new Map<string, Rope>()
+  const take = (elements: readonly ElementStep[]): void => {
+    for (const e of elements) if (e.kind === 'rope') found.set(ropeTable(e), e)
+  }
   for (const s of plan.segments) {
-    for (const p of s.image) {
-      if (p.layout.kind !== 'tiles') continue
-      for (const e of p.layout.sections.flatMap((x) => x.elements)) if (e.kind === 'rope') found.set(ropeTable(e), e)
+    for (const p of s.image) if (p.layout.kind === 'tiles') take(p.layout.sections.flatMap((x) => x.elements))
+    // Heads that are normalised first turn in a phase of their own.
+    for (const step of s.phases.flatMap((p) => roleNames.flatMap((r) => p.roles[r]))) {
+      if ('phase' in step && 'elements' in step.phase) take(step.phase.elements)
     }
   }
   return [...found.values()]
 }
+
+type Rope = Extract<ElementStep, { kind: 'rope' }>
 
 const phaseFunction = (segment: SegmentPlan, phase: { readonly name: string }, role: RoleName): string =>
   `${identifier(segment.name)}_${identifier(phase.name)}_${role}`
