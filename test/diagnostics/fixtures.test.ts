@@ -38,7 +38,9 @@ test('every code of the frontend and the schedule language has a fixture', () =>
   const drafters = /^TILE(1043|11\d\d)$/
   // only a tiled model knows its phases: test/plan/resolve-schedule.test.ts
   const phases = /^TILE205[01]$/
-  const codes = Object.keys(catalogue).filter((c) => /^TILE(1\d|20)\d\d$/.test(c) && !drafters.test(c) && !phases.test(c))
+  const codes = Object.keys(catalogue).filter(
+    (c) => /^TILE(1\d|20)\d\d$/.test(c) && !drafters.test(c) && !phases.test(c),
+  )
   const shown = new Set(fixtures.map((name) => name.slice(0, 'TILE1001'.length)))
   expect(codes.filter((c) => !shown.has(c))).toEqual([])
 })
