@@ -126,7 +126,10 @@ function constants(plan: Plan, validIds: number): string {
     control_left_counter: control + 1,
     local_counters: plan.tallies.filter((t) => t.scope === 'local').length,
   })
-  line('TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }')
+  line('static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;')
+  line(
+    'TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }',
+  )
   line('TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }')
   line(
     `static constexpr const char* counter_names[] = {${quoted([...counters.map((c) => c.name), 'round control', 'left round'])}};`,

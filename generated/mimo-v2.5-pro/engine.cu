@@ -22,7 +22,8 @@ struct Plan {
   static constexpr size_t decode_at = 4992, sampler_at = 15289728, history_at = 17771904, inbox_at = 5504, logits_inbox_at = 2168192;
   static constexpr size_t zeroed_bytes = 15289728;
   static constexpr int counters = 24, control_counter = 22, control_left_counter = 23, local_counters = 1;
-  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : sms; }
+  static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
+  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "round control", "left round"};
   static constexpr int sites = 271, site_round = 267, site_relay = 268, site_mailbox = 269, site_sample = 270;

@@ -3,10 +3,11 @@
  * a campaign that was interrupted goes on where it stopped.
  *
  * Vocabulary: a *case* is one thing that is tried, named by its key; its *verdict* is a short text. Results lie under
- * node_modules/.cache/campaigns/, one line a case; `--fresh` forgets them.
+ * ~/.cache/tilec/campaigns/, one line a case; `--fresh` forgets them.
  * Invariant: a verdict is written when its case is done, never before.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 export interface Result {
@@ -49,7 +50,7 @@ export class Results {
 
   /** `state`: what the results depend on besides the key; another state starts afresh. */
   constructor(name: string, state: string, fresh: boolean) {
-    const folder = join(import.meta.dirname, '../../node_modules/.cache/campaigns')
+    const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tilec', 'campaigns')
     mkdirSync(folder, { recursive: true })
     this.path = join(folder, `${name}.jsonl`)
     const lines = existsSync(this.path) && !fresh ? readFileSync(this.path, 'utf8').trim().split('\n') : []

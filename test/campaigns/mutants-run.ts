@@ -55,7 +55,7 @@ export class MutantRunner {
   }
 
   private async outcome(mutations: readonly string[], seed: number): Promise<string> {
-    const running = await this.built.start({ mutations, seed, silenceMs: 20_000 })
+    const running = await this.built.start({ mutations, seed, silenceMs: 60_000 })
     try {
       const tokens = await running.greedy(this.prompt, 3)
       return `${tokens.join(' ')} bits ${running.digest()}`
@@ -78,7 +78,7 @@ function classify(error: unknown): Verdict {
   const known: readonly (readonly [string, RegExp])[] = [
     ['deadlock', /^deadlock/],
     ['race', /^race/],
-    ['overrun', /one arrival more/],
+    ['overrun', /one arrival more|again before every SM/],
     ['bounds', /leaves|outside/],
     ['numbers', /are no numbers/],
     ['crash', /an endless loop|a memory fault/],

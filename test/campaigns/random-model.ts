@@ -284,7 +284,8 @@ class Layer {
     const topK = d.int(1, Math.min(4, expert.size))
     const [scoreName, score] = d.of(scores)
     const bias = d.chance(0.5) ? weight('bias', [expert], f32) : undefined
-    const normalise = d.chance(0.7)
+    // Exponentials that are not divided by their sum span decades, and rounding with them.
+    const normalise = d.chance(0.7) || scoreName === 'exp'
     const logits = linear(h, weight('router', [expert, hidden], d.of([f32, bf16])), { phase: 'router' })
     const chosen = route(logits, {
       score,

@@ -125,7 +125,9 @@ describe('faults', () => {
       'slots release',
       'signal input',
     ]
-    for (const signal of signals) expect([signal, ends.get(`${signal} drop`)]).toEqual([signal, 'deadlock'])
+    // Nobody can go on, or an SM that still can signals a second time before the others have once.
+    for (const signal of signals)
+      expect([signal, ends.get(`${signal} drop`)]).toEqual([signal, expect.stringMatching(/^(deadlock|overrun)$/)])
     for (const wait of ['load wait input', 'compute await', 'join take', 'slots acquire', 'slots await', 'wait sums'])
       expect([wait, ends.get(`${wait} drop`)]).toEqual([wait, 'race'])
   })

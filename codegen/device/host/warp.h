@@ -203,7 +203,11 @@ struct Warp {
   void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
   void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
   void signal(int site, int which) {
-    sync(site, [this, which](int) { world->signal(counter(which)); });
+    sync(site, [=](int) {
+      if constexpr (host::checking)
+        if (Plan::arrivals(which) == unsigned(sms)) world->account(counter(which), sm, sms, which, site);
+      world->signal(counter(which));
+    });
   }
   void wait_local(int site, int which, u32 runs) {
     sync(site, [=](int delta) {

@@ -177,6 +177,16 @@ class World {
     --barrier.pending;
     settle(barrier);
   }
+  /** Of a counter that every SM signals once an execution: a second signal of one must not stand in for the first of another. */
+  void account(const u32* word, int sm, int sms, int which, int site) {
+    std::vector<u32>& given = given_[word];
+    given.resize(size_t(sms));
+    for (const u32 other : given)
+      if (other < given[size_t(sm)])
+        fail(What::overrun, site, which, other + 1, given[size_t(sm)] + 1,
+             who(*current) + ", " + site_name(site) + ": signals " + object_name(What::counter, which) + " again before every SM has signalled the execution before");
+    ++given[size_t(sm)];
+  }
   /** A signal on a counter word. */
   void signal(u32* word) {
     if constexpr (checking) {
@@ -287,6 +297,7 @@ class World {
   Context main_;
   uint64_t random_ = 0, delivered_ = 0;
   std::vector<uint8_t> on_the_way_;  // packets, by a hash of their address; 255 stays
+  std::unordered_map<const u32*, std::vector<u32>> given_;  // signals of each SM, by counter
   uint64_t packets_of_ = 0;                               // the block looked up last
   PacketBlock* packets_ = nullptr;
   friend struct CrashGuard;
