@@ -123,7 +123,7 @@ TILE_ROLE void role_communicate(Warp& w) {
     });
     w.writes(r_input, round % 2);
     w.signal(s_signal_input, c_input);
-    w.wait(s_wait_sums, c_sums, u32(unit::sms * (round + 1)));
+    w.wait(s_wait_sums, c_sums, u32(round + 1));
     const float* sums = w.ws<float>(Plan::data_at + unit::sums_at);
     for (int i = 0; i < unit::sms * 2; ++i) w.reads(r_sums, i);
     float* result = w.ws<float>(Plan::data_at + unit::results_at) + round * 128;

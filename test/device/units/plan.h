@@ -50,7 +50,7 @@ struct Plan {
   static constexpr unsigned scratch_bytes = 4096;
   static constexpr int max_active = 32, top_k = 4, experts = 40;
   static constexpr int counters = c_count, local_counters = l_count;
-  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == c_sums ? 2 : 1; }
+  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == c_sums ? 4 : 1; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 4; }
   static constexpr const char* counter_names[] = {"input", "sums", "done", "never"};
   static constexpr int sites = s_count;
