@@ -139,15 +139,22 @@ function checkImages(plan: Plan, demand: (at: string) => Demand): void {
   }
 }
 
-/** Places of the image that steps read. */
+/** Places of the image that a kind of step reads, besides those of its product. */
+const stepPlaces: {
+  readonly [K in Step['kind']]?: (s: Extract<Step, { kind: K }>) => readonly (ImagePlace | undefined)[]
+} = {
+  loop: (s) => placesOf(s.body),
+  route: (s) => [s.bias],
+  mergeSpans: (s) => [s.sink],
+  embed: (s) => [s.table, s.instead],
+  normed: (s) => [s.weight],
+}
+
 function placesOf(steps: readonly Step[]): ImagePlace[] {
-  return steps.flatMap((s): ImagePlace[] => {
-    if (s.kind === 'loop') return placesOf(s.body)
-    if ('product' in s) return [s.product.image, ...(s.product.norm ? [s.product.norm.image] : [])]
-    if (s.kind === 'route') return s.bias ? [s.bias] : []
-    if (s.kind === 'mergeSpans') return s.sink ? [s.sink] : []
-    if (s.kind === 'embed') return [s.table, ...(s.instead ? [s.instead] : [])]
-    return s.kind === 'normed' ? [s.weight] : []
+  return steps.flatMap((s) => {
+    const rule = stepPlaces[s.kind] as ((s: Step) => readonly (ImagePlace | undefined)[]) | undefined
+    const product = 'product' in s ? [s.product.image, s.product.norm?.image] : []
+    return [...product, ...(rule?.(s) ?? [])].filter((p) => p !== undefined)
   })
 }
 

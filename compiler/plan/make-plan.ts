@@ -1,43 +1,23 @@
 /**
- * make-plan: places weights, caches and buffers, lowers every phase, and counts executions.
+ * make-plan: lowers every phase, and places what the engine keeps: weights, caches, buffers, and the areas between them.
  *
- * Vocabulary: see ir.ts. The image of an entry holds, in order of use, the plain params (norm weights, sinks, biases, the
- * embedding table) and the packed weights of its phases; entries of one segment have equal images.
- * Invariants: packed weights begin at multiples of 128 bytes; a param is placed once for each entry.
+ * Vocabulary: see ir.ts. The image of an entry holds, in order of use, the params of its phases (place-image.ts); entries of
+ * one segment have equal images. What is counted is count-runs.ts.
  */
-import { sizeOf } from '../../dsl/dim.ts'
-import { InternalError, type Session } from '../diagnostics/diagnostic.ts'
-import type { ShardedParam } from '../shard/shard-graph.ts'
-import { formBytes, isCache, ROWS, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
-import type { Phase, PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
-import { absoluteName } from '../tile/split-segments.ts'
+import { formBytes, isCache, ROWS, TILE_ROWS } from '../tile/forms.ts'
+import type { PhaseProgram } from '../tile/ir.ts'
+import { countTallies, placeEntries } from './count-runs.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
-import { joinPlaces, leavesOf, slotsBytes } from './exact.ts'
-import { deviceFormat, type Geometry, pagedGeometry, tiledGeometry, unitBytes } from './geometry.ts'
+import { joinPlaces, slotsBytes } from './exact.ts'
 import { tableGuards } from './guard-table.ts'
-import {
-  type Entry,
-  type ImagePlace,
-  type Kept,
-  type PhasePlan,
-  type PlacedBuffer,
-  type Placement,
-  type Plan,
-  type ProductPlan,
-  roleNames,
-  type SegmentPlan,
-  type Tally,
-} from './ir.ts'
-import { lowerPhase, Sites } from './lower-phases.ts'
+import type { PhasePlan, PlacedBuffer, Plan, ProductPlan, SegmentPlan } from './ir.ts'
+import { lowerPhase } from './lower-phases.ts'
+import { Sites } from './lower-steps.ts'
 import { placeCaches, segmentCaches } from './place-caches.ts'
-import { groupOf, type PlanSchedule, roleOf } from './schedule.ts'
+import { placeImage, type SharedParams } from './place-image.ts'
+import { keptInputs, sharedInput } from './plan-product.ts'
+import { type PlanContext, roleOf } from './schedule.ts'
 import { sharedMemory } from './shared-memory.ts'
-
-export interface PlanContext {
-  readonly schedule: PlanSchedule
-  readonly ctx: number
-  readonly session: Session
-}
 
 const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** Counters lie this many bytes apart; the device headers say the same. */
@@ -64,7 +44,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     let routes = 0
     let exchanges = 0
     let routedBefore = false
-    const kept = process.env.NOKEEP ? new Map<Phase, Kept>() : keptInputs(segment, image.products)
+    const kept = keptInputs(segment, image.products)
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
       const firstRouted = phase.kind === 'product' && phase.routed !== undefined && !routedBefore
@@ -177,215 +157,6 @@ function placeAreas<K extends string>(bytes: Record<K, number>): Record<K, numbe
   return offsets
 }
 
-/** Params that belong to no layer are placed once and used by every segment that reads them in the same layout. */
-type SharedParams = Map<string, ImagePlace>
-
-interface Image {
-  readonly placements: readonly Placement[]
-  readonly plain: ReadonlyMap<string, ImagePlace>
-  readonly products: ReadonlyMap<ProductPhase, ProductPlan>
-  readonly bytes: number
-}
-
-/** Lays out the params of one segment. */
-function placeImage(
-  segment: Segment,
-  index: number,
-  program: PhaseProgram,
-  ctx: PlanContext,
-  shared: SharedParams,
-): Image {
-  const placements: Placement[] = []
-  const plains = new Map<string, ImagePlace>()
-  const products = new Map<ProductPhase, ProductPlan>()
-  let end = 0
-  const param = (relative: string): ShardedParam => {
-    const name = absoluteName(relative, segment.layers[0])
-    const found = program.params.find((p) => p.name === name)
-    if (!found) throw new InternalError(`no param '${name}'`)
-    return found
-  }
-  const place = (params: readonly string[], bytes: number, layout: Placement['layout']): ImagePlace => {
-    const key = params.some((p) => p.startsWith('{layer}')) ? undefined : layoutKey(params, layout)
-    const known = key === undefined ? undefined : shared.get(key)
-    if (known) return known
-    const offset = align(end, 128)
-    placements.push({ params, offset, bytes, layout })
-    end = offset + bytes
-    if (key !== undefined) shared.set(key, { segment: index, offset })
-    return { offset }
-  }
-  const plain = (name: string, scalar: 'f32' | 'bf16'): ImagePlace => {
-    const known = plains.get(name)
-    if (known) return known
-    const at = place([name], sizeOf(param(name).dims) * (scalar === 'f32' ? 4 : 2), { kind: 'plain', scalar })
-    plains.set(name, at)
-    return at
-  }
-  for (const phase of segment.phases) {
-    if (phase.kind === 'embed') plain(phase.param, 'bf16')
-    if (phase.kind === 'embed' && phase.instead) plain(phase.instead.param, 'bf16')
-    if (phase.kind === 'normed') plain(phase.norm.param, 'bf16')
-    if (phase.kind === 'merge' && phase.sink !== undefined) plain(phase.sink, 'f32')
-    if (phase.kind === 'route' && phase.bias !== undefined) plain(phase.bias, 'f32')
-    if (phase.kind !== 'product') continue
-    const norm = phase.norm && { ...phase.norm, image: plain(phase.norm.param, 'bf16') }
-    const geometry = productGeometry(phase, segment, program.ranks, ctx)
-    if (!geometry) continue
-    const { format } = geometry
-    const layout = {
-      kind: 'tiles' as const,
-      geometry: geometry.geometry,
-      format,
-      ...(phase.experts !== undefined && { experts: phase.experts }),
-      sections: phase.sections,
-      period: phase.period,
-      rows: phase.rows,
-      contracted: phase.contracted,
-    }
-    const image = place(phase.params, geometry.geometry.bytes * (phase.experts ?? 1), layout)
-    products.set(phase, {
-      name: phase.name,
-      geometry: geometry.geometry,
-      format,
-      image,
-      source: phase.source,
-      ...(norm && { norm }),
-      ...(phase.routed && { routed: phase.routed }),
-      topK: phase.topK,
-      sections: phase.sections,
-      period: phase.period,
-      rows: phase.rows,
-      tileRows: phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS,
-      exchange: phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange')),
-      ...routedInput(phase, program),
-    })
-  }
-  return { placements, plain: plains, products, bytes: align(end, 128) }
-}
-
-/** Equal for layouts that pack a param into the same bytes. */
-function layoutKey(params: readonly string[], layout: Placement['layout']): string {
-  if (layout.kind === 'plain') return JSON.stringify([params, layout])
-  const { sections, ...rest } = layout
-  return JSON.stringify([params, rest, sections.map(({ first, tiles, head, rotary }) => [first, tiles, head, rotary])])
-}
-
-/** Whether nothing but the routing reads what a phase writes: it adds up partial sums. */
-const decidesRouting = (phase: ProductPhase, segment: Segment): boolean =>
-  phase.routed === undefined &&
-  !phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange')) &&
-  phase.writes.length > 0 &&
-  phase.writes.every((w) => {
-    const readers = segment.phases.filter((p) => p.reads.includes(w))
-    return readers.length > 0 && readers.every((p) => p.kind === 'route')
-  })
-
-/** Bytes of shared memory that a routed input may take. */
-const MOST_SHARED_INPUT = 32 * 1024
-const inputBytes = (topK: number, k: number): number => ROWS * topK * k * 2
-const sharedInput = (p: ProductPlan): number =>
-  p.input?.shared ? inputBytes(p.input.topK, p.geometry.units * UNIT_K) : 0
-
-function routedInput(phase: ProductPhase, program: PhaseProgram): Pick<ProductPlan, 'input'> {
-  const form = program.buffers.find((b) => b.name === phase.source)?.form
-  if (form?.kind !== 'routedRows') return {}
-  return { input: { topK: form.topK, shared: inputBytes(form.topK, phase.k) <= MOST_SHARED_INPUT } }
-}
-
-/** Pairs of products with nothing but routing between them whose inputs are staged alike: the second takes what is there. */
-function keptInputs(segment: Segment, products: ReadonlyMap<ProductPhase, ProductPlan>): Map<Phase, Kept> {
-  const kept = new Map<Phase, Kept>()
-  const staged = (p: ProductPhase): string => {
-    const { geometry: g, norm, source } = products.get(p)!
-    return JSON.stringify([source, norm?.param, g.parts, g.unitsPerPart])
-  }
-  let before: ProductPhase | undefined
-  for (const phase of segment.phases) {
-    if (phase.kind === 'route') continue
-    const product = phase.kind === 'product' && phase.routed !== 'down' ? phase : undefined
-    if (before && product && staged(before) === staged(product)) {
-      const { name } = before
-      kept.set(before, { role: 'keep', name })
-      kept.set(product, { role: 'reuse', name })
-      before = undefined
-    } else before = product
-  }
-  return kept
-}
-
-function productGeometry(
-  phase: ProductPhase,
-  segment: Segment,
-  ranks: number,
-  ctx: PlanContext,
-): { geometry: Geometry; format: keyof typeof unitBytes } | undefined {
-  const { schedule, session } = ctx
-  const format = deviceFormat(phase.format)
-  const tileRows = phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS
-  const tiles = Math.ceil(phase.rows / tileRows)
-  const where = { span: phase.span, subject: `${segment.name}.${phase.name}` }
-  if (!format) {
-    const help = `formats with a device primitive: ${Object.keys(unitBytes).join(', ')}`
-    session.report('TILE3021', `no device primitive multiplies this weight format`, { ...where, help })
-    return undefined
-  }
-  if (phase.k % UNIT_K !== 0) {
-    session.report('TILE3020', `a rank contracts over ${phase.k} values, which is no multiple of ${UNIT_K}`, {
-      ...where,
-      help: 'use fewer ranks, or a model whose inner dims are multiples of 32 on each rank',
-    })
-    return undefined
-  }
-  const exact = schedule.exchangeAs === 'exact'
-  const leaves = exact && phase.acrossRanks ? leavesOf(phase, ranks, where.subject, session) : undefined
-  if (exact && phase.acrossRanks && leaves === undefined) return undefined
-  const cut = leaves === undefined ? {} : { leaves }
-  if (phase.routed === 'down') {
-    const geometry = tiledGeometry({ format, k: phase.k, tiles, ...cut })
-    const own = Math.ceil(tiles / schedule.sms) * geometry.cellBytes
-    const group = groupOf(phase.name, own, schedule)
-    if (own * group > schedule.ring.pageBytes) {
-      session.report(
-        'TILE3022',
-        `the tiles that one SM owns of ${group} ${group === 1 ? 'expert' : 'experts'} take ${own * group} bytes, a ring page holds ${schedule.ring.pageBytes}`,
-        {
-          ...where,
-          help: `let the phase take fewer experts at once (group), or give the ring pages of ${own * group} bytes`,
-        },
-      )
-      return undefined
-    }
-    return { geometry, format }
-  }
-  const warps = roleOf(schedule, 'compute').warps
-  const splitK = schedule.phase(phase.name).splitK ?? warps
-  const spread = decidesRouting(phase, segment) ? schedule.sms : 1
-  const geometry = pagedGeometry({
-    format,
-    k: phase.k,
-    tiles,
-    warps,
-    splitK,
-    ringPageBytes: schedule.ring.pageBytes,
-    steady: exact,
-    spread,
-    ...cut,
-  })
-  if (!geometry) {
-    session.report(
-      'TILE3023',
-      `not even one unit of each k part fits a ring page of ${schedule.ring.pageBytes} bytes`,
-      {
-        ...where,
-        help: 'give the ring larger pages, or split k over fewer warps',
-      },
-    )
-    return undefined
-  }
-  return { geometry, format }
-}
-
 function placeBuffers(
   program: PhaseProgram,
   products: readonly ProductPlan[],
@@ -411,58 +182,4 @@ function placeBuffers(
     return { ...b, form, bytes, offset }
   })
   return { buffers, end }
-}
-
-/** Counters in order of first use, then the route table's local, then the exchange epoch. */
-function countTallies(program: PhaseProgram, segments: readonly SegmentPlan[]): Tally[] {
-  const counts = new Map<string, number>()
-  let exchanges = 0
-  const locals = new Map<string, number>()
-  for (const entry of program.sequence) {
-    for (const phase of segments[entry.segment]!.phases) {
-      counts.set(phase.counter, (counts.get(phase.counter) ?? 0) + 1)
-      for (const local of localsIn(phase)) locals.set(local, (locals.get(local) ?? 0) + 1)
-    }
-    exchanges += exchangesIn(program.segments[entry.segment]!)
-  }
-  return [
-    ...[...counts].map(([name, perRound]): Tally => ({ name, scope: 'counter', perRound })),
-    ...[...locals].map(([name, perRound]): Tally => ({ name, scope: 'local', perRound })),
-    { name: 'exchange', scope: 'exchange', perRound: exchanges },
-  ]
-}
-
-/** Locals that one execution of a phase signals. */
-const localsIn = (phase: PhasePlan): string[] =>
-  roleNames.flatMap((r) => phase.roles[r].flatMap((s) => (s.kind === 'signalLocal' ? [s.local] : [])))
-const exchangesIn = (s: Segment): number =>
-  s.phases.filter((p) => p.kind === 'product' && p.sections.some((x) => x.elements.some((e) => e.kind === 'exchange')))
-    .length
-
-function placeEntries(
-  program: PhaseProgram,
-  segments: readonly SegmentPlan[],
-  tallies: readonly Tally[],
-  kvOffsets: readonly number[],
-): { entries: Entry[]; imageBytes: number } {
-  const runs = new Map(tallies.map((t) => [t.name, 0]))
-  const add = (name: string, n: number): void => void runs.set(name, runs.get(name)! + n)
-  let imageBytes = 0
-  const entries = program.sequence.map(({ program: of, segment, layer, taps }, at): Entry => {
-    const s = segments[segment]!
-    const entry: Entry = {
-      program: of,
-      taps,
-      segment,
-      ...(layer !== undefined && { layer }),
-      imageOffset: imageBytes,
-      kvOffset: kvOffsets[at]!,
-      runs: tallies.map((t) => runs.get(t.name)!),
-    }
-    imageBytes += s.imageBytes
-    for (const phase of s.phases) for (const name of [phase.counter, ...localsIn(phase)]) add(name, 1)
-    add('exchange', exchangesIn(program.segments[segment]!))
-    return entry
-  })
-  return { entries, imageBytes }
 }

@@ -3,6 +3,7 @@
  * that decides the plan.
  */
 import type { ExchangeType } from '../../dsl/schedule-ir.ts'
+import type { Session } from '../diagnostics/diagnostic.ts'
 import type { Role } from './ir.ts'
 
 export interface PhaseSchedule {
@@ -19,6 +20,13 @@ export interface PlanSchedule {
   readonly sms: number
   readonly exchangeAs: ExchangeType
   readonly phase: (name: string) => PhaseSchedule
+}
+
+/** What the plan is made from besides the phases. */
+export interface PlanContext {
+  readonly schedule: PlanSchedule
+  readonly ctx: number
+  readonly session: Session
 }
 
 export const roleOf = (schedule: PlanSchedule, name: Role['name']): Role => schedule.roles.find((r) => r.name === name)!

@@ -25,8 +25,20 @@ export interface ShardedGraph {
   readonly params: readonly ShardedParam[]
 }
 
-/** Ops whose result is linear in a partial input, so that the sum over ranks may be taken later. */
-const passesPartial: Partial<Record<OpKind, true>> = { combine: true, slice: true }
+/** What sharding knows of an op kind; of one that has no entry, that it wants whole inputs and makes a whole result. */
+interface ShardRule {
+  /** Its result is linear in a partial input, so the sum over ranks may be taken later. */
+  readonly passesPartial?: true
+  /** It sums over the dims that its param and its input share. */
+  readonly contracts?: true
+}
+
+const rules: { readonly [K in OpKind]?: ShardRule } = {
+  linear: { contracts: true },
+  expertLinear: { contracts: true },
+  combine: { passesPartial: true },
+  slice: { passesPartial: true },
+}
 
 export function shardGraph(graph: Graph, ctx: { readonly ranks: number; readonly session: Session }): ShardedGraph {
   const { ranks, session } = ctx
@@ -70,7 +82,7 @@ export function shardGraph(graph: Graph, ctx: { readonly ranks: number; readonly
     return id
   }
   for (const node of graph.nodes) {
-    const passes = passesPartial[node.op] === true
+    const passes = rules[node.op]?.passesPartial === true
     const inputs = node.inputs.map((i) => (passes ? value[i]!.id : whole(i)))
     const id = nodes.length
     nodes.push({ ...node, id, inputs, dims: node.dims.map(local) })
@@ -82,7 +94,7 @@ export function shardGraph(graph: Graph, ctx: { readonly ranks: number; readonly
 
 /** Whether the op sums over a dim that is split: a dim of its weight and of its input that its result lacks. */
 function contractsParallel(graph: Graph, node: GraphNode, params: ReadonlyMap<string, Param>): boolean {
-  if (!('param' in node) || node.op === 'embed' || node.op === 'norm') return false
+  if (!rules[node.op]?.contracts || !('param' in node)) return false
   const result = new Set(node.dims.map((d) => d.name))
   const input = new Set(graph.nodes[node.inputs[0]!]!.dims.map((d) => d.name))
   return params.get(node.param)!.dims.some((d) => d.parallel && input.has(d.name) && !result.has(d.name))

@@ -8,59 +8,25 @@
  * Invariants: drafts are in program order; every node that is not a prologue is in exactly one draft.
  */
 import { sameDim } from '../../dsl/dim.ts'
-import type { GraphNode, OpKind } from '../../dsl/graph.ts'
+import type { GraphNode } from '../../dsl/graph.ts'
+import { draftRules } from './build-phases.ts'
+import { type DraftKind, ruleOf } from './op-rules.ts'
 import type { Piece } from './split-segments.ts'
 
 export interface Draft {
-  readonly kind: 'embed' | 'product' | 'attend' | 'route' | 'normed' | 'pointwise' | 'sample'
+  readonly kind: DraftKind
   /** The nodes that start the phase: one, or two when paired. */
   readonly anchors: readonly GraphNode[]
   /** Nodes fused behind the anchors, in order. */
   readonly followers: GraphNode[]
 }
 
-interface OpFusion {
-  readonly starts?: Draft['kind']
-  /** Runs in no phase: it only names a buffer or a cache. */
-  readonly outside?: true
-}
-
-const fusion: Record<OpKind, OpFusion> = {
-  embed: { starts: 'embed' },
-  input: { outside: true },
-  linear: { starts: 'product' },
-  expertLinear: { starts: 'product' },
-  attention: { starts: 'attend' },
-  route: { starts: 'route' },
-  logits: { starts: 'sample' },
-  remember: { outside: true },
-  norm: { starts: 'normed' },
-  map: {},
-  slice: {},
-  rope: {},
-  combine: {},
-  allReduce: {},
-  tap: {},
-}
-
-const takesFollowers: Record<Draft['kind'], boolean> = {
-  embed: true,
-  product: true,
-  normed: true,
-  pointwise: true,
-  attend: false,
-  route: false,
-  sample: false,
-}
-
-const stages: Partial<Record<OpKind, true>> = { linear: true, expertLinear: true }
-
 /** The norms that their consumers apply while they stage: products, and nothing else, read them as their first input. */
 export function findPrologues(nodes: readonly GraphNode[]): Set<number> {
   const norms = new Set(nodes.filter((n) => n.op === 'norm').map((n) => n.id))
   for (const user of nodes) {
     user.inputs.forEach((input, i) => {
-      if (i > 0 || !stages[user.op]) norms.delete(input)
+      if (i > 0 || !ruleOf(user).stages) norms.delete(input)
     })
   }
   return norms
@@ -81,7 +47,7 @@ export function assignPhases(
     for (const n of [...draft.anchors, ...draft.followers]) draftOf.set(n.id, draft)
   }
   for (const node of piece.nodes) {
-    const rule = fusion[node.op]
+    const rule = ruleOf(node)
     if (prologues.has(node.id) || rule.outside) continue
     if (rule.starts) {
       add({ kind: rule.starts, anchors: [node], followers: [] })
@@ -95,7 +61,7 @@ export function assignPhases(
     }
     const latest = Math.max(-1, ...node.inputs.map((i) => (draftOf.has(i) ? drafts.indexOf(draftOf.get(i)!) : -1)))
     const host = drafts[latest]
-    if (host && takesFollowers[host.kind]) {
+    if (host && draftRules[host.kind].takesFollowers) {
       host.followers.push(node)
       draftOf.set(node.id, host)
     } else {
@@ -105,14 +71,14 @@ export function assignPhases(
   return drafts
 }
 
-/** The two products that a map of both alone can absorb, in the order of the map's inputs. */
+/** The two products that a node of both alone can join, in the order of its inputs. */
 function pairedProducts(
   node: GraphNode,
   byId: ReadonlyMap<number, GraphNode>,
   draftOf: ReadonlyMap<number, Draft>,
   consumers: ReadonlyMap<number, readonly number[]>,
 ): readonly GraphNode[] | undefined {
-  if (node.op !== 'map' || node.inputs.length !== 2) return undefined
+  if (!ruleOf(node).joins || node.inputs.length !== 2) return undefined
   const [a, b] = node.inputs.map((i) => byId.get(i))
   if (!a || !b || a === b || a.op !== b.op || draftOf.get(a.id)?.kind !== 'product') return undefined
   const alone = [a, b].every((n) => consumers.get(n.id)?.length === 1 && draftOf.get(n.id)!.followers.length === 0)

@@ -6,15 +6,14 @@
  * Vocabulary: alias: a tap is the same value as its input. A norm is no value of its own: who reads it reads its input.
  */
 import { sizeOf } from '../../dsl/dim.ts'
-import type { GraphNode, OpKind } from '../../dsl/graph.ts'
+import type { GraphNode } from '../../dsl/graph.ts'
 import type { Session } from '../diagnostics/diagnostic.ts'
 import type { ShardedGraph } from '../shard/shard-graph.ts'
 import { assignPhases, type Draft, findPrologues } from './assign-phases.ts'
 import { buildPhases } from './build-phases.ts'
-import type { Buffer, Form, PhaseProgram, Segment, SequenceEntry } from './ir.ts'
+import type { Buffer, PhaseProgram, Segment, SequenceEntry } from './ir.ts'
+import { type FormKind, ruleOf } from './op-rules.ts'
 import { type Piece, pieceShape, splitPieces } from './split-segments.ts'
-
-type FormKind = Form['kind']
 
 /** What the builders of phases may ask about the graph around a piece. */
 export interface Surroundings {
@@ -37,33 +36,11 @@ export interface Surroundings {
   readonly declare: (buffer: Buffer) => void
 }
 
-/** The form in which an op reads input i from another phase; undefined: it cannot, or needs none. */
-const reads: Record<OpKind, (input: number, routed: boolean) => FormKind | undefined> = {
-  embed: () => undefined,
-  input: () => undefined,
-  norm: () => 'plain',
-  linear: () => 'columns',
-  expertLinear: (i, routed) => (i > 0 ? undefined : routed ? 'routedRows' : 'columns'),
-  map: () => 'plain',
-  slice: () => undefined,
-  rope: () => undefined,
-  attention: (i) => (['queries', 'keys', 'values'] as const)[i],
-  remember: (i) => (['keys', 'values'] as const)[i],
-  route: () => 'plain',
-  combine: () => undefined,
-  allReduce: () => undefined,
-  tap: () => undefined,
-  logits: () => 'logits',
-}
-
 /** One graph of the engine and the name of its program. */
 export interface ProgramGraph {
   readonly program: string
   readonly graph: ShardedGraph
 }
-
-/** The buffer that a target's taps leave for a drafter. */
-export const TAPS = 'taps.columns'
 
 /** The first graph is the target's; its names stay as they are, those of other programs get the program in front. */
 export function formPhases(graphs: readonly ProgramGraph[], ctx: { readonly session: Session }): PhaseProgram {
@@ -98,7 +75,7 @@ function formProgram(
   session: Session,
 ): { readonly segments: Segment[]; readonly sequence: Omit<SequenceEntry, 'program'>[] } {
   const node = (id: number): GraphNode => graph.nodes[id]!
-  const alias = (id: number): number => (node(id).op === 'tap' ? alias(node(id).inputs[0]!) : id)
+  const alias = (id: number): number => (ruleOf(node(id)).alias ? alias(node(id).inputs[0]!) : id)
   const consumers = new Map<number, number[]>()
   for (const n of graph.nodes) for (const i of n.inputs) consumers.set(i, [...(consumers.get(i) ?? []), n.id])
   const prologues = findPrologues(graph.nodes)
@@ -123,8 +100,8 @@ function formProgram(
       const value = alias(through)
       const draft = draftOf.get(user.id)
       if (through === input && draft && draftOf.get(input) === draft) return
-      if (user.op === 'tap' || node(value).op === 'route') return
-      const form = reads[user.op](i, node(value).dims[0]?.name === 'slot')
+      if (ruleOf(user).alias || ruleOf(node(value)).everywhere) return
+      const form = ruleOf(user).reads?.(i, node(value).dims[0]?.name === 'slot')
       if (!form || (through !== input && form !== 'columns')) {
         session.report('TILE3010', `'${user.op}' cannot read the result of '${node(input).op}' from another phase`, {
           span: user.span,
@@ -133,7 +110,7 @@ function formProgram(
         })
         return
       }
-      if (node(value).op === 'input') return
+      if (ruleOf(node(value)).buffer !== undefined) return
       demanded.set(value, (demanded.get(value) ?? new Set()).add(form))
       lastUse.set(value, Math.max(lastUse.get(value) ?? 0, pieceOf.get(user.id)!))
       const reader = form === 'plain' ? user.id - 1 : (draft?.followers.at(-1)?.id ?? user.id)

@@ -114,22 +114,21 @@ function mostTurns(at: Located): number {
   return Math.max(...Array.from({ length: plan.sms }, (_, sm) => onSm(sm)))
 }
 
-function most(d: Domain, sm: number, { plan }: Located): number {
-  const active = (experts: number): number => Math.min(experts, plan.route.maxActive)
-  switch (d.kind) {
-    case 'share':
-      return shareOf(d.count, sm, plan.sms)
-    case 'activeShare':
-      return shareOf(active(d.experts) * d.count, sm, plan.sms)
-    case 'activeGroups':
-      return Math.ceil(active(d.experts) / d.size)
-    case 'spanShare':
-      return Math.max(
-        ...Array.from({ length: cacheSlots(d.window, plan.ctx) }, (_, i) =>
-          shareOf(spanTasks(d, i + 1, plan.sms), sm, plan.sms),
-        ),
-      )
-    case 'range':
-      return d.count
-  }
+type MostRules = {
+  readonly [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, sm: number, at: Located) => number
 }
+const active = (experts: number, { plan }: Located): number => Math.min(experts, plan.route.maxActive)
+const mostOf: MostRules = {
+  share: (d, sm, { plan }) => shareOf(d.count, sm, plan.sms),
+  activeShare: (d, sm, at) => shareOf(active(d.experts, at) * d.count, sm, at.plan.sms),
+  activeGroups: (d, _sm, at) => Math.ceil(active(d.experts, at) / d.size),
+  spanShare: (d, sm, { plan }) =>
+    Math.max(
+      ...Array.from({ length: cacheSlots(d.window, plan.ctx) }, (_, i) =>
+        shareOf(spanTasks(d, i + 1, plan.sms), sm, plan.sms),
+      ),
+    ),
+  range: (d) => d.count,
+}
+const most = (d: Domain, sm: number, at: Located): number =>
+  (mostOf[d.kind] as (d: Domain, sm: number, at: Located) => number)(d, sm, at)

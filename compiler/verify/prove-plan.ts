@@ -142,25 +142,22 @@ function deadlock(plan: Plan, result: OrderResult): PlanFinding[] {
   ]
 }
 
+type AwaitRules = { readonly [K in Op['kind']]?: (op: Extract<Op, { kind: K }>, stage: Stage, plan: Plan) => string }
+const awaits: AwaitRules = {
+  wait: (op, stage, plan) => {
+    const who = plan.segments.flatMap((s) =>
+      s.phases.filter((p) => p.counter === op.counter).map((p) => `${s.name}.${p.name}/${p.signals}`),
+    )
+    return `waits for execution ${stage.runs.get(op.counter)! + op.after} of '${op.counter}', which ${who.join(' or ')} signals`
+  },
+  waitLocal: (op) => `waits for '${op.local}' of its own SM`,
+  acquire: (op) => `waits for a free place in the ${op.channel}, which its consumer releases`,
+  await: (op) => `waits for the ${op.channel}, which its producer commits`,
+  receive: () => 'waits for packets that every rank sends',
+  barrier: () => 'waits for the other warps of its role',
+}
+
 function awaited(plan: Plan, op: Op, stage: Stage): string {
-  switch (op.kind) {
-    case 'wait': {
-      const who = plan.segments.flatMap((s) =>
-        s.phases.filter((p) => p.counter === op.counter).map((p) => `${s.name}.${p.name}/${p.signals}`),
-      )
-      return `waits for execution ${stage.runs.get(op.counter)! + op.after} of '${op.counter}', which ${who.join(' or ')} signals`
-    }
-    case 'waitLocal':
-      return `waits for '${op.local}' of its own SM`
-    case 'acquire':
-      return `waits for a free place in the ${op.channel}, which its consumer releases`
-    case 'await':
-      return `waits for the ${op.channel}, which its producer commits`
-    case 'receive':
-      return 'waits for packets that every rank sends'
-    case 'barrier':
-      return 'waits for the other warps of its role'
-    default:
-      return 'waits for the control of the round, which rank 0 publishes after sampling'
-  }
+  const rule = awaits[op.kind] as ((op: Op, stage: Stage, plan: Plan) => string) | undefined
+  return rule?.(op, stage, plan) ?? 'waits for the control of the round, which rank 0 publishes after sampling'
 }

@@ -1,0 +1,237 @@
+/**
+ * lower-product: the role programs of a product. Two layouts of weights make two ways through an SM: pages of tiles whose
+ * parts of k meet in the join, and the `down` of experts, of which each SM owns tiles and sums them by row and slot.
+ */
+import type { ProductPhase } from '../tile/ir.ts'
+import type { Access, Domain, ProductPlan, Step } from './ir.ts'
+import { all, type LowerContext, type Lowered, loop, own, type Steps } from './lower-steps.ts'
+import { groupOf } from './schedule.ts'
+
+export function lowerProduct(phase: ProductPhase, to: Steps, ctx: LowerContext): Lowered {
+  const product = ctx.product(phase)
+  return phase.routed === 'down' ? lowerDown(phase, product, to, ctx) : lowerPaged(phase, product, to, ctx)
+}
+
+/** Accesses of the element steps, before or after the exchange. */
+function elementAccess(product: ProductPlan, when: 'before' | 'after' | 'all'): { reads: Access[]; writes: Access[] } {
+  const steps = product.sections.flatMap((s) => {
+    const at = s.elements.findIndex((e) => e.kind === 'exchange')
+    if (when === 'all' || at < 0) return s.elements
+    return when === 'before' ? s.elements.slice(0, at) : s.elements.slice(at)
+  })
+  return {
+    reads: steps.filter((e) => e.kind === 'load').map((e) => own(e.buffer)),
+    writes: steps.filter((e) => e.kind === 'store').map((e) => own(e.buffer)),
+  }
+}
+
+/** Tiles come through the ring in pages, parts of k meet in the join. */
+function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: LowerContext): Lowered {
+  const g = product.geometry
+  const tileGroups = (g.pages / g.pagesPerTile) * g.chunks
+  const pagesPerTurn = g.pagesPerTile / g.chunks
+  const domain: Domain =
+    phase.routed === 'up'
+      ? { kind: 'activeShare', count: tileGroups, experts: phase.experts! }
+      : { kind: 'share', count: tileGroups }
+  const routeRead = phase.routed ? [all('route')] : []
+  const logits = logitsStore(phase, ctx)
+  const ring = {
+    acquire: to.channel('load', 'acquire', 'ring'),
+    copy: { kind: 'copyPage' as const, site: to.site('load', 'copy page'), product, reads: routeRead },
+    commit: to.channel('load', 'commit', 'ring'),
+  }
+  const load = [
+    ...to.routed('load'),
+    loop('tile', domain, pages(pagesPerTurn, [ring.acquire, ring.copy, ring.commit])),
+    ...to.doneWithTable(phase),
+  ]
+  const compute: Step[] = [
+    ...to.waits('compute'),
+    {
+      kind: 'stage',
+      site: to.site('compute', 'norm barrier'),
+      product,
+      ...(ctx.kept && { kept: ctx.kept }),
+      reads: ctx.kept?.role === 'reuse' ? [] : [all(product.source)],
+    },
+    loop('tile', domain, [
+      { kind: 'clear', product },
+      ...pages(pagesPerTurn, [
+        to.channel('compute', 'await', 'ring'),
+        { kind: 'multiply', product },
+        to.channel('compute', 'release', 'ring'),
+      ]),
+      to.channel('compute', 'acquire', 'join'),
+      { kind: 'joinPut', product },
+      to.channel('compute', 'commit', 'join'),
+    ]),
+  ]
+  const remote = product.exchange || logits !== undefined
+  const epilogueWork: Step = product.exchange
+    ? {
+        kind: 'finish',
+        product,
+        from: 'join',
+        elements: 'before',
+        site: to.site('epilogue', 'send'),
+        after: ctx.exchangesBefore + 1,
+        reads: [...routeRead, ...elementAccess(product, 'before').reads],
+      }
+    : logits
+      ? {
+          kind: 'finish',
+          product,
+          from: 'join',
+          elements: 'all',
+          site: to.site('epilogue', 'send logits'),
+          after: 0,
+          reads: elementAccess(product, 'all').reads,
+          // What travels is stored where it arrives.
+          writes: elementAccess(product, 'all').writes.filter((w) => w.region !== logits),
+        }
+      : {
+          kind: 'finish',
+          product,
+          from: 'join',
+          elements: 'all',
+          site: to.site('epilogue', 'finish'),
+          after: 0,
+          reads: [...routeRead, ...elementAccess(product, 'all').reads],
+          writes: elementAccess(product, 'all').writes,
+        }
+  // Where every SM has a tile, the first sum that comes through the join brings what compute has waited for.
+  const idleSms = phase.routed !== undefined || tileGroups < ctx.schedule.sms
+  const epilogue: Step[] = [
+    ...(idleSms ? to.waits('epilogue') : []),
+    ...to.routed('epilogue'),
+    loop('tile', domain, [
+      to.channel('epilogue', 'await', 'join'),
+      epilogueWork,
+      to.channel('epilogue', 'release', 'join'),
+    ]),
+    ...(remote ? [] : to.signal('epilogue')),
+  ]
+  const communicate: Step[] | undefined = product.exchange
+    ? [
+        ...to.waits('communicate'),
+        loop('tile', { kind: 'share', count: g.tiles }, [
+          {
+            kind: 'finish',
+            product,
+            from: 'join',
+            elements: 'after',
+            site: to.site('communicate', 'receive'),
+            after: ctx.exchangesBefore + 1,
+            ...elementAccess(product, 'after'),
+          },
+        ]),
+        ...to.signal('communicate'),
+      ]
+    : logits
+      ? [
+          ...to.waits('communicate'),
+          {
+            kind: 'gatherLogits',
+            product,
+            buffer: logits,
+            site: to.site('communicate', 'receive logits'),
+            writes: [own(logits)],
+          },
+          ...to.signal('communicate'),
+        ]
+      : undefined
+  return {
+    roles: { load, compute, epilogue, ...(communicate && { communicate }) },
+    signals: remote ? 'communicate' : 'epilogue',
+    weightBytes: g.bytes * (phase.experts ?? 1),
+  }
+}
+
+/** With several ranks the logits of all are gathered on rank 0. */
+function logitsStore(phase: ProductPhase, ctx: LowerContext): string | undefined {
+  if (ctx.ranks === 1) return undefined
+  return phase.writes.find((w) => w.includes('.logits'))
+}
+
+const pages = (count: number, body: readonly Step[]): Step[] =>
+  count === 1 ? [...body] : [loop('page', { kind: 'range', count }, body)]
+
+/** Each SM owns tiles; active experts come in groups; each (row, slot) sum goes to a place of its own. */
+function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: LowerContext): Lowered {
+  const own = Math.ceil(product.geometry.tiles / ctx.schedule.sms) * product.geometry.cellBytes
+  const size = groupOf(phase.name, own, ctx.schedule)
+  const groups: Domain = { kind: 'activeGroups', size, experts: phase.experts! }
+  const load: Step[] = [
+    ...to.routed('load'),
+    loop('first', groups, [
+      to.channel('load', 'acquire', 'ring'),
+      { kind: 'copyGroup', site: to.site('load', 'copy group'), product, reads: [all('route')] },
+      to.channel('load', 'commit', 'ring'),
+    ]),
+    ...to.doneWithTable(phase),
+  ]
+  const compute: Step[] = [
+    ...to.waits('compute'),
+    ...(product.input?.shared
+      ? [
+          { kind: 'stageRows' as const, product, reads: [all(product.source)] },
+          { kind: 'barrier' as const, site: to.site('compute', 'rows barrier') },
+        ]
+      : []),
+    to.channel('compute', 'acquire', 'slots'),
+    loop('first', groups, [
+      to.channel('compute', 'await', 'ring'),
+      {
+        kind: 'multiplyGroup',
+        product,
+        reads: [...(product.input?.shared ? [] : [all(product.source)]), all('route')],
+      },
+      to.channel('compute', 'release', 'ring'),
+    ]),
+    to.channel('compute', 'commit', 'slots'),
+  ]
+  const finish = (elements: 'before' | 'all', what: string): Step => {
+    const access = elementAccess(product, elements)
+    const site = to.site('epilogue', what)
+    return {
+      kind: 'finish',
+      product,
+      from: 'slots',
+      elements,
+      site,
+      after: product.exchange ? ctx.exchangesBefore + 1 : 0,
+      reads: [all('route'), ...access.reads],
+      writes: access.writes,
+    }
+  }
+  const epilogue: Step[] = [
+    ...to.routed('epilogue'),
+    to.channel('epilogue', 'await', 'slots'),
+    finish(product.exchange ? 'before' : 'all', product.exchange ? 'send' : 'finish'),
+    to.channel('epilogue', 'release', 'slots'),
+    ...(product.exchange ? [] : to.signal('epilogue')),
+  ]
+  const communicate: Step[] | undefined = product.exchange
+    ? [
+        ...to.waits('communicate'),
+        loop('tile', { kind: 'share', count: product.geometry.tiles }, [
+          {
+            kind: 'finish',
+            product,
+            from: 'slots',
+            elements: 'after',
+            site: to.site('communicate', 'receive'),
+            after: ctx.exchangesBefore + 1,
+            ...elementAccess(product, 'after'),
+          },
+        ]),
+        ...to.signal('communicate'),
+      ]
+    : undefined
+  return {
+    roles: { load, compute, epilogue, ...(communicate && { communicate }) },
+    signals: product.exchange ? 'communicate' : 'epilogue',
+    weightBytes: product.geometry.bytes * phase.experts!,
+  }
+}

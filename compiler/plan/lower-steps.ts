@@ -1,0 +1,92 @@
+/**
+ * lower-steps: what the lowerings of all kinds of phase share: numbered sync steps, the waits that derive-waits found, and
+ * the context that a phase is lowered in.
+ */
+import type { Phase, ProductPhase } from '../tile/ir.ts'
+import type { DerivedWait } from './derive-waits.ts'
+import type { Access, Domain, ImagePlace, Kept, ProductPlan, RoleName, Step } from './ir.ts'
+import { type PlanSchedule, roleOf } from './schedule.ts'
+
+/** Numbers the sync steps of a plan and names them. */
+export class Sites {
+  readonly names: string[] = []
+  add(name: string): number {
+    this.names.push(name)
+    return this.names.length - 1
+  }
+}
+
+export interface LowerContext {
+  readonly segment: string
+  readonly schedule: PlanSchedule
+  readonly ranks: number
+  readonly sites: Sites
+  readonly counter: string
+  /** Whether any phase waits for the counter; if none does, nobody signals it. */
+  readonly awaited: boolean
+  readonly waits: readonly DerivedWait[]
+  /** Route executions and exchanges of the segment before this phase. */
+  readonly routesBefore: number
+  readonly exchangesBefore: number
+  /** Whether this is the first phase that uses the table of the last routing. */
+  readonly firstRouted: boolean
+  /** Phases after which load says that it is done with the table, and how many of them come before in the entry. */
+  readonly tableGuards: ReadonlySet<ProductPhase>
+  readonly guardsBefore: number
+  readonly product: (phase: ProductPhase) => ProductPlan
+  /** Whether a product's input is staged for a later phase as well, or was by an earlier one. */
+  readonly kept?: Kept
+  readonly plain: (param: string) => ImagePlace
+  readonly caches: ReadonlySet<string>
+}
+
+type Roles = Partial<Record<RoleName, readonly Step[]>>
+export interface Lowered {
+  readonly roles: Roles
+  readonly signals: RoleName
+  readonly weightBytes?: number
+}
+export type Lowering<P extends Phase> = (phase: P, to: Steps, ctx: LowerContext) => Lowered
+
+/** Makes the steps of one phase, with their sites. */
+export class Steps {
+  constructor(
+    readonly phase: string,
+    readonly ctx: LowerContext,
+  ) {}
+  site(role: RoleName, what: string): number {
+    return this.ctx.sites.add(`${this.ctx.segment}.${this.phase}/${role} ${what}`)
+  }
+  waits(role: RoleName): Step[] {
+    return this.ctx.waits.map((w) => ({ kind: 'wait', site: this.site(role, `wait ${w.counter}`), ...w }))
+  }
+  signal(role: RoleName): Step[] {
+    const { counter, schedule, awaited } = this.ctx
+    if (!awaited) return []
+    const barrier: Step[] =
+      roleOf(schedule, role).warps > 1 ? [{ kind: 'barrier', site: this.site(role, 'barrier') }] : []
+    return [...barrier, { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
+  }
+  channel(role: RoleName, kind: 'acquire' | 'commit' | 'await' | 'release', channel: 'ring' | 'join' | 'slots'): Step {
+    return { kind, site: this.site(role, `${kind} ${channel}`), channel }
+  }
+  /** Other roles than compute, which routes itself, wait for the table once. */
+  routed(role: RoleName): Step[] {
+    if (!this.ctx.firstRouted) return []
+    return [{ kind: 'waitLocal', site: this.site(role, 'wait route'), local: 'route', after: this.ctx.routesBefore }]
+  }
+  /** Load has read the table for the last time. */
+  doneWithTable(phase: ProductPhase): Step[] {
+    if (!this.ctx.tableGuards.has(phase)) return []
+    return [{ kind: 'signalLocal', site: this.site('load', 'signal table'), local: 'table' }]
+  }
+}
+
+export const loop = (variable: string, domain: Domain, body: readonly Step[]): Step => ({
+  kind: 'loop',
+  variable,
+  domain,
+  body,
+})
+export const all = (region: string): Access => ({ region, part: 'all' })
+export const own = (region: string): Access => ({ region, part: 'own' })
