@@ -50,8 +50,8 @@ export interface PhaseSchedule {
   readonly group?: Located<number>
   /** Keys of one span of attention. */
   readonly keys?: Located<number>
-  /** flat: one range over all active experts' tiles; even: every expert dealt out by itself. */
-  readonly balance?: Located<'flat' | 'even'>
+  /** flat: one range over all active experts' tiles, dealt out over the SMs; there is no other yet. */
+  readonly balance?: Located<'flat'>
 }
 
 export interface Fusion {
@@ -102,7 +102,7 @@ export const scheduleJson = z.strictObject({
       split: located(z.strictObject({ by: z.enum(['k', 'rows']), parts: count })).exactOptional(),
       group: located(count).exactOptional(),
       keys: located(count).exactOptional(),
-      balance: located(z.enum(['flat', 'even'])).exactOptional(),
+      balance: located(z.literal('flat')).exactOptional(),
     }),
   ),
   fusions: z.array(z.strictObject({ what: z.array(name), into: z.array(name) })),

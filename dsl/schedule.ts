@@ -32,7 +32,7 @@ interface Word<T> {
 type ParsedSetting = { readonly at: At } & (
   | { readonly kind: 'tile' | 'group' | 'span'; readonly value: number }
   | { readonly kind: 'split'; readonly value: Split }
-  | { readonly kind: 'balance'; readonly value: 'flat' | 'even' }
+  | { readonly kind: 'balance'; readonly value: 'flat' }
 )
 /** What the grammar yields. */
 type Statement = { readonly at: At } & (
@@ -194,7 +194,7 @@ export interface ScheduleSpec {
       readonly split?: Split
       readonly group?: number
       readonly keys?: number
-      readonly balance?: 'flat' | 'even'
+      readonly balance?: 'flat'
     }
   }
   readonly fuse?: readonly { readonly what: readonly string[]; readonly into: readonly string[] }[]

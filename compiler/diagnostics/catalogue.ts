@@ -238,6 +238,11 @@ const entries = {
     explain:
       '`fuse rmsNorm -> qkv` says which phase takes small work along; what stands behind the arrow must be a phase of the model, or `allReduce`.',
   },
+  TILE2052: {
+    title: 'setting that the phase has no use for',
+    explain:
+      'A setting in braces decides something about the phase, or it is refused. Products are cut by `tile` and `split k`; routed products add `balance` (the first: one range over the tiles of all active experts) or have `split rows` and `group` instead (the down product: every compute warp takes tiles of its own, a page holds tiles of several experts); attention has `span`.',
+  },
   TILE2101: {
     title: 'deadlock',
     explain:

@@ -8,6 +8,7 @@
 import type { RoleName, Schedule } from '../../dsl/schedule-ir.ts'
 import { didYouMean, type Session } from '../diagnostics/diagnostic.ts'
 import type { PhaseProgram } from '../tile/ir.ts'
+import { checkSettings } from './check-settings.ts'
 import type { PlanSchedule } from './schedule.ts'
 
 const REGISTER_FILE = 65536
@@ -27,8 +28,13 @@ export function resolveSchedule(
 ): PlanSchedule {
   const phases = new Map(program.segments.flatMap((s) => s.phases.map((p) => [p.name, p] as const)))
   const names = [...phases.keys()]
+  const warps = (name: RoleName): number => schedule.roles.find((r) => r.name === name)?.warps ?? 1
   for (const named of schedule.phases) {
-    if (phases.has(named.name)) continue
+    const phase = phases.get(named.name)
+    if (phase) {
+      checkSettings(named, phase, warps('compute'), session)
+      continue
+    }
     const meant = didYouMean(named.name, names)
     session.report('TILE2050', `the schedule names phase '${named.name}', which the model does not have`, {
       span: named.span,
@@ -45,7 +51,6 @@ export function resolveSchedule(
       })
     }
   }
-  const warps = (name: RoleName): number => schedule.roles.find((r) => r.name === name)?.warps ?? 1
   const all = roles.reduce((n, r) => n + warps(r), 0)
   const share = Math.floor(REGISTER_FILE / (all * 32) / 8) * 8
   return {

@@ -89,7 +89,7 @@ const spec = fc
         split: maybe(fc.record({ by: fc.constantFrom('k', 'rows'), parts: count })),
         group: maybe(count),
         keys: maybe(fc.constant(64)),
-        balance: maybe(fc.constantFrom('flat', 'even')),
+        balance: maybe(fc.constant('flat' as const)),
       }),
       { maxKeys: 4, noNullPrototype: true },
     ),

@@ -26,3 +26,47 @@ it('names every phase that the model does not have, and what was meant', () => {
     ['TILE2051', "did you mean 'router'?"],
   ])
 })
+
+it('refuses settings that decide nothing, with those that do', () => {
+  const { phases } = planOf([mimoGraph(nanoConfig)], { ranks: 1 })
+  const session = new Session()
+  const text = schedule`
+    role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp
+    ring weights 4 x 32 KiB
+    phase qkv { balance flat }
+    phase attend { tile 16 rows, span 64 keys }
+    phase expert.up { tile 16 rows, split k 4, balance flat, group 2 experts }
+    phase expert.down { split k 4 }
+    phase route { tile 16 rows }
+  `
+  const read = readSchedule(text, ({ message }) => {
+    throw new Error(message)
+  })
+  resolveSchedule(read!, phases, { name: 'host', sms: 2 }, session)
+  expect(session.diagnostics.map((d) => [d.code, d.message, d.help])).toEqual([
+    [
+      'TILE2052',
+      expect.stringContaining("'balance' decides nothing in phase 'qkv'"),
+      expect.stringMatching(/tile, split k$/),
+    ],
+    ['TILE2052', expect.stringContaining("'tile' decides nothing in phase 'attend'"), expect.stringMatching(/span$/)],
+    ['TILE2052', expect.stringContaining("'group' decides nothing"), expect.stringMatching(/balance$/)],
+    ['TILE2052', expect.stringContaining("'split k' decides nothing"), expect.stringMatching(/split rows, group$/)],
+    ['TILE2052', expect.stringContaining("phase 'route', which is small work"), 'such a phase has no settings'],
+  ])
+})
+
+it('lets rows be split over the compute warps that there are', () => {
+  const { phases } = planOf([mimoGraph(nanoConfig)], { ranks: 1 })
+  const session = new Session()
+  const text = schedule`
+    role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp
+    ring weights 4 x 32 KiB
+    phase expert.down { split rows 8 }
+  `
+  const read = readSchedule(text, ({ message }) => {
+    throw new Error(message)
+  })
+  resolveSchedule(read!, phases, { name: 'host', sms: 2 }, session)
+  expect(session.diagnostics.map((d) => [d.code, d.help])).toEqual([['TILE2052', 'split rows 4']])
+})
