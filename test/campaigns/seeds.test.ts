@@ -1,4 +1,4 @@
-/** A sample of the determinism campaign: see seeds.ts. */
+/** A sample of the determinism campaign: see seeds.ts. Eight ranks took minutes while packets on their way were searched. */
 import { expect, it } from 'vitest'
 import { trySeed } from './seeds.ts'
 
@@ -10,7 +10,7 @@ it.each([
   [4, 151],
   [8, 10],
   [8, 99],
-])('%i ranks, seed %i', { timeout: 240_000 }, async (ranks, seed) => {
+])('%i ranks, seed %i', { timeout: 60_000 }, async (ranks, seed) => {
   expect(await trySeed({ ranks, seed })).toBeUndefined()
 })
 

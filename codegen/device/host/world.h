@@ -79,7 +79,6 @@ struct Delivery {
   unsigned bytes;
   Barrier* barrier;
   alignas(16) unsigned char packet[16];
-  uint64_t serial;
   StampRef stamp;
 };
 
@@ -231,17 +230,16 @@ class World {
     if constexpr (checking) stamp = std::make_shared<Stamp>(Stamp{engine_clocks[size_t(engine)], -1, 0});
     while (bytes > 0) {
       const unsigned pieces = bytes / 16, piece = random(3) == 0 ? bytes : 16 * (1 + random(pieces));
-      deliveries.push_back(Delivery{to, from, piece, &barrier, {}, ++delivered_, stamp});
+      deliveries.push_back(Delivery{to, from, piece, &barrier, {}, stamp});
       to += piece, from += piece, bytes -= piece;
     }
   }
   void send_packet(char* to, const unsigned char* packet) {
     if (fuzzing()) {
-      Delivery delivery{to, nullptr, 16, nullptr, {}, ++delivered_, {}};
+      Delivery delivery{to, nullptr, 16, nullptr, {}, {}};
       std::memcpy(delivery.packet, packet, 16);
       if constexpr (checking) delivery.stamp = stamp();
       deliveries.push_back(std::move(delivery));
-      if (uint8_t& here = on_the_way(to); here < 255) ++here;
     } else {
       std::memcpy(to, packet, 16);
       if constexpr (checking) this->packet(to).sent = stamp();
@@ -262,30 +260,24 @@ class World {
     barrier.pending = barrier.count;
     if constexpr (checking) barrier.history.publish();
   }
+  static u32 tag(const void* packet) {
+    u32 word[4];
+    std::memcpy(word, packet, 16);
+    return word[3];
+  }
+  /** Packets to one address arrive in order, and their tags grow: one that its successor overtook came just before it, for nobody to see. */
   void deliver(Delivery& delivery) {
     if (delivery.barrier) {
       std::memcpy(delivery.to, delivery.from, delivery.bytes);
       land(*delivery.barrier, delivery.bytes, delivery.stamp ? &delivery.stamp->clock : nullptr);
-    } else {
+    } else if (int(tag(delivery.packet) - tag(delivery.to)) >= 0) {
       std::memcpy(delivery.to, delivery.packet, 16);
       if constexpr (checking) packet(delivery.to).sent = std::move(delivery.stamp);
     }
   }
-  /** How many packets to this address are on their way, at least: addresses may share a count. */
-  uint8_t& on_the_way(const char* to) {
-    if (on_the_way_.empty()) on_the_way_.resize(size_t(1) << 20);
-    return on_the_way_[(reinterpret_cast<uint64_t>(to) >> 4) * 0x9E3779B97F4A7C15ull >> 44];
-  }
-  /** One that is on its way, at random; two packets to one address arrive in order, everything else may overtake. */
+  /** One that is on its way, at random: everything may overtake everything. */
   void deliver_one() {
-    size_t chosen = random(unsigned(deliveries.size()));
-    if (!deliveries[chosen].barrier) {
-      uint8_t& here = on_the_way(deliveries[chosen].to);
-      if (here > 1)
-        for (size_t i = 0; i < deliveries.size(); ++i)
-          if (deliveries[i].to == deliveries[chosen].to && deliveries[i].serial < deliveries[chosen].serial) chosen = i;
-      if (here < 255) --here;
-    }
+    const size_t chosen = random(unsigned(deliveries.size()));
     Delivery delivery = std::move(deliveries[chosen]);
     if (chosen + 1 < deliveries.size()) deliveries[chosen] = std::move(deliveries.back());
     deliveries.pop_back();
@@ -295,8 +287,7 @@ class World {
   static void entry();
 
   Context main_;
-  uint64_t random_ = 0, delivered_ = 0;
-  std::vector<uint8_t> on_the_way_;  // packets, by a hash of their address; 255 stays
+  uint64_t random_ = 0;
   std::unordered_map<const u32*, std::vector<u32>> given_;  // signals of each SM, by counter
   uint64_t packets_of_ = 0;                               // the block looked up last
   PacketBlock* packets_ = nullptr;
