@@ -1,8 +1,11 @@
-/** `tilec bench MODEL`: how fast an engine writes, plain or drafted. */
+/** `tilec bench MODEL`: how fast an engine writes, plain or drafted; with --rank, what a round of one rank takes. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
 import { type BenchResult, benchModel, type Spread } from '../runtime/session/bench-model.ts'
+import type { RankOptions } from '../runtime/session/bench-rank.ts'
 import { readTarget } from '../runtime/session/machine.ts'
+import type { Routing } from '../runtime/session/synthetic-routing.ts'
+import { benchOfRank } from './bench-rank.ts'
 import { draftJson, draftLines } from './draft-report.ts'
 import {
   draftChoice,
@@ -17,7 +20,7 @@ import {
 import { progressLine } from './progress.ts'
 import { printJson, type Terminal } from './terminal.ts'
 
-interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, 'ctx'> {
+export interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, 'ctx'> {
   readonly ctx?: number
   readonly promptTokens: number
   readonly outputTokens: number
@@ -28,6 +31,14 @@ interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, 'ctx'> {
   readonly syntheticWeights?: boolean
   readonly syntheticAcceptance?: number
   readonly json?: boolean
+  readonly rank?: RankOptions['rank']
+  readonly layers?: number
+  readonly context: number
+  readonly rows: number
+  readonly routing: Routing
+  readonly rounds: number
+  readonly acceptance: readonly number[]
+  readonly engineFolder?: string
 }
 
 /** Code that no model has learnt by heart, and that a small one goes on with. */
@@ -48,6 +59,11 @@ Examples:
   tilec bench nano                                      drafted as it pays
   tilec bench nano --draft off --repeat 9               plain decoding
   tilec bench mimo-v2.5-pro --gpus 8 --synthetic-weights --drafter pro-dflash.json --synthetic-acceptance 6.3
+  tilec bench mimo-v2.5-pro --rank 0/8 --synthetic-weights --drafter pro-dflash.json --context 32768 --routing 37
+
+With --rank 0/N one rank runs alone on one GPU: the plan that N ranks would run, peers stood in for by the rank itself, so
+that every packet travels. Its rounds verify random tokens that all count as right, behind a context of zeros. --engine-folder
+takes the engine that tilec compile -o left there: a machine with a GPU needs no compiler.
 
 Synthetic weights and synthetic acceptance measure an engine, not a model: their results say so wherever they appear.`
 
@@ -57,8 +73,17 @@ const positive = (least: number) => (given: string) => {
   return n
 }
 
+function rankOf(given: string): RankOptions['rank'] {
+  const [, rank, ranks] = /^(\d+)\/(\d+)$/.exec(given) ?? []
+  if (rank === undefined) throw new InvalidArgumentError('It is a rank and how many there are: 0/8.')
+  return { rank: Number(rank), ranks: Number(ranks) }
+}
+
+const routing = (given: string): Routing => (given === 'uniform' ? given : real(given))
+const reals = (given: string): number[] => given.split(',').map(real)
+
 export function addBench(program: Command, terminal: Terminal): void {
-  withTarget(withModel(program.command('bench').description('measure how fast a model writes')))
+  withTarget(withModel(program.command('bench').description('measure how fast a model writes')), 'fitting')
     .option('--prompt <text>', 'what the prompt is made of, again and again')
     .option('--prompt-tokens <n>', 'length of the prompt', positive(1), 128)
     .option('--output-tokens <n>', 'tokens to write', positive(2), 256)
@@ -67,12 +92,24 @@ export function addBench(program: Command, terminal: Terminal): void {
     .option('--draft <rows>', 'rows to verify at once: off, 2 to 8, or auto, as many as pay', draftChoice)
     .option('--synthetic-weights', 'make the weights up: for models that are not here')
     .option('--synthetic-acceptance <a>', 'make rounds yield so many tokens, whatever the drafter says', real)
+    .option('--rank <rank>', 'one rank of several, alone: 0/8', rankOf)
+    .option('--layers <n>', 'with --rank: the first layers only', positive(1))
+    .option('--context <n>', 'with --rank: positions before the rounds', positive(1), 4096)
+    .option('--rows <n>', 'with --rank: rows of a round', positive(1), 8)
+    .option('--routing <how>', 'with --rank: uniform, or the mean of experts that eight rows meet', routing, 'uniform')
+    .option('--rounds <n>', 'with --rank: rounds of a run', positive(1), 32)
+    .option('--acceptance <list>', 'with --rank: tokens a round for which a speed is derived', reals, [6.3, 5.56, 4.29])
+    .option('--engine-folder <folder>', 'with --rank: take the engine from what tilec compile -o wrote')
     .option('--json', 'print one object')
     .addHelpText('after', examples)
     .action((model: string, options: BenchCommandOptions) => bench(model, options, terminal))
 }
 
 async function bench(model: string, options: BenchCommandOptions, terminal: Terminal): Promise<void> {
+  if (options.rank) {
+    await benchOfRank(model, options, options.rank, terminal)
+    return
+  }
   const progress = progressLine(terminal)
   let result: BenchResult
   try {

@@ -1,12 +1,14 @@
 /** `tilec compile MODEL`: from a model to an engine, and what it will ask of the machine. */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Compiled } from '../codegen/compile.ts'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
+import { writeEngines } from '../runtime/build/engine-folder.ts'
 import type { Target } from '../runtime/build/toolchain.ts'
 import { buildModel } from '../runtime/session/build-model.ts'
 import { compileModel } from '../runtime/session/compile-model.ts'
+import { cutModel } from '../runtime/session/cut-model.ts'
 import { chooseTarget, readTarget } from '../runtime/session/machine.ts'
 import { resolveModel } from '../runtime/session/resolve-model.ts'
 import { type ModelOptions, modelRequest, type TargetOptions, whole, withModel, withTarget } from './model-options.ts'
@@ -16,6 +18,8 @@ import { printJson, showDiagnostics, type Terminal } from './terminal.ts'
 
 interface CompileOptions extends ModelOptions, TargetOptions {
   readonly sms?: number
+  readonly layers?: number
+  readonly traced?: boolean
   readonly emitOnly?: boolean
   readonly output?: string
   readonly manifest: boolean
@@ -29,12 +33,17 @@ Examples:
   tilec compile mimo-v2.5-pro --target sm_90a --gpus 8 --emit-only -o engine
   tilec compile my/graph.ts --config my/config.json --emit-only --json
 
+  tilec compile mimo-v2.5-pro --target sm_90a --gpus 8 --ctx 8192 --traced -o pro8     for tilec bench --engine-folder pro8
+
 -o writes engine.cu, plan.json (the figures that are printed) and manifest.json (which rows of which parameters fill
-which bytes of each rank's image), and the executable unless --emit-only. Without -o the executable stays in the cache.`
+which bytes of each rank's image), and, unless --emit-only, the executable and engine.json, by which tilec bench takes it
+to a machine without a compiler. Without -o the executable stays in the cache.`
 
 export function addCompile(program: Command, terminal: Terminal): void {
   withTarget(withModel(program.command('compile').description('compile a model into an engine')))
     .option('--sms <n>', 'SMs of a GPU, where the schedule names none (132)', whole)
+    .option('--layers <n>', 'the first layers only, for measuring; without a drafter that needs more', whole)
+    .option('--traced', 'build it a second time, with events of every role (for tilec trace and bench --roofline)')
     .option('--emit-only', 'write the source, run no C++ compiler')
     .option('-o, --output <folder>', 'where to write')
     .option('--no-manifest', 'leave manifest.json out, which is long for a large model')
@@ -46,7 +55,7 @@ export function addCompile(program: Command, terminal: Terminal): void {
 async function compile(name: string, options: CompileOptions, terminal: Terminal): Promise<void> {
   const target = await chooseTarget(readTarget(options.target), options.gpus)
   const began = performance.now()
-  const resolved = resolveModel(modelRequest(name, options))
+  const resolved = cutModel(resolveModel(modelRequest(name, options)), options.layers)
   const { gpus, ctx, sms } = options
   const compiled = compileModel(resolved, { target, gpus, ctx, ...(sms !== undefined && { sms }) })
   const compileSeconds = (performance.now() - began) / 1000
@@ -68,7 +77,10 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
         : `Built in ${built.seconds.toFixed(1)} s: ${built.executable}\n`,
     )
   }
-  const files = options.output === undefined ? [] : write(options.output, compiled, report, built?.executable, options)
+  const traced = built && options.traced ? await buildModel(compiled, target, { trace: true }) : undefined
+  const engines = built && { plain: built.executable, ...(traced && { traced: traced.executable }) }
+  const record = { target, ranks: gpus, ctx, ...layersOf(options), drafter: resolved.drafter !== undefined }
+  const files = options.output === undefined ? [] : write(options.output, compiled, report, record, engines, options)
   if (options.json) printJson(terminal, { ...report, compileSeconds, ...(built && { built }), files })
   else if (files.length > 0) terminal.out(`Wrote ${files.join(', ')}\n`)
 }
@@ -84,11 +96,14 @@ async function build(compiled: Compiled, target: Target, terminal: Terminal) {
   }
 }
 
+const layersOf = ({ layers }: CompileOptions) => (layers === undefined ? {} : { layers })
+
 function write(
   folder: string,
   compiled: Compiled,
   report: object,
-  executable: string | undefined,
+  record: Parameters<typeof writeEngines>[1],
+  engines: Parameters<typeof writeEngines>[2] | undefined,
   { manifest }: CompileOptions,
 ): string[] {
   const texts: readonly (readonly [string, string])[] = [
@@ -99,10 +114,10 @@ function write(
   try {
     mkdirSync(folder, { recursive: true })
     for (const [name, text] of texts) writeFileSync(join(folder, name), text)
-    if (executable !== undefined) copyFileSync(executable, join(folder, 'engine'))
+    const built = engines ? writeEngines(folder, record, engines) : []
+    return [...texts.map(([name]) => name), ...built].map((f) => join(folder, f))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new DiagnosticError([diagnostic('TILE5110', `cannot write: ${reason}`, { subject: folder })])
   }
-  return [...texts.map(([name]) => name), ...(executable === undefined ? [] : ['engine'])].map((f) => join(folder, f))
 }

@@ -25,11 +25,12 @@ export const withModel = (command: Command, required = true): Command =>
     .option('--checkpoint <folder>', 'folder with the weights, as Hugging Face publishes it')
     .option('--drafter <folder>', "a drafter's folder, or none; the checkpoint's own dflash/ when left out")
 
-export const withTarget = (command: Command): Command =>
+/** `ctx`: positions where none are asked for; `fitting` leaves it to the verb. */
+export const withTarget = (command: Command, ctx: number | 'fitting' = defaultCtx): Command =>
   command
     .option('--target <target>', 'host, sm_90a, or auto: a Hopper GPU where nvcc and one are there', 'auto')
     .option('--gpus <n>', 'ranks: 1, 2, 4 or 8; on the host, slabs of memory', whole, 1)
-    .option('--ctx <n>', 'positions that a sequence may have', whole, defaultCtx)
+    .option('--ctx <n>', 'positions that a sequence may have', whole, ctx === 'fitting' ? undefined : ctx)
 
 export const modelRequest = (model: string, { config, checkpoint, drafter }: ModelOptions): ModelRequest => ({
   model,

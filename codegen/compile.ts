@@ -45,6 +45,8 @@ export interface Compiled {
   readonly source: string
   readonly manifest: WeightManifest
   readonly warnings: readonly Diagnostic[]
+  /** Ids that may be sampled. */
+  readonly validIds: number
 }
 
 /** Throws DiagnosticError with all findings of the first stage that has any. */
@@ -81,5 +83,6 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
     source: emitSource(plan, { ...options, validIds }),
     manifest: makeManifest(plan, phases.params),
     warnings: session.diagnostics,
+    validIds,
   }
 }

@@ -428,7 +428,7 @@ const entries = {
   TILE5108: {
     title: 'impossible engine',
     explain:
-      'The number of ranks is 1, 2, 4 or 8; the context is a whole number of positions up to 1048576; the number of SMs is a whole number from 1.',
+      'The number of ranks is 1, 2, 4 or 8; the context is a whole number of positions up to 1048576; the number of SMs is a whole number from 1. A depth to cut to is 1 to the number of layers, and all layers must hand on the same number of values.',
   },
   TILE5109: {
     title: 'no weights to run',
@@ -443,6 +443,16 @@ const entries = {
     title: 'engine and reference disagree',
     explain:
       'The engine on the host and the float64 reference, which evaluates the graph without tiles or schedule, chose different tokens although their logits are further apart than rounding explains (twice of what rounding to BF16 moves any logit by). If a tile op of yours is in the model, its expression may lose more precision than BF16 allows (a difference of large numbers, for one); otherwise this is a bug of tilec.',
+  },
+  TILE5112: {
+    title: 'nothing that can be measured',
+    explain:
+      'What a measurement asks for contradicts itself or the model. One rank can run without its peers with made up weights only, and only rank 0 can, which decides the rounds; rows are 1 to 8; a context must leave room for the rounds; a mean of active experts lies between the slots of one row and what routing at random gives, and needs a router with a bias.',
+  },
+  TILE5113: {
+    title: 'engine folder does not fit',
+    explain:
+      'The folder given as --engine-folder was not written by tilec compile -o, or what lies in it was built from another source or with other device headers than the engine that is asked for. Compile it again with the same model, config, ranks, context, layers, drafter and version of tilec.',
   },
   TILE6001: {
     title: 'weights do not fit the engine',

@@ -34,6 +34,8 @@ export interface BuildRequest {
   readonly target: Target
   /** Host: with the race and bounds checks of TILE_CHECK, which mutations need too. */
   readonly check?: boolean
+  /** With events of every role (codegen/device/common/trace.h), which costs a few percent. */
+  readonly trace?: boolean | undefined
   /** Host: 1 builds in a third of the time and runs slower; for campaigns over many engines. */
   readonly optimise?: 1 | 3
   /** CUDA: what the engine kernel may use; exceeding it is an error. */
@@ -74,6 +76,7 @@ export async function buildEngine(request: BuildRequest): Promise<Build> {
   const flags = [
     ...toolchain.flags.map((f) => (f === '-O3' ? `-O${request.optimise ?? 3}` : f)),
     ...(request.check ? ['-DTILE_CHECK=1'] : []),
+    ...(request.trace ? ['-DTILE_TRACE=1'] : []),
   ]
   const entry = join(cacheFolder(), 'engines', keyOf(request, toolchain, flags, device))
   if (!existsSync(join(entry, 'build.json'))) await compile(entry, request.source, toolchain, flags, device)
@@ -105,7 +108,14 @@ function keyOf(
 ): string {
   const hash = createHash('sha256')
   const add = (text: string | Uint8Array) => hash.update(`${text.length}:`).update(text)
-  for (const part of [source, version, machine, ...flags]) add(part)
+  for (const part of [source, version, machine, ...flags, headersHash(device)]) add(part)
+  return hash.digest('hex').slice(0, 40)
+}
+
+/** Of everything that an engine includes. */
+export function headersHash(device = deviceFolder()): string {
+  const hash = createHash('sha256')
+  const add = (text: string | Uint8Array) => hash.update(`${text.length}:`).update(text)
   for (const path of readdirSync(device, { recursive: true, encoding: 'utf8' }).sort()) {
     if (!path.endsWith('.h')) continue
     add(path)

@@ -261,6 +261,7 @@ function checkRequest(r: EngineRequest, { ctx, vocabulary }: EngineOptions): voi
   whole('draft.rows', r.draft?.rows, 0, maxRows)
   whole('draft.block', r.draft?.block, 2, maxRows)
   number('draft.synthetic', r.draft?.synthetic, 0, 1)
+  whole('cached', r.cached, 0, Math.max(0, r.prompt.length - 1))
   if ((r.draft?.predicted?.length ?? 0) > ctx) refuse(`more tokens are predicted than the context holds, ${ctx}`)
   session.throwIfFailed()
 }

@@ -91,9 +91,14 @@ export interface EngineRequest {
   /** Log probabilities of each token, and of so many of the likeliest. */
   readonly logprobs?: number
   readonly draft?: DraftRequest
+  /**
+   * So many tokens of the prompt count as rows that the caches hold already; the last token never does. Whoever says so
+   * answers for it: for measuring at a context that nobody has to wait for.
+   */
+  readonly cached?: number
 }
 
-/** How a drafter takes part. Engines without one ignore it. */
+/** How a drafter takes part. An engine without one proposes what is predicted, and nothing else. */
 export interface DraftRequest {
   /** Rows that the target verifies at once, at first: 2 to 8; 1: none are proposed, but the drafter is kept in step. */
   readonly rows: number
@@ -145,10 +150,11 @@ export function requestFrame(serial: number, r: EngineRequest): Buffer {
   const s = deviceSampling(r.sampling ?? {})
   const ids = Array.from({ length: maxStops }, (_, i) => stops[i] ?? 0)
   const { rows = 0, block = 0, predicted = [], synthetic = 0 } = r.draft ?? {}
+  const probability = Math.min(0xffffffff, Math.round(synthetic * 2 ** 32))
   const biases = [...(r.sampling?.logitBias ?? [])]
   const w = new ByteWriter()
   w.u32(serial, r.prompt.length, r.maxNewTokens, stops.length, ...ids, eos.length)
-  w.u32(rows, block, predicted.length, Math.min(0xffffffff, Math.round(synthetic * 2 ** 32)))
+  w.u32(rows, block, predicted.length, r.cached ?? 0, probability)
   w.f32(s.inverseTemperature)
     .f32(s.minPLog)
     .u32(s.topP, s.topK, ...s.seed)

@@ -19,6 +19,7 @@ import { compileModel } from './compile-model.ts'
 import { chooseTarget } from './machine.ts'
 import { type OpenOptions, openModel } from './open-model.ts'
 import { resolveModel } from './resolve-model.ts'
+import { routerBiases } from './synthetic-routing.ts'
 
 export interface BenchOptions extends OpenOptions {
   readonly promptTokens: number
@@ -152,7 +153,7 @@ function rateFor(length: number, choice: DraftChoice): number {
 const repeated = (tokens: readonly number[], count: number): number[] =>
   Array.from({ length: count }, (_, i) => tokens[i % tokens.length]!)
 
-function spread(values: readonly number[]): Spread {
+export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = (sorted.length - 1) / 2
   const at = (i: number) => sorted[i] ?? 0
@@ -180,11 +181,16 @@ async function openSynthetic(options: OpenOptions & { readonly ctx: number }): P
   const compiled = compileModel(resolved, { target, gpus, ctx })
   onProgress?.({ stage: 'build', target })
   const { executable } = await buildModel(compiled, target, { check: options.check })
-  const bindings = [...resolved.model.bindings, ...(resolved.drafter?.bindings ?? [])]
+  const { model, drafter } = resolved
+  const sources = syntheticSources(compiled.manifest, {
+    bindings: [...model.bindings, ...(drafter?.bindings ?? [])],
+    params: model.graph.params,
+    routerBias: routerBiases(model.graph, 'uniform'),
+  })
   const vocabulary = compiled.plan.vocabulary.whole
   const engine = await startEngine({
     executable,
-    loadPlan: writeLoadPlan(compiled.manifest, syntheticSources(compiled.manifest, bindings)),
+    loadPlan: writeLoadPlan(compiled.manifest, sources),
     ctx,
     vocabulary,
     ...(options.engineArgs && { args: options.engineArgs }),
@@ -193,7 +199,7 @@ async function openSynthetic(options: OpenOptions & { readonly ctx: number }): P
   return {
     ready: engine.ready,
     vocabulary,
-    block: resolved.drafter?.built.block.rows,
+    block: drafter?.built.block.rows,
     encode: (text) => [...text].map((c, i) => (c.codePointAt(0)! * 31 + i * 17) % Math.min(vocabulary, 4096)),
     generate: (request, signal) => engine.generate(request, signal && { signal }),
     close: () => engine.close(),

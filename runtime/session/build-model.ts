@@ -13,8 +13,9 @@ const spillBytes = 64
 export function buildModel(
   { source, plan }: Compiled,
   target: Target,
-  { check = false }: { readonly check?: boolean | undefined } = {},
+  { check = false, trace = false }: { readonly check?: boolean | undefined; readonly trace?: boolean | undefined } = {},
 ): Promise<Build> {
   const registers = Math.max(...plan.roles.map((r) => r.registers))
-  return buildEngine({ source, target, check, budget: { registers, spillBytes } })
+  // What a trace costs in registers is nobody's promise.
+  return buildEngine({ source, target, check, trace, ...(!trace && { budget: { registers, spillBytes } }) })
 }

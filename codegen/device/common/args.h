@@ -54,7 +54,11 @@ struct EngineArgs {
   void* mailbox;       // mapped host memory
   FaultRecord* fault;  // mapped host memory
   u64 deadline_ns;     // a wait that is not idle gives up after this long
-  int rank, ranks, sms;
+  int rank;
+  int ranks;  // that run: all of the plan's, or this one alone
+  int sms;
+  /** 1: this rank runs without its peers and stands in for them: what it sends to one comes back as if that one had sent it. */
+  int alone;
 };
 
 }  // namespace tile

@@ -113,7 +113,7 @@ TILE_FN void Warp::send(int site, const Exact& sum, int tile, u32 epoch) {
     Exact copy = sum;
     each(w, copy, [&](i64& value, int row, int column) {
       const Packet packet{{u32(u64(value)), u32(u64(value) >> 32), 0, epoch}};
-      for (int to = 0; to < Plan::ranks; ++to) w.store_packet(w.peer<Packet>(to, Plan::inbox_at + inbox_at<i64>(tile, epoch, w.rank)) + row * 8 + column, packet);
+      for (int to = 0; to < Plan::ranks; ++to) w.store_packet(w.peer<Packet>(to, Plan::inbox_at + inbox_at<i64>(tile, epoch, sent_as(w, to))) + row * 8 + column, packet);
     });
   });
 }

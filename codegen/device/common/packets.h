@@ -45,6 +45,9 @@ TILE_FN size_t inbox_at(int tile, u32 epoch, int source) {
   return ((size_t(tile) * 2 + (epoch & 1u)) * Plan::ranks + size_t(source)) * packets_of<T>() * sizeof(Packet);
 }
 
+/** Whose packets those that go to rank `to` are taken for: this rank's; of one that runs alone, those of the peer it stands in for. */
+TILE_FN int sent_as(const Warp& w, int to) { return w.args->alone ? to : w.rank; }
+
 /** Sends one tile to ranks [first, last). */
 template <class T>
 TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoch, int first, int last) {
@@ -59,7 +62,7 @@ TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoc
       Packet packet;
       Payload<T>::pack(packet, values + at * Payload<T>::values);
       packet.word[3] = epoch;
-      for (int to = first; to < last; ++to) w.store_packet(w.peer<Packet>(to, inbox + inbox_at<T>(tile, epoch, w.rank)) + at, packet);
+      for (int to = first; to < last; ++to) w.store_packet(w.peer<Packet>(to, inbox + inbox_at<T>(tile, epoch, sent_as(w, to))) + at, packet);
     }
   });
   w.sync_lanes();
@@ -109,7 +112,9 @@ TILE_FN void Warp::send(int site, const Acc& acc, int tile, u32 epoch) {
 }
 TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) { return receive_tile<Exchange, Plan::ranks>(*this, site, Plan::inbox_at, 0, tile, epoch); }
 TILE_FN void Warp::send_to(int site, int to, size_t inbox, const Acc& acc, int tile, u32 epoch) {
-  sync(site, [=, this_warp = this](int) { send_tile<float>(*this_warp, inbox, acc, tile, epoch, to, to + 1); });
+  // A rank that runs alone sends what its peers would send there, too.
+  const int first = args->alone ? 0 : to, last = args->alone ? Plan::ranks : to + 1;
+  sync(site, [=, this_warp = this](int) { send_tile<float>(*this_warp, inbox, acc, tile, epoch, first, last); });
 }
 TILE_FN Acc Warp::receive_from(int site, size_t inbox, int source, int tile, u32 epoch) {
   return receive_tile<float, 1>(*this, site, inbox, source, tile, epoch);

@@ -150,6 +150,21 @@ TILE_FN RoundControl verify_round(Warp& w, Decoding& d, u32 round, const int* pr
   return c;
 }
 
+// The caller's prediction of the token at a position; -1: none.
+TILE_FN int predicted_at(Warp& w, const Request& r, int position) {
+  const int at = position - r.prompt_length;
+  if (at < 0 || at >= r.predicted) return -1;
+  return int(load_system(reinterpret_cast<const u32*>(mailbox_predicted(mailbox_of(w)) + at)));
+}
+
+// Without a drafter: what the caller predicts is all that is proposed.
+TILE_FN RoundControl predicted_round(Warp& w, Decoding& d, u32 round) {
+  int proposed[max_rows] = {}, count = 1;
+  for (; count < d.width; count++)
+    if ((proposed[count] = predicted_at(w, d.request, d.position + count)) < 0) break;
+  return verify_round(w, d, round, proposed, count - 1);
+}
+
 // Remembers the first `accepted` rows of the target's round, and proposes rows behind the anchor if asked to: always a
 // whole block, as the drafter was trained, of which the target then verifies as much as the width says.
 TILE_FN RoundControl draft_round(Warp& w, Decoding& d, const RoundControl& done, int accepted, bool propose) {
@@ -177,8 +192,8 @@ TILE_FN RoundControl next_request(Warp& w, Decoding& d, u32 round) {
     const u32* from = reinterpret_cast<const u32*>(&m->request);
     u32* to = reinterpret_cast<u32*>(&d.request);
     for (int i = 0; i < int(sizeof(Request) / 4); i++) to[i] = load_system(from + i);
-    d.consumed = d.generated = 0, d.unusable = 0;
-    d.width = Plan::programs > 1 ? d.request.draft : 0;
+    d.consumed = d.request.cached, d.generated = 0, d.unusable = 0;
+    d.width = Plan::programs > 1 || d.request.predicted > 0 ? d.request.draft : 0;
   });
   w.sync_lanes();
   if (d.request.sampling.edits()) history_of(w).clear();
@@ -252,7 +267,7 @@ TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen, 
     else if (d.width > 0) d.width = int(width);
   });
   w.sync_lanes();
-  const bool drafts = d.width > 0;
+  const bool drafts = Plan::programs > 1 && d.width > 0;
   if (c.sample_from == block.rows) return drafts ? draft_round(w, d, c, block.rows, false) : prompt_round(w, d, round);
   Yield y{{}, 0, count - 1, running};
   for (; y.tokens < count && y.finish == running; y.tokens++) {
@@ -267,7 +282,7 @@ TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen, 
   y.accepted = proposed ? y.tokens : count - 1;
   push_result(w, d, c, y, block.position[c.sample_from] + 1, now);
   if (y.finish != running) return next_request(w, d, round);
-  return drafts ? draft_round(w, d, c, c.sample_from + count, d.width > 1) : verify_round(w, d, round, nullptr, 0);
+  return drafts ? draft_round(w, d, c, c.sample_from + count, d.width > 1) : predicted_round(w, d, round);
 }
 
 // `fresh`: the round begins a round of tokens; else it goes on with the one that its draft began.
@@ -332,13 +347,6 @@ TILE_FN void finish_commit(Warp& w, const RoundControl& c) {
   Decoding& d = decoding_of(w);
   const bool prompt = d.consumed < d.request.prompt_length;
   decide(w, prompt ? prompt_round(w, d, c.round + 1) : verify_round(w, d, c.round + 1, nullptr, 0), prompt);
-}
-
-// The caller's prediction of the token at a position; -1: none.
-TILE_FN int predicted_at(Warp& w, const Request& r, int position) {
-  const int at = position - r.prompt_length;
-  if (at < 0 || at >= r.predicted) return -1;
-  return int(load_system(reinterpret_cast<const u32*>(mailbox_predicted(mailbox_of(w)) + at)));
 }
 
 // Ends a round that proposed: row j's likeliest token is the proposal for its own position; row 0 is the anchor. Where a

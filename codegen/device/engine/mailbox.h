@@ -68,9 +68,10 @@ struct Request {
   int stops;
   int stop[max_stops];  // ids that end the request: first `eos_stops` of them count as eos, the rest as stop ids
   int eos_stops;
-  int draft;      // rows that the target verifies at once, 1..8, until the mailbox's `width` says otherwise; 0: no drafting
+  int draft;      // rows that the target verifies at once, 1..8, until the mailbox's `width` says otherwise; 0: one, and no drafting
   int block;      // rows of a draft's block, 2..8
-  int predicted;  // entries of the mailbox's predictions: they stand where proposals of the drafter would
+  int predicted;  // entries of the mailbox's predictions: they stand where proposals of the drafter would, or alone, where there is none
+  int cached;     // tokens of the prompt that count as rows of the caches already; the last one never does
   u32 synthetic;  // 0: proposals are compared with the target's tokens; else each is right with this probability * 2^32
   Sampling sampling;
 };

@@ -88,11 +88,13 @@ class Engine {
     return failure;
   }
   Failure load_ranks(const LoadPlan& plan, const Files& files) {
+    const int ranks = node_.ranks();
     u64 total = 0;
-    for (u32 i = 0; i < plan.header->items; i++) total += staged_bytes(plan, plan.items[i]);
+    for (u32 i = 0; i < plan.header->items; i++)
+      if (int(plan.items[i].rank) < ranks) total += staged_bytes(plan, plan.items[i]);
     std::atomic<u64> done{0};
     std::atomic<bool> stop{false};
-    std::vector<Failure> failures(Plan::ranks);
+    std::vector<Failure> failures(static_cast<size_t>(ranks));
     const auto load_one = [&](int rank) {
       failures[size_t(rank)] = load_rank(plan, files, u32(rank), node_, [&](u64 bytes) {
         done += bytes;
@@ -100,11 +102,11 @@ class Engine {
       });
       if (failures[size_t(rank)]) stop = true;
     };
-    std::atomic<int> running{Plan::ranks};
+    std::atomic<int> running{ranks};
     std::vector<std::thread> threads;
-    for (int first = 0; first < (Node::parallel_load ? Plan::ranks : 1); first++)
+    for (int first = 0; first < (Node::parallel_load ? ranks : 1); first++)
       threads.emplace_back([&, first] {
-        for (int rank = first; rank < (Node::parallel_load ? first + 1 : Plan::ranks); rank++) load_one(rank), --running;
+        for (int rank = first; rank < (Node::parallel_load ? first + 1 : ranks); rank++) load_one(rank), --running;
       });
     while (running > 0) {
       const u64 report[2] = {done, total};
@@ -126,7 +128,7 @@ class Engine {
     std::vector<u8> events(trace_bytes);
     std::FILE* file = std::fopen(options_.trace.c_str(), "wb");
     bool written = file != nullptr;
-    for (u32 rank = 0; rank < u32(Plan::ranks) && written; rank++)
+    for (u32 rank = 0; rank < u32(node_.ranks()) && written; rank++)
       written = !node_.read_trace(rank, events.data()) && std::fwrite(events.data(), 1, events.size(), file) == events.size();
     if (file) written = std::fclose(file) == 0 && written;
     return written ? Failure{} : Failure{"file", "cannot write the trace to " + options_.trace};
@@ -135,7 +137,7 @@ class Engine {
   /** Each rank's image as it was loaded, for tests and for looking at. */
   Failure dump() {
     std::vector<u8> piece(u64(1) << 24);
-    for (u32 rank = 0; rank < u32(Plan::ranks); rank++) {
+    for (u32 rank = 0; rank < u32(node_.ranks()); rank++) {
       const std::string path = options_.dump + "/image." + std::to_string(rank);
       std::FILE* file = std::fopen(path.c_str(), "wb");
       bool written = file != nullptr;
@@ -210,6 +212,7 @@ class Engine {
     if (r.serial == 0 || r.serial == m->request.serial) return "a request needs a new serial";
     const int most = int(m->prompts);
     if (!within(r.prompt_length, 1, most)) return "a prompt has 1 to " + std::to_string(most) + " tokens, this one has " + std::to_string(r.prompt_length);
+    if (!within(r.cached, 0, r.prompt_length - 1)) return "of a prompt's tokens all but the last may be in the caches, not " + std::to_string(r.cached);
     if (!within(r.predicted, 0, most) || !within(r.sampling.biases, 0, max_biases)) return "there are too many predictions or biases";
     if (r.max_new_tokens < 1 || !within(r.stops, 0, max_stops)) return "max_new_tokens or the number of stop ids is out of range";
     if (!within(r.draft, 0, max_rows) || !within(r.block, 0, max_rows) || (r.draft > 1 && r.block < 2)) return "the rows to draft are out of range";
@@ -241,9 +244,10 @@ class Engine {
     if (ms - last_beat_ < 250) return;
     last_beat_ = ms;
     u32 beats[max_ranks + 1];
-    for (int rank = 0; rank < Plan::ranks; rank++) beats[rank] = __atomic_load_n(&node_.mailbox()->heartbeat[rank], __ATOMIC_RELAXED);
-    beats[Plan::ranks] = __atomic_load_n(&node_.mailbox()->idle, __ATOMIC_RELAXED);
-    wire_.send(FrameType::heartbeat, beats, size_t(Plan::ranks + 1) * 4);
+    const int ranks = node_.ranks();
+    for (int rank = 0; rank < ranks; rank++) beats[rank] = __atomic_load_n(&node_.mailbox()->heartbeat[rank], __ATOMIC_RELAXED);
+    beats[ranks] = __atomic_load_n(&node_.mailbox()->idle, __ATOMIC_RELAXED);
+    wire_.send(FrameType::heartbeat, beats, size_t(ranks + 1) * 4);
   }
 
   /** The other side is gone, or somebody asked us to go: one chance to end at a round's boundary, then stop. */

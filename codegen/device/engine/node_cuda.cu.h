@@ -47,17 +47,19 @@ class Node {
     options_ = options;
     int present = 0;
     if (const cudaError_t error = cudaGetDeviceCount(&present); error != cudaSuccess) return gpu(std::string("no usable CUDA driver: ") + cudaGetErrorString(error));
-    ranks_.resize(Plan::ranks);
-    for (int rank = 0; rank < Plan::ranks; rank++) ranks_[size_t(rank)].device = size_t(rank) < options.devices.size() ? options.devices[size_t(rank)] : rank;
+    ranks_.resize(size_t(ranks()));
+    for (int rank = 0; rank < ranks(); rank++) ranks_[size_t(rank)].device = size_t(rank) < options.devices.size() ? options.devices[size_t(rank)] : rank;
     for (const Rank& r : ranks_)
       if (r.device >= present)
-        return gpu("the engine has " + std::to_string(Plan::ranks) + " ranks and wants GPU " + std::to_string(r.device) + "; this machine has " + std::to_string(present) + " GPU" + (present == 1 ? "" : "s"));
+        return gpu("the engine runs " + std::to_string(ranks()) + " ranks and wants GPU " + std::to_string(r.device) + "; this machine has " + std::to_string(present) + " GPU" + (present == 1 ? "" : "s"));
     for (Rank& r : ranks_)
       if (Failure failure = suit(r)) return failure;
     if (Failure failure = connect_peers()) return failure;
     return allocate(mailbox_size);
   }
 
+  /** That run here. */
+  int ranks() const { return options_.alone ? 1 : Plan::ranks; }
   Mailbox* mailbox() { return mailbox_; }
   std::string describe() const {
     return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) +
@@ -255,11 +257,11 @@ class Node {
     std::memset(static_cast<void*>(mailbox_), 0, mailbox_size);
     std::memset(faults, 0, sizeof(FaultRecord) * Plan::ranks);
     std::memset(illegal, 0, 8 * Plan::ranks);
-    for (int rank = 0; rank < Plan::ranks; rank++) {
+    for (int rank = 0; rank < ranks(); rank++) {
       Rank& r = ranks_[size_t(rank)];
       EngineArgs& a = r.args;
       cudaSetDevice(r.device);
-      a.rank = rank, a.ranks = Plan::ranks, a.sms = Plan::sms, a.deadline_ns = options_.deadline_ns;
+      a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.alone = options_.alone, a.deadline_ns = options_.deadline_ns;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox_, a.fault = faults + rank, r.illegal = illegal + rank;
       cudaError_t error = cudaStreamCreateWithFlags(&r.stream, cudaStreamNonBlocking);
@@ -281,7 +283,7 @@ class Node {
       if (Failure failure = check(r, error, "allocating")) return failure;
     }
     for (Rank& r : ranks_)
-      for (int rank = 0; rank < Plan::ranks; rank++) r.args.peer_workspace[rank] = ranks_[size_t(rank)].args.workspace;
+      for (int rank = 0; rank < Plan::ranks; rank++) r.args.peer_workspace[rank] = ranks_[size_t(options_.alone ? 0 : rank)].args.workspace;
     return {};
   }
 

@@ -27,10 +27,10 @@ class Node {
     options_ = options;
     char* mailbox = nullptr;
     if (Failure failure = slab(mailbox_size, "mailbox", mailbox)) return failure;
-    faults_.resize(size_t(Plan::ranks));
-    args_.resize(size_t(Plan::ranks));
+    faults_.resize(size_t(ranks()));
+    args_.resize(size_t(ranks()));
     staging_.resize(staging_bytes);
-    for (int rank = 0; rank < Plan::ranks; rank++) {
+    for (int rank = 0; rank < ranks(); rank++) {
       EngineArgs& a = args_[size_t(rank)];
       if (Failure failure = slab(Plan::image_bytes, "image", a.image)) return failure;
       if (Failure failure = slab(Plan::kv_bytes, "KV cache", a.kv)) return failure;
@@ -39,13 +39,15 @@ class Node {
         if (Failure failure = slab(trace_bytes, "trace", a.trace)) return failure;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox, a.fault = &faults_[size_t(rank)];
-      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = Plan::ranks, a.sms = Plan::sms;
+      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.alone = options.alone;
     }
     for (EngineArgs& a : args_)
-      for (int rank = 0; rank < Plan::ranks; rank++) a.peer_workspace[rank] = args_[size_t(rank)].workspace;
+      for (int rank = 0; rank < Plan::ranks; rank++) a.peer_workspace[rank] = args_[size_t(options.alone ? 0 : rank)].workspace;
     return {};
   }
 
+  /** That run here. */
+  int ranks() const { return options_.alone ? 1 : Plan::ranks; }
   Mailbox* mailbox() { return static_cast<Mailbox*>(args_[0].mailbox); }
   std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) + "}"; }
 
@@ -105,7 +107,7 @@ class Node {
     options.idle = [&service](bool may_block) { return host::Idle(int(service(may_block))); };
     if (!options_.probe.empty()) options.computed = [this](u32 round, int rows, const int* position) { probe(round, u32(rows), position); };
     for (const auto& [site, mutation] : options_.mutations) host::mutate(site, host::Mutation(mutation));
-    const host::Outcome outcome = host::run(args_.data(), Plan::ranks, Plan::sms, options);
+    const host::Outcome outcome = host::run(args_.data(), ranks(), Plan::sms, options);
     if (outcome.ok()) return "";
     return fault_json(outcome.fault, outcome.report);
   }

@@ -1,0 +1,64 @@
+/**
+ * A folder with engines that were built elsewhere: what `tilec compile -o` leaves behind, for machines that have a GPU and no compiler.
+ *
+ * Vocabulary: a *variant* is one executable of the same source: `plain`, or `traced` (trace.h).
+ * Invariant: an engine is used only for the very source that was compiled here, and with headers of this tilec: the record
+ * says which headers it was built with, and engine.cu lies beside it.
+ */
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import { headersHash } from './build-engine.ts'
+
+export const variants = ['plain', 'traced'] as const
+export type Variant = (typeof variants)[number]
+
+const EngineRecord = z.object({
+  target: z.enum(['host', 'sm_90a']),
+  ranks: z.number(),
+  ctx: z.number(),
+  layers: z.number().optional(),
+  drafter: z.boolean(),
+  headers: z.string(),
+  variants: z.array(z.enum(variants)),
+})
+/** What engine.json says. */
+export type EngineRecord = z.infer<typeof EngineRecord>
+
+const fileOf: Readonly<Record<Variant, string>> = { plain: 'engine', traced: 'engine.traced' }
+
+/** Writes executables and their record beside an engine.cu; the names of what was written. */
+export function writeEngines(
+  folder: string,
+  record: Omit<EngineRecord, 'headers' | 'variants'>,
+  executables: Readonly<Partial<Record<Variant, string>>>,
+): string[] {
+  const built = variants.filter((v) => executables[v] !== undefined)
+  for (const v of built) copyFileSync(executables[v]!, join(folder, fileOf[v]))
+  const whole: EngineRecord = { ...record, headers: headersHash(), variants: built }
+  writeFileSync(join(folder, 'engine.json'), `${JSON.stringify(whole, null, 2)}\n`)
+  return [...built.map((v) => fileOf[v]), 'engine.json']
+}
+
+export function readEngineRecord(folder: string): EngineRecord {
+  const file = join(folder, 'engine.json')
+  if (!existsSync(file)) throw unfit(folder, 'it has no engine.json', 'tilec compile MODEL -o FOLDER writes one')
+  const read = EngineRecord.safeParse(JSON.parse(readFileSync(file, 'utf8')))
+  if (!read.success) throw unfit(folder, 'its engine.json is not what this tilec writes', undefined)
+  return read.data
+}
+
+/** The executable of a variant, if it was built from `source`. */
+export function engineIn(folder: string, record: EngineRecord, variant: Variant, source: string): string {
+  const file = resolve(folder, fileOf[variant])
+  if (!record.variants.includes(variant) || !existsSync(file))
+    throw unfit(folder, `it has no ${variant} engine`, variant === 'plain' ? undefined : `compile it with --${variant}`)
+  if (readFileSync(join(folder, 'engine.cu'), 'utf8') !== source)
+    throw unfit(folder, 'its engine.cu is not the source of the engine that is asked for', undefined)
+  if (record.headers !== headersHash()) throw unfit(folder, 'it was built with other device headers', undefined)
+  return file
+}
+
+const unfit = (folder: string, why: string, help: string | undefined): DiagnosticError =>
+  new DiagnosticError([diagnostic('TILE5113', why, { subject: folder, ...(help && { help }) })])

@@ -1,0 +1,178 @@
+/**
+ * Measures one rank of several on one device: the plan that all ranks would run, with weights made up on the device and
+ * peers that it stands in for itself, so that every packet still travels.
+ *
+ * Vocabulary: a *round* yields tokens: the draft, where there is a drafter, and the target's verify of `rows` rows; the
+ * *context* is how many positions the caches hold when the rounds begin (they hold zeros: nobody waits for a prompt).
+ * Invariants: what is verified are random tokens, all taken for right, so that rows differ and every round has `rows` of
+ * them; medians are over the rounds of one request, spreads over requests; nothing here means anything as text.
+ */
+import type { Compiled } from '../../codegen/compile.ts'
+import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import { type EngineRecord, engineIn, readEngineRecord, type Variant } from '../build/engine-folder.ts'
+import type { Target } from '../build/toolchain.ts'
+import { type RunningEngine, startEngine } from '../engine/engine.ts'
+import { writeLoadPlan } from '../engine/load-plan.ts'
+import { hashU32 } from '../engine/synthetic.ts'
+import { syntheticSources } from '../engine/synthetic-source.ts'
+import type { EngineRequest, Ready, RoundOutcome } from '../engine/wire.ts'
+import { type Spread, spread } from './bench-model.ts'
+import { buildModel } from './build-model.ts'
+import { compileModel } from './compile-model.ts'
+import { cutModel } from './cut-model.ts'
+import { chooseTarget } from './machine.ts'
+import type { OpenOptions } from './open-model.ts'
+import { type ResolvedModel, resolveModel } from './resolve-model.ts'
+import { type Routing, routerBiases } from './synthetic-routing.ts'
+
+export interface RankOptions extends Omit<OpenOptions, 'gpus'> {
+  readonly rank: { readonly rank: number; readonly ranks: number }
+  readonly layers?: number | undefined
+  readonly context: number
+  readonly rows: number
+  readonly routing: Routing
+  /** Rounds of a request. */
+  readonly rounds: number
+  readonly warmup: number
+  readonly repeat: number
+  readonly engineFolder?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onRun?: ((run: { readonly counts: boolean; readonly roundUs: number }) => void) | undefined
+}
+
+export interface RankResult {
+  readonly ready: Ready
+  readonly layers: number
+  readonly drafter: boolean
+  readonly runs: number
+  /** Medians over a request's rounds, in microseconds. */
+  readonly roundUs: Spread
+  readonly draftUs: Spread
+  readonly verifyUs: Spread
+}
+
+/** A rank that is ready to be measured, and what it was compiled from. */
+export interface RankBench {
+  readonly engine: RunningEngine
+  readonly compiled: Compiled
+  readonly resolved: ResolvedModel
+  /** Rows of the drafter's block. */
+  readonly block: number | undefined
+}
+
+export async function benchRank(options: RankOptions): Promise<RankResult> {
+  const bench = await openRank(options)
+  try {
+    const { runs } = await measureRank(bench, options)
+    const over = (of: (r: RoundOutcome) => number): Spread =>
+      spread(runs.map((rounds) => median(rounds.map(of)) / 1000))
+    return {
+      ready: bench.engine.ready,
+      layers: bench.compiled.plan.entries.filter((e) => e.layer !== undefined && e.program === 0).length,
+      drafter: bench.block !== undefined,
+      runs: runs.length,
+      roundUs: over((r) => r.roundNs),
+      draftUs: over((r) => r.draftNs),
+      verifyUs: over((r) => r.roundNs - r.draftNs),
+    }
+  } finally {
+    await bench.engine.close()
+  }
+}
+
+/** Compiles, takes or builds the engine, and loads it. `args` are further words of the engine's command line. */
+export async function openRank(
+  options: RankOptions,
+  variant: Variant = 'plain',
+  args: readonly string[] = [],
+): Promise<RankBench> {
+  const { rank, ranks } = options.rank
+  const { onProgress, engineFolder: folder, rows, context, rounds } = options
+  if (rank !== 0) throw refused(`rank ${rank} cannot run alone`, 'rank 0 decides the rounds: --rank 0/N')
+  if (!(Number.isInteger(rows) && rows >= 1 && rows <= 8)) throw refused(`a round of ${rows} rows`, 'it has 1 to 8')
+  const needed = context + (rounds + 1) * rows
+  onProgress?.({ stage: 'read' })
+  const resolved = cutModel(resolveModel(options), options.layers)
+  const record = folder === undefined ? undefined : readEngineRecord(folder)
+  const ctx = options.ctx ?? record?.ctx ?? Math.ceil(needed / 64) * 64
+  if (ctx < needed || context < 1)
+    throw refused(
+      `a context of ${context} and ${rounds} rounds of ${rows} rows in ${ctx} positions`,
+      `they need ${needed}`,
+    )
+  const target = record?.target ?? (await chooseTarget(options.target ?? 'auto', 1))
+  onProgress?.({ stage: 'compile' })
+  const compiled = compileModel(resolved, { target, gpus: ranks, ctx })
+  const { drafter, model } = resolved
+  const sources = syntheticSources(compiled.manifest, {
+    bindings: [...model.bindings, ...(drafter?.bindings ?? [])],
+    params: [
+      ...model.graph.params,
+      ...(drafter ? [...drafter.built.commit.params, ...drafter.built.draft.params] : []),
+    ],
+    routerBias: routerBiases(model.graph, options.routing),
+  })
+  const alone = compiled.manifest.map((weights, r) => (r === rank ? weights : { ...weights, params: [] }))
+  const engine = await startEngine({
+    executable: await executableOf(compiled, target, folder, record, variant, options),
+    loadPlan: writeLoadPlan(alone, sources),
+    ctx,
+    vocabulary: compiled.plan.vocabulary.whole,
+    args: ['--alone', `${rank}`, ...args, ...(options.engineArgs ?? [])],
+    ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
+  })
+  return { engine, compiled, resolved, block: drafter?.built.block.rows }
+}
+
+async function executableOf(
+  compiled: Compiled,
+  target: Target,
+  folder: string | undefined,
+  record: EngineRecord | undefined,
+  variant: Variant,
+  { onProgress, check }: RankOptions,
+): Promise<string> {
+  if (folder !== undefined && record) return engineIn(folder, record, variant, compiled.source)
+  onProgress?.({ stage: 'build', target })
+  return (await buildModel(compiled, target, { check, trace: variant === 'traced' })).executable
+}
+
+/** The rounds that count of each request that counts. */
+export async function measureRank(
+  { engine, compiled, block }: RankBench,
+  { context, rows, rounds, warmup, repeat, signal, onRun }: RankOptions,
+): Promise<{ readonly runs: readonly (readonly RoundOutcome[])[] }> {
+  const valid = Math.min(compiled.plan.vocabulary.whole, compiled.validIds)
+  const runs: RoundOutcome[][] = []
+  for (let run = 0; run < warmup + repeat && !signal?.aborted; run++) {
+    const random = (count: number, key: number) =>
+      Array.from({ length: count }, (_, i) => hashU32(run * 2 + key, i, 0) % valid)
+    const maxNewTokens = rounds * rows + 1
+    const request: EngineRequest = {
+      prompt: random(context, 0),
+      cached: context - 1,
+      maxNewTokens,
+      ...(rows > 1 && {
+        draft: { rows, block: block ?? rows, predicted: random(maxNewTokens, 1), synthetic: 1 },
+      }),
+    }
+    const outcomes: RoundOutcome[] = []
+    for await (const event of engine.generate(request, signal && { signal }))
+      if (event.type === 'round') outcomes.push(event.outcome)
+    // The first round of a request reads the prompt's last token.
+    const measured = outcomes.slice(1)
+    if (measured.length === 0) break
+    onRun?.({ counts: run >= warmup, roundUs: median(measured.map((r) => r.roundNs)) / 1000 })
+    if (run >= warmup) runs.push(measured)
+  }
+  return { runs }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
+  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2
+}
+
+const refused = (what: string, help: string): DiagnosticError =>
+  new DiagnosticError([diagnostic('TILE5112', `${what} cannot be measured`, { help })])
