@@ -56,7 +56,7 @@ async function trySample(s: Sample): Promise<Verdict> {
   const synthetic = syntheticParams(s.graph, s.number)
   const prompt = settledPrompt(s, synthetic)
   if (!prompt) return { verdict: 'unsettled', detail: s.about }
-  const built = await buildForHost({ ...s, check: true, optimise: 1, sources: synthetic.source })
+  const built = await buildForHost({ ...s, check: true, optimise: 0, sources: synthetic.source })
   try {
     const running = await built.start({ seed: 1 + (s.number % 1000) })
     try {

@@ -7,11 +7,14 @@
  * Verdicts: deadlock, race, overrun, bounds, numbers (logits that are none), crash (a memory fault or endless loop inside a
  * phase, named): caught.
  * harmless: no finding and the same bits, in plain order and under two seeds. Bad: wrong (other bits and no finding), hung,
- * died.
+ * died, and refuted: the prover accepts the same fault in the plan, and here it is caught.
  */
 import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
+import type { Plan } from '../../compiler/plan/ir.ts'
+import { mutantsOf as mutantsOfPlan } from '../../compiler/verify/mutate-plan.ts'
 import type { BuiltEngine } from '../support/host-engine.ts'
 import { buildNano, encode } from '../support/nano-engine.ts'
+import { fateOf } from '../verify/mutants.ts'
 import { campaign, options } from './campaign.ts'
 import { kindOf, type Mutant, mutantsOf } from './mutants.ts'
 
@@ -28,14 +31,16 @@ export class MutantRunner {
     readonly built: BuiltEngine,
     private readonly prompt: readonly number[],
     private readonly want: string,
+    private readonly accepted: ReadonlyMap<string, string>,
   ) {}
 
   static async of(ranks: number): Promise<MutantRunner> {
     const built = await buildNano({ ranks, check: true, ctx: 256 })
     // Two spans of keys, and a block that is not full.
     const prompt = encode(text).slice(0, 67)
-    const runner = new MutantRunner(built, prompt, '')
-    return new MutantRunner(built, prompt, await runner.outcome([], 0))
+    const accepted = acceptedFaults(built.compiled.plan)
+    const runner = new MutantRunner(built, prompt, '', accepted)
+    return new MutantRunner(built, prompt, await runner.outcome([], 0), accepted)
   }
 
   mutants(): readonly Mutant[] {
@@ -43,6 +48,13 @@ export class MutantRunner {
   }
 
   async try(m: Mutant): Promise<Verdict> {
+    const found = await this.seen(m)
+    const reason = this.accepted.get(`${m.site} ${m.mutation}`)
+    if (reason === undefined || found.verdict === 'harmless') return found
+    return { verdict: 'refuted', detail: `${found.verdict} ${found.detail}; accepted because ${reason}` }
+  }
+
+  private async seen(m: Mutant): Promise<Verdict> {
     for (const seed of seeds) {
       try {
         const got = await this.outcome([`${m.site}:${kindOf(m.mutation)}`], seed)
@@ -63,6 +75,15 @@ export class MutantRunner {
       await running.close()
     }
   }
+}
+
+/** The faults of running engines that the prover accepts in the plan, with what it says for them. */
+function acceptedFaults(plan: Plan): ReadonlyMap<string, string> {
+  const accepted = new Map<string, string>()
+  for (const m of mutantsOfPlan(plan))
+    if (m.runtime && m.harmless && fateOf(m).fate === 'excused')
+      accepted.set(`${m.runtime.site} ${m.runtime.mutation}`, m.harmless)
+  return accepted
 }
 
 /** A warp's own words: a fault, or logits that are none. */
@@ -86,7 +107,7 @@ function classify(error: unknown): Verdict {
   return { verdict: known.find(([, pattern]) => pattern.test(report))?.[0] ?? 'died', detail }
 }
 
-export const bad = (verdict: string): boolean => verdict === 'wrong' || verdict === 'hung' || verdict === 'died'
+export const bad = (verdict: string): boolean => ['wrong', 'hung', 'died', 'refuted'].includes(verdict)
 
 if (import.meta.filename === process.argv[1]) {
   const o = options({ ranks: 0, from: 0, count: 100_000, stride: 1, jobs: 2 })

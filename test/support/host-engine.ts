@@ -30,7 +30,7 @@ export interface HostEngineOptions {
   /** SMs a rank, where the schedule names none. */
   readonly sms?: number
   readonly check?: boolean
-  readonly optimise?: 1 | 3
+  readonly optimise?: 0 | 1 | 3
   readonly sources: (param: string, compiled: Compiled) => ParamSource
 }
 
@@ -90,7 +90,7 @@ export async function buildForHost(options: HostEngineOptions): Promise<BuiltEng
     source: compiled.source,
     target: 'host',
     ...(options.check !== undefined && { check: options.check }),
-    ...(options.optimise && { optimise: options.optimise }),
+    ...(options.optimise !== undefined && { optimise: options.optimise }),
   })
   const loadPlan = writeLoadPlan(compiled.manifest, (param) => options.sources(param, compiled))
   return { compiled, executable, cached, start: (how) => start(compiled.plan, executable, loadPlan, how) }
