@@ -225,11 +225,15 @@ export function resultsOf(payload: Buffer): Result[] {
 
 /** Natural logarithms of what the model thought of a token and of the likeliest, before sampling had its say. */
 export interface LogProbs {
+  /** Of the bits of all logits: rows of one digest have the same logits. */
+  readonly digest: string
   readonly logprob: number
   readonly top: readonly { readonly token: number; readonly logprob: number }[]
 }
 
-const logBytes = 16 + 8 * maxLogprobs
+const logHead = 24
+/** Records are aligned to 16 bytes. */
+const logBytes = Math.ceil((logHead + 8 * maxLogprobs) / 16) * 16
 
 export function logProbsOf(payload: Buffer, likeliest: number): LogProbs[] {
   return Array.from({ length: payload.length / logBytes }, (_, i) => {
@@ -238,10 +242,14 @@ export function logProbsOf(payload: Buffer, likeliest: number): LogProbs[] {
     const total = Math.log(Number(payload.readBigUInt64LE(at + 8))) - 44 * Math.LN2
     const logprob = (logit: number) => logit - largest - total
     return {
+      digest: payload
+        .readBigUInt64LE(at + 16)
+        .toString(16)
+        .padStart(16, '0'),
       logprob: logprob(payload.readFloatLE(at)),
       top: Array.from({ length: likeliest }, (_, n) => ({
-        token: payload.readInt32LE(at + 16 + 4 * n),
-        logprob: logprob(payload.readFloatLE(at + 16 + 4 * maxLogprobs + 4 * n)),
+        token: payload.readInt32LE(at + logHead + 4 * n),
+        logprob: logprob(payload.readFloatLE(at + logHead + 4 * maxLogprobs + 4 * n)),
       })).filter((t) => t.token >= 0),
     }
   })

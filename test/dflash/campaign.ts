@@ -1,87 +1,143 @@
 /**
- * The whole of losslessness: 200 prompts (code, prose, chat, random tokens, a loop) x greedy and three ways to sample x
- * widths x ranks, DFlash with nano's trained drafter against plain decoding of the same engine, tokens and log
- * probabilities; then the faults that need engines of their own against the acceptance gate.
+ * The whole of losslessness: prompts (code, prose, chat, random bytes, random tokens, a loop) x greedy and three ways to
+ * sample x widths x ranks. Rounds of nano's trained drafter against plain decoding of the same engine: tokens, why the
+ * text ended, and of every emitted token the digest of all logits of its row.
  *
- *   npm run campaign:dflash -- [prompts] [ranks ...]
+ *   npm run campaign:dflash -- [--prompts 200] [--tokens 24] [--ranks 0]
+ *
+ * A case is one prompt with one way to sample on so many ranks: plain decoding once, then every width. Verdicts: same;
+ * different (tokens, logits or end), counters (they do not add up), failed. One engine a number of ranks serves all cases.
  */
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { engineRequest } from '../../runtime/decode/sampling.ts'
+import { RoundTimes, WidthPolicy } from '../../runtime/decode/width-policy.ts'
+import type { DraftRequest, RoundOutcome } from '../../runtime/engine/wire.ts'
 import { asset } from '../../runtime/paths.ts'
+import { buildModel } from '../../runtime/session/build-model.ts'
+import { compileModel } from '../../runtime/session/compile-model.ts'
 import type { Session } from '../../runtime/session/open-model.ts'
-import { openNano } from '../support/run-nano.ts'
-import { countersAddUp, samplings, widths, write } from './drafting.ts'
-import { configFaults } from './faults.ts'
-import { acceptanceLength, gatePrompts, gateRounds } from './gate.ts'
+import { campaign, options } from '../campaigns/campaign.ts'
+import { ctx, openNano } from '../support/run-nano.ts'
+import { samplings } from './drafting.ts'
 
-const [count = 200, ...ranks] = process.argv.slice(2).map(Number)
-const tokens = 48
-
-interface Held {
-  readonly ids: readonly number[]
+interface Case {
+  readonly ranks: number
+  readonly prompt: number
+  readonly sampling: number
 }
 
-function prompts(session: Session): readonly (readonly number[])[] {
+const widths = [1, 2, 5, 8, 'auto'] as const
+type Width = (typeof widths)[number]
+
+/** Prompts are cut, all but every twentieth: what they cost is the same for every width. */
+const shortPrompt = 40
+
+function prompts(session: Session, count: number): readonly (readonly number[])[] {
   const file = asset('models', 'mimo', 'nano', 'train', 'drafter', 'heldout.json')
-  const { code, chat } = JSON.parse(readFileSync(file, 'utf8')) as { code: readonly Held[]; chat: readonly Held[] }
+  const held = JSON.parse(readFileSync(file, 'utf8')) as Record<'code' | 'chat', readonly { ids: number[] }[]>
+  const encode = (text: string) => session.tokenizer.encode(text, 'text')
+  const some = <T>(n: number, make: (p: number) => T): T[] => Array.from({ length: n }, (_, p) => make(p))
+  const bytes = (p: number) => String.fromCharCode(...some(4 + 6 * p, (i) => ((i + 3) * (p + 5) * 2654435761) >>> 24))
+  const tokens = (p: number) => some(5 + 7 * p, (i) => ((p * 7919 + i * 104729) ^ (i << 5)) % session.tokenizer.size)
   const prose = readFileSync(asset('docs', 'engine.md'), 'utf8').split('\n\n').slice(0, 12)
-  const random = Array.from({ length: 12 }, (_, p) =>
-    Array.from({ length: 5 + 7 * p }, (_, i) => ((p * 7919 + i * 104729) ^ (i << 5)) % session.tokenizer.size),
-  )
-  const loop = session.tokenizer.encode('ab ab ab ab ab ab ab ab', 'text')
   const all = [
-    loop,
-    ...random,
-    ...prose.map((text) => session.tokenizer.encode(text.slice(0, 400), 'text')),
-    ...code.map((h) => h.ids),
-    ...chat.map((h) => h.ids),
+    encode('ab ab ab ab ab ab ab ab'),
+    ...some(12, (p) => encode(bytes(p))),
+    ...some(12, tokens),
+    ...prose.map((text) => encode(text.slice(0, 400))),
+    ...held.code.map((h) => h.ids),
+    ...held.chat.map((h) => h.ids),
   ]
   // Every kind, however few are wanted.
-  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!)
+  return some(count, (i) => all[Math.floor((i * all.length) / count)]!).map((ids, i) =>
+    i % 20 === 19 ? ids.slice(0, ctx - 64) : ids.slice(0, shortPrompt),
+  )
 }
 
-let wrong = 0
-let compared = 0
-for (const gpus of ranks.length > 0 ? ranks : [1, 2]) {
-  const session = await openNano({ gpus })
-  const lengths = new Map<string, number[]>()
-  for (const [p, prompt] of prompts(session).entries()) {
-    for (const [s, sampling] of samplings.entries()) {
-      const how = { ...sampling, maxTokens: tokens, ignoreEnd: false }
-      const plain = await write(session, prompt, { ...how, draft: 'off' })
-      for (const draft of widths) {
-        const drafted = await write(session, prompt, { ...how, draft })
-        const same =
-          JSON.stringify([drafted.tokens, drafted.logprobs, drafted.reason]) ===
-          JSON.stringify([plain.tokens, plain.logprobs, plain.reason])
-        compared++
-        if (!same || !countersAddUp(drafted)) {
-          wrong++
-          console.log(`DIFFERENT: ${gpus} ranks, prompt ${p}, sampling ${s}, width ${draft}`)
-        }
-        const key = `${gpus} ranks, sampling ${s}, width ${draft}`
-        lengths.set(key, [...(lengths.get(key) ?? []), drafted.draft.acceptanceLength])
-      }
-    }
+interface Run {
+  readonly text: string
+  readonly rounds: readonly RoundOutcome[]
+  readonly tokens: number
+}
+
+async function run(session: Session, ids: readonly number[], c: Case, count: number, draft?: DraftRequest) {
+  const how = { ...samplings[c.sampling]!, maxTokens: count, logprobs: 0 }
+  const room = { ctx: session.ctx, vocabulary: session.tokenizer.size }
+  const request = engineRequest(ids, how, session.defaults, room)
+  const rows: string[] = []
+  const rounds: RoundOutcome[] = []
+  for await (const e of session.engineEvents({ ...request, ...(draft && { draft }) })) {
+    if (e.type === 'token') rows.push(`${e.token}:${e.logprobs?.digest}`)
+    if (e.type === 'end') rows.push(e.reason)
+    if (e.type === 'round') rounds.push(e.outcome)
   }
-  for (const [key, all] of lengths)
-    console.log(`${key}: ${(all.reduce((a, b) => a + b) / all.length).toFixed(2)} tokens a round`)
-  await session.close()
+  return { text: rows.join(' '), rounds, tokens: rows.length - 1 } satisfies Run
 }
-console.log(`${compared} comparisons, ${wrong} different`)
 
-const measured = async (drafter?: string): Promise<number> => {
-  const session = await openNano(drafter === undefined ? {} : { drafter })
-  const length = acceptanceLength(await gateRounds(session, gatePrompts(6)))
-  await session.close()
-  return length
+function draftOf(width: Width, block: number, times: RoundTimes): DraftRequest {
+  if (width !== 'auto') return { rows: width, block }
+  const policy = new WidthPolicy({ block, times })
+  return { rows: policy.first, block, next: (round) => policy.next(round) }
 }
-const right = await measured()
-for (const [name, fault] of Object.entries(configFaults)) {
-  const folder = fault()
-  const length = await measured(folder)
-  rmSync(folder, { recursive: true })
-  const seen = length < 0.98 * right
-  if (!seen) wrong++
-  console.log(`${name}: ${length.toFixed(2)} of ${right.toFixed(2)}${seen ? '' : ' NOT SEEN'}`)
+
+/** emitted = sum of (accepted + 1) - truncated, and acceptance does not grow with the position. */
+function addsUp({ rounds, tokens }: Run): boolean {
+  const sum = (of: (r: RoundOutcome) => number) => rounds.reduce((n, r) => n + of(r), 0)
+  const truncated = rounds.filter((r) => r.tokens === r.accepted && r.tokens > 0).length
+  return (
+    tokens === sum((r) => r.accepted + 1) - truncated &&
+    tokens === sum((r) => r.tokens) &&
+    rounds.every((r) => r.accepted <= r.drafted)
+  )
 }
-process.exitCode = wrong > 0 ? 1 : 0
+
+const o = options({ prompts: 200, tokens: 24, ranks: 0 })
+const rankCounts = o.ranks > 0 ? [o.ranks] : [1, 2]
+const open = new Map<number, { session: Session; times: RoundTimes; prompts: readonly (readonly number[])[] }>()
+const engines: string[] = []
+for (const ranks of rankCounts) {
+  const session = await openNano({ gpus: ranks })
+  const compiled = compileModel(session.resolved, { target: 'host', gpus: ranks, ctx })
+  engines.push((await buildModel(compiled, 'host', {})).executable.split('/').at(-2)!)
+  open.set(ranks, { session, times: new RoundTimes(), prompts: prompts(session, o.prompts) })
+}
+const cases = rankCounts.flatMap((ranks) =>
+  Array.from({ length: o.prompts }, (_, prompt) =>
+    samplings.map((_, sampling) => ({ ranks, prompt, sampling })),
+  ).flat(),
+)
+const results = await campaign('dflash', cases, {
+  jobs: 1,
+  fresh: o.fresh,
+  state: [...engines, o.prompts, o.tokens].join(),
+  key: (c) => `ranks ${c.ranks} prompt ${c.prompt} sampling ${c.sampling}`,
+  run: async (c) => {
+    try {
+      const { session, times, prompts } = open.get(c.ranks)!
+      const ids = prompts[c.prompt]!
+      const plain = await run(session, ids, c, o.tokens)
+      const lengths: number[] = []
+      for (const width of widths) {
+        const drafted = await run(session, ids, c, o.tokens, draftOf(width, session.draftBlock!, times))
+        if (drafted.text !== plain.text)
+          return { verdict: 'different', detail: `width ${width}: ${drafted.text} instead of ${plain.text}` }
+        if (!addsUp(drafted))
+          return { verdict: 'counters', detail: `width ${width}: ${JSON.stringify(drafted.rounds)}` }
+        const after = drafted.rounds.slice(1)
+        lengths.push(after.length > 0 ? after.reduce((n, r) => n + r.tokens, 0) / after.length : 1)
+      }
+      return { verdict: 'same', detail: lengths.map((l) => l.toFixed(2)).join(' ') }
+    } catch (error) {
+      return { verdict: 'failed', detail: String(error) }
+    }
+  },
+  bad: (v) => v !== 'same',
+})
+for (const { session } of open.values()) await session.close()
+
+const lengths = results.map((r) => (r.verdict === 'same' ? r.detail!.split(' ').map(Number) : []))
+for (const [s, how] of samplings.entries()) {
+  const of = lengths.filter((l, i) => l.length > 0 && cases[i]!.sampling === s)
+  const mean = widths.map((w, i) => `${w}: ${(of.reduce((n, l) => n + l[i]!, 0) / of.length).toFixed(2)}`)
+  console.log(`tokens a round, ${JSON.stringify(how)}: width ${mean.join(', ')}`)
+}

@@ -92,6 +92,22 @@ describe('log probabilities', () => {
       last = tokens[i]!
     }
   })
+
+  it('have a digest of all logits, which follow from the token before', async () => {
+    const digests = new Map<number, string>()
+    for (const sampling of [
+      { temperature: 1.1, seed: 3 },
+      { temperature: 0.9, seed: 4, frequencyPenalty: 1 },
+    ]) {
+      const { tokens, told } = await generate([8], sampling, 80, 0)
+      for (const [i, { digest }] of told.entries()) {
+        const last = tokens[i - 1] ?? 8
+        expect(digests.get(last) ?? digest).toBe(digest)
+        digests.set(last, digest)
+      }
+    }
+    expect(new Set(digests.values()).size).toBe(digests.size)
+  })
 })
 
 describe('what is refused', () => {

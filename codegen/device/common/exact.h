@@ -13,8 +13,11 @@ constexpr float fixed_limit = float((i64(1) << 59) / Plan::top_k);  // in quanta
 constexpr i64 no_number = i64(u64(1) << 63);
 
 TILE_FN i64 to_fixed(float value) {
+  // A choice, not a branch: the host makes vectors of it.
   const float scaled = value * fixed_scale;
-  return fabsf(scaled) < fixed_limit ? i64(rintf(scaled)) : no_number;
+  const bool counts = fabsf(scaled) < fixed_limit;
+  const i64 whole = i64(rintf(counts ? scaled : 0.0f));
+  return counts ? whole : no_number;
 }
 TILE_FN float from_fixed(i64 value) { return value == no_number ? NAN : float(value) * (1.0f / fixed_scale); }
 TILE_FN i64 add_fixed(i64 a, i64 b) { return a == no_number || b == no_number ? no_number : a + b; }
@@ -28,14 +31,17 @@ TILE_FN void add(Warp& w, Exact& to, const Acc& leaf) {
   Acc copy = leaf;
   each(w, to, copy, [&](i64& sum, float& value, int, int) { sum = add_fixed(sum, to_fixed(value)); });
 }
-/** What the leaf adds to the sums of the rows that go to an active expert: times the weight that the row gives it. */
+/** What the leaf adds to the sums of the rows that go to an active expert: times the weight that the row gives it. Other rows
+    add nothing: their columns were staged as zeros. */
 TILE_FN void add_routed(Warp& w, Exact& to, const Acc& leaf, int active_index) {
   const RouteTable& routes = w.table();
-  Acc copy = leaf;
-  each(w, to, copy, [&](i64& sum, float& value, int, int column) {
+  const ColumnScale weights = scale_of_columns(w, [&](int column) {
     const int slot = column < Plan::rows ? routes.slot[active_index][column] : -1;
-    if (slot >= 0) sum = add_fixed(sum, to_fixed(routes.weight[column][slot] * value));
+    return slot < 0 ? 0.0f : routes.weight[column][slot];
   });
+  Acc copy = leaf;
+  scale_columns(copy, weights);
+  add(w, to, copy);
 }
 TILE_FN Acc rounded(Warp& w, const Exact& sum) {
   Exact copy = sum;

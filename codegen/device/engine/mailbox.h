@@ -100,6 +100,7 @@ struct alignas(16) Result {
 struct alignas(16) LogRecord {
   float logit, largest;
   u64 mass;
+  u64 digest;  // of the bits of all logits: what makes rows comparable to the bit
   int id[max_logprobs];
   float top[max_logprobs];
 };

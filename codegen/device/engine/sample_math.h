@@ -66,6 +66,13 @@ TILE_BOTH u64 weight_of(float x) {
   return shift >= 0 ? mantissa << shift : mantissa >> -shift;
 }
 
+// What one logit adds to the digest of its row: the bits of a sum do not depend on who adds, so neither does the digest.
+TILE_BOTH u64 digest_of(int id, float logit) {
+  u64 h = (u64(f32_to_bits(logit)) << 32 | u32(id)) * 0x9E3779B97F4A7C15ull;
+  h = (h ^ h >> 32) * 0xD6E8FEB86659FD93ull;
+  return h ^ h >> 29;
+}
+
 // Sortable bits of a logit: greater logit, greater number. NaN sorts below everything; -0 equals +0.
 TILE_BOTH u32 sortable(float z) {
   if (!(z == z)) return 0;

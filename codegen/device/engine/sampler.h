@@ -219,17 +219,17 @@ struct Sampler {
   }
   struct One { TILE_FN u64 operator()(u64) const { return 1; } };
 
-  /** What of a log record does not depend on the token that will be chosen: the greatest logit, the mass, the likeliest tokens. */
+  /** What of a log record does not depend on the token that will be chosen: the greatest logit, the mass, the digest, the likeliest tokens. */
   TILE_FN void describe(const float* row, int likeliest, LogRecord& record) {
     const u64 first = first_of(row);
     largest = order_logit(first, id_bits), inverse_temperature = 1.f;
-    PerLane<u64> mass;
+    PerLane<u64> mass, digest;
     w.lanes([&](int lane) {
-      u64 sum = 0;
-      each_id(lane, [&](int, float logit) { sum += weight_of(x_of(logit)); });
-      mass[lane] = sum;
+      u64 sum = 0, bits = 0;
+      each_id(lane, [&](int id, float logit) { sum += weight_of(x_of(logit)), bits += digest_of(id, logit); });
+      mass[lane] = sum, digest[lane] = bits;
     });
-    record.largest = largest, record.mass = reduce(mass, Add());
+    record.largest = largest, record.mass = reduce(mass, Add()), record.digest = reduce(digest, Add());
     if (likeliest == 0) return;
     collect_first(likeliest);
     u64 before = ~u64(0);

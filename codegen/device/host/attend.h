@@ -1,54 +1,102 @@
 // Attention of one m tile (16 query rows) over one span of 64 keys, on the host. See cuda/attend.h for the fragment version; both
 // round the probabilities to bf16 before they meet the values.
+//
+// Logits are found for all 16 rows at once, a lane each, key by key; then each row has the exponentials and values of the keys
+// that it sees, and of no others: what lies behind them in the cache may be no number.
 #pragma once
 #include "../common/spans.h"
 #include "matrix.h"
 
 namespace tile {
 
+namespace host {
+typedef float F16 __attribute__((vector_size(64)));
+
+/** `count` neighbouring bf16 as floats. */
+inline void widen(float* to, const bf16* from, int count) {
+  for (int i = 0; i < count; ++i) to[i] = to_f32(from[i]);
+}
+
+/** Rows a tile adds values for at a time: enough running sums to hide the latency of the multiply-add. */
+constexpr int rows_at_once = 4;
+
+/** out[row] = sum of probability[row][key] * value[key], for `Rows` rows that see the same keys. */
+template <int Vd, int Rows>
+inline void add_values(float* out, const F8 (*value)[Vd / 8], const float (*probability)[span_keys], int first, int end) {
+  F8 sum[Rows][Vd / 8] = {};
+  for (int s = first; s <= end; ++s)
+#pragma GCC unroll 16
+    for (int d = 0; d < Vd / 8; ++d)
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) sum[r][d] += probability[r][s] * value[s][d];
+  std::memcpy(out, sum, sizeof sum);
+}
+}  // namespace host
+
 /** m row r belongs to token row r / Group; rows past `rows.rows` are padding and fully masked. o [16][Vd], m [16], l [16] of this m tile: unnormalised sum, peak and denominator over the span's unmasked keys. */
 template <int Group, int Qd, int Vd>
 inline void attend_span(Warp&, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
                         float* o, float* m, float* l) {
+  using host::F16;
   const bf16* keys = reinterpret_cast<const bf16*>(k_span);
   const bf16* values = reinterpret_cast<const bf16*>(v_span);
-  static thread_local float key[span_keys][Qd], value[span_keys][Vd];
-  bool decoded = false;
+  int first[16], end[16], lowest = span_keys, highest = -1;  // visible keys of the span
   for (int i = 0; i < 16; ++i) {
-    const int m_row = m_tile * 16 + i, row = m_row / Group;
-    float* out = o + i * Vd;
-    m[i] = -INFINITY, l[i] = 0;
-    for (int d = 0; d < Vd; ++d) out[d] = 0;
+    const int row = (m_tile * 16 + i) / Group;
+    first[i] = 0, end[i] = -1;
     if (row >= rows.rows) continue;
-    const int last = rows.last(row, window) - first_key, first = std::max(0, rows.first(row, window) - first_key);  // visible keys of the span
-    const int end = std::min(last, span_keys - 1);
-    if (end < first) continue;
-    if (!decoded) {
-      decoded = true;
-      for (int s = 0; s < span_keys; ++s) {
-        for (int d = 0; d < Qd; ++d) key[s][d] = to_f32(keys[k_at(s, d, Qd)]);
-        for (int d = 0; d < Vd; ++d) value[s][d] = to_f32(values[v_at(s, d, Vd)]);
-      }
-    }
-    float query[Qd], logit[span_keys], peak = -INFINITY;
-    for (int d = 0; d < Qd; ++d) query[d] = to_f32(q[size_t(m_row) * Qd + d]);
-    for (int s = first; s <= end; ++s) {
-      float lane[8] = {};  // eight running sums: fixed order, one vector
-      int d = 0;
-      for (; d + 8 <= Qd; d += 8)
-        for (int x = 0; x < 8; ++x) lane[x] += query[d + x] * key[s][d + x];
-      for (; d < Qd; ++d) lane[0] += query[d] * key[s][d];
-      logit[s] = (((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]))) * scale;
-      peak = std::max(peak, logit[s]);
-    }
-    float total = 0;
-    for (int s = first; s <= end; ++s) {
-      const float p = expf(logit[s] - peak);
+    first[i] = std::max(0, rows.first(row, window) - first_key);
+    end[i] = std::min(rows.last(row, window) - first_key, span_keys - 1);
+    if (end[i] < first[i]) continue;
+    lowest = std::min(lowest, first[i]), highest = std::max(highest, end[i]);
+  }
+  std::memset(o, 0, 16 * Vd * sizeof(float));
+  for (int i = 0; i < 16; ++i) m[i] = -INFINITY, l[i] = 0;
+  if (highest < 0) return;
+
+  F16 query[Qd];
+  for (int i = 0; i < 16; ++i)
+    for (int d = 0; d < Qd; ++d) query[d][i] = to_f32(q[size_t(m_tile * 16 + i) * Qd + d]);
+  alignas(64) float logit[span_keys][16];
+  for (int s = lowest; s <= highest; ++s) {
+    float key[Qd];
+    for (int d = 0; d < Qd; d += 8) host::widen(key + d, keys + k_at(s, d, Qd), std::min(8, Qd - d));
+    F16 sum[8] = {};  // eight running sums: fixed order
+    for (int d = 0; d < Qd; d += 8)
+#pragma GCC unroll 8
+      for (int x = 0; x < 8; ++x)
+        if (d + x < Qd) sum[Qd - d < 8 ? 0 : x] += query[d + x] * key[d + x];
+    const F16 total = (((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]))) * scale;
+    std::memcpy(logit[s], &total, sizeof total);
+  }
+
+  float probability[16][span_keys];
+  F8 value[span_keys][Vd / 8];
+  for (int s = lowest; s <= highest; ++s)
+    for (int d = 0; d < Vd; ++d) value[s][d / 8][d % 8] = to_f32(values[v_at(s, d, Vd)]);
+  for (int i = 0; i < 16; ++i) {
+    if (end[i] < first[i]) continue;
+    float peak = -INFINITY, total = 0;
+    for (int s = first[i]; s <= end[i]; ++s) peak = std::max(peak, logit[s][i]);
+    for (int s = first[i]; s <= end[i]; ++s) {
+      const float p = expf(logit[s][i] - peak);
       total += p;
-      const float rounded = round_bf16(p);
-      for (int d = 0; d < Vd; ++d) out[d] += rounded * value[s][d];
+      probability[i][s] = round_bf16(p);
     }
     m[i] = peak, l[i] = total;
+  }
+  for (int i = 0; i < 16;) {
+    int same = 1;
+    while (same < host::rows_at_once && i + same < 16 && first[i + same] == first[i] && end[i + same] == end[i]) ++same;
+    if (end[i] < first[i]) {
+      ++i;
+    } else if (same == host::rows_at_once) {
+      host::add_values<Vd, host::rows_at_once>(o + i * Vd, value, probability + i, first[i], end[i]);
+      i += same;
+    } else {
+      host::add_values<Vd, 1>(o + i * Vd, value, probability + i, first[i], end[i]);
+      ++i;
+    }
   }
 }
 

@@ -85,9 +85,11 @@ inline void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const s
     for (int warp = 0; warp < w.count; ++warp) w.area_reads(Area::staged_rows, warp);
   for (int unit = 0; unit < U; ++unit) {
     float* to = reinterpret_cast<float*>(x.value[unit]);
+    std::memset(to, 0, sizeof x.value[unit]);
     for (int column = 0; column < 8; ++column) {
-      const bf16* from = rows + size_t(column * TopK + (slot[column] < 0 ? 0 : slot[column])) * size_t(k) + size_t(first_unit + unit) * 32;
-      for (int i = 0; i < 32; ++i) to[i * 8 + column] = slot[column] < 0 ? 0.0f : to_f32(from[i]);
+      if (slot[column] < 0) continue;
+      const bf16* from = rows + size_t(column * TopK + slot[column]) * size_t(k) + size_t(first_unit + unit) * 32;
+      for (int i = 0; i < 32; ++i) to[i * 8 + column] = to_f32(from[i]);
     }
   }
 }
