@@ -26,6 +26,7 @@ TILE_ROLE void role_communicate(tile::Warp&);
 #include "common/packets.h"
 #include "common/exact.h"
 #include "common/route.h"
+#include "common/prefetch.h"
 #include "common/spans.h"
 #include "common/trace.h"
 #include "common/merge.h"

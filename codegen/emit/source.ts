@@ -224,6 +224,20 @@ function tables(plan: Plan): string {
     entries.map((e) => `${e.kvOffset}ull`),
     8,
   )
+  plan.prefetches.forEach(({ what, ranges }, i) => {
+    out.line(`// while an entry runs, the weights of ${what}`)
+    rows(
+      `ahead_${i}_at`,
+      'unsigned long long',
+      ranges.map((r) => `${r?.offset ?? 0}ull`),
+      8,
+    )
+    rows(
+      `ahead_${i}_bytes`,
+      'unsigned',
+      ranges.map((r) => r?.bytes ?? 0),
+    )
+  })
   out.line(`TILE_TABLE unsigned short entry_runs[${entries.length}][${tallies.length}] = {`)
   for (const e of entries) out.line(`  {${e.runs.join(', ')}},`)
   out.line('};')

@@ -391,6 +391,10 @@ const work: Rules<WorkStep> = {
       )
     })
   },
+  prefetch: (s, { out }) =>
+    out.line(
+      `prefetch_share(w, ${s.site}, ahead_${s.prefetch}_at[at.entry], ahead_${s.prefetch}_bytes[at.entry]);  // ${s.what}`,
+    ),
   pointwise: (s, ctx) => scalars(s.phase.n, ctx, () => emitScalarElements(s.phase.elements, s.phase.n, ctx)),
   sample: (s, ctx) => {
     const { program, logits, vocabulary } = s.phase

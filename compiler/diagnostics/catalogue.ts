@@ -243,6 +243,11 @@ const entries = {
     explain:
       'A setting in braces decides something about the phase, or it is refused. Products are cut by `tile` and `split k`; routed products add `balance` (the first: one range over the tiles of all active experts) or have `split rows` and `group` instead (the down product: every compute warp takes tiles of its own, a page holds tiles of several experts); attention has `span`.',
   },
+  TILE2053: {
+    title: 'prefetch of what cannot be fetched ahead',
+    explain:
+      '`while router prefetch next.qkv into l2` lets the load role ask the L2 cache for the weights of a later product while another phase leaves the memory idle. The product must come later (`next.` means the layer that follows) and must not be routed: which experts will be needed is not known ahead.',
+  },
   TILE2101: {
     title: 'deadlock',
     explain:

@@ -4,12 +4,12 @@
  *
  * Invariants checked: sites are unique and in range; counters, locals and regions that steps name exist; buffers lie
  * behind the reserved areas, inside the workspace, without overlap; params lie in their segment's image, aligned, without
- * overlap; entries lie in the image; geometry closes (parts, pages and cells make up the matrix); every role has a program.
+ * overlap; entries lie in the image; what is prefetched is a weight; geometry closes (parts, pages and cells make up the matrix); every role has a program.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import { isCache, UNIT_K } from '../tile/forms.ts'
 import type { Geometry } from './geometry.ts'
-import { type ImagePlace, type Plan, type ProductPlan, roleNames, type Step } from './ir.ts'
+import { type ImagePlace, type ImageRange, type Plan, type ProductPlan, roleNames, type Step } from './ir.ts'
 import { sharedMemory } from './shared-memory.ts'
 
 type Demand = (holds: boolean, message: string) => void
@@ -74,6 +74,8 @@ function checkSteps(plan: Plan, demand: (at: string) => Demand): void {
               }
             }
             if ('product' in s) checkProduct(s.product, say)
+            if (s.kind === 'prefetch')
+              say(plan.prefetches[s.prefetch] !== undefined, `prefetch ${s.prefetch} does not exist`)
           }
         }
         visit(phase.roles[role])
@@ -104,6 +106,12 @@ function checkMemory(plan: Plan, demand: (at: string) => Demand): void {
     at(entry.imageOffset % 128 === 0, `its weights at ${entry.imageOffset} are not aligned`)
     at(entry.imageOffset + (segment?.imageBytes ?? 0) <= plan.imageBytes, 'its weights leave the image')
     at(entry.runs.length === plan.tallies.length, `${entry.runs.length} runs for ${plan.tallies.length} tallies`)
+  }
+  for (const p of plan.prefetches) {
+    demand(`prefetch ${p.what}`)(p.ranges.length === plan.entries.length, `${p.ranges.length} ranges`)
+    for (const r of p.ranges) {
+      if (r) demand(`prefetch ${p.what}`)(isWeight(r, plan), `${r.bytes} bytes at ${r.offset} are no weight`)
+    }
   }
   const images = [...plan.entries].sort((a, b) => a.imageOffset - b.imageOffset)
   images.slice(1).forEach((e, i) => {
@@ -138,6 +146,14 @@ function checkImages(plan: Plan, demand: (at: string) => Demand): void {
     }
   }
 }
+
+/** Whether a range of the image is one packed weight of some entry. */
+const isWeight = (r: ImageRange, plan: Plan): boolean =>
+  plan.entries.some((e) =>
+    plan.segments[e.segment]!.image.some(
+      (p) => p.layout.kind === 'tiles' && e.imageOffset + p.offset === r.offset && p.bytes === r.bytes,
+    ),
+  )
 
 /** Places of the image that a kind of step reads, besides those of its product. */
 const stepPlaces: {

@@ -138,6 +138,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'normed'; readonly phase: NormedPhase; readonly weight: ImagePlace }
   | { readonly kind: 'pointwise'; readonly phase: PointwisePhase }
   | { readonly kind: 'sample'; readonly phase: SamplePhase; readonly site: number }
+  /** Asks the L2 cache for this SM's part of weights that a later phase will fetch: `prefetch` is an index in the plan's list. */
+  | { readonly kind: 'prefetch'; readonly prefetch: number; readonly what: string; readonly site: number }
 )
 
 export interface Loop {
@@ -185,6 +187,18 @@ export interface Placement {
         readonly rows: number
         readonly contracted: number
       }
+}
+
+/** Weights that a schedule has brought into L2 ahead of their phase, for each entry that asks: a range of the image. */
+export interface Prefetch {
+  /** As the schedule says it: `next.qkv`. */
+  readonly what: string
+  /** By entry; none where the entry does not ask, or where nothing of that name follows. */
+  readonly ranges: readonly (ImageRange | undefined)[]
+}
+export interface ImageRange {
+  readonly offset: number
+  readonly bytes: number
 }
 
 export interface Entry {
@@ -236,6 +250,7 @@ export interface Plan {
   readonly sites: readonly string[]
   readonly segments: readonly SegmentPlan[]
   readonly entries: readonly Entry[]
+  readonly prefetches: readonly Prefetch[]
   /** Reserved areas of the workspace: counters, round control, inboxes. */
   readonly areas: {
     readonly abort: number

@@ -192,14 +192,15 @@ const lowerings: { [K in PhaseKind]: Lowering<Extract<Phase, { kind: K }>> } = {
 export function lowerPhase(phase: Phase, ctx: LowerContext): PhasePlan {
   const lowering = lowerings[phase.kind] as Lowering<Phase> | undefined
   if (!lowering) throw new InternalError(`no lowering for phase kind '${phase.kind}'`)
-  const { roles, signals, weightBytes } = lowering(phase, new Steps(phase.name, ctx), ctx)
+  const steps = new Steps(phase.name, ctx)
+  const { roles, signals, weightBytes } = lowering(phase, steps, ctx)
   return {
     name: phase.name,
     ...(phase.span && { span: phase.span }),
     counter: ctx.counter,
     signals,
     roles: {
-      load: roles.load ?? [],
+      load: [...(roles.load ?? []), ...steps.prefetches()],
       compute: roles.compute ?? [],
       epilogue: roles.epilogue ?? [],
       communicate: roles.communicate ?? [],

@@ -5,6 +5,7 @@
 import type { Phase, ProductPhase } from '../tile/ir.ts'
 import type { DerivedWait } from './derive-waits.ts'
 import type { Access, Domain, ImagePlace, Kept, ProductPlan, RoleName, Step } from './ir.ts'
+import { prefetchName } from './place-prefetches.ts'
 import { type PlanSchedule, roleOf } from './schedule.ts'
 
 /** Numbers the sync steps of a plan and names them. */
@@ -74,6 +75,14 @@ export class Steps {
   routed(role: RoleName): Step[] {
     if (!this.ctx.firstRouted) return []
     return [{ kind: 'waitLocal', site: this.site(role, 'wait route'), local: 'route', after: this.ctx.routesBefore }]
+  }
+  /** Load has nothing left to fetch in the phase: weights of a later one may come into L2. */
+  prefetches(): Step[] {
+    return this.ctx.schedule.prefetches.flatMap((p, i): Step[] => {
+      if (p.during !== this.phase) return []
+      const what = prefetchName(p)
+      return [{ kind: 'prefetch', prefetch: i, what, site: this.site('load', `prefetch ${what}`) }]
+    })
   }
   /** Load has read the table for the last time. */
   doneWithTable(phase: ProductPhase): Step[] {

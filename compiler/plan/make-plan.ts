@@ -15,6 +15,7 @@ import { lowerPhase } from './lower-phases.ts'
 import { Sites } from './lower-steps.ts'
 import { placeCaches, segmentCaches } from './place-caches.ts'
 import { placeImage, type SharedParams } from './place-image.ts'
+import { placePrefetches } from './place-prefetches.ts'
 import { keptInputs, sharedInput } from './plan-product.ts'
 import { type PlanContext, roleOf } from './schedule.ts'
 import { sharedMemory } from './shared-memory.ts'
@@ -83,6 +84,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const tallies = countTallies(program, segments)
   const caching = placeCaches(program, ctx.ctx)
   const { entries, imageBytes } = placeEntries(program, segments, tallies, caching.offsets)
+  const prefetches = placePrefetches(schedule.prefetches, segments, entries)
   const routes = program.segments.flatMap((s) => s.phases).filter((p) => p.kind === 'route')
   const products = images.flatMap((i) => [...i.products.values()])
   const exchangeTiles = Math.max(1, ...products.filter((p) => p.exchange).map((p) => p.geometry.tiles))
@@ -138,6 +140,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     sites: sites.names,
     segments,
     entries,
+    prefetches,
     areas,
     workspaceBytes: end,
     imageBytes,

@@ -60,6 +60,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   normed: (w) => `norm ${w.phase.source} over heads of ${w.phase.head}`,
   pointwise: (w) => `pointwise ${w.phase.name}`,
   sample: (w) => (w.phase.logits === undefined ? `end of ${w.phase.program}` : `sample ${w.phase.logits}`),
+  prefetch: (w) => `prefetch ${w.what} into L2`,
 }
 
 const isSync = (s: Step): s is SyncStep => Object.hasOwn(syncs, s.kind)
@@ -90,6 +91,9 @@ export function printPlan(plan: Plan): string {
     `memory image ${plan.imageBytes}, kv ${plan.kvBytes}, workspace ${plan.workspaceBytes}`,
     ...plan.buffers.map((b) => `buffer ${b.name} at ${b.offset}: ${b.bytes} bytes, ${printForm(b.form)}`),
     ...plan.tallies.map((t) => `${t.scope} ${t.name}: ${t.perRound} a round`),
+    ...plan.prefetches.flatMap((p) =>
+      p.ranges.flatMap((r, i) => (r ? [`prefetch ${p.what} at entry ${i}: ${r.bytes} bytes from ${r.offset}`] : [])),
+    ),
     `round ${plan.entries.map((e) => plan.segments[e.segment]!.name).join(' ')}`,
   ]
   for (const s of plan.segments) {

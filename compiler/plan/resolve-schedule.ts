@@ -9,6 +9,7 @@ import type { RoleName, Schedule } from '../../dsl/schedule-ir.ts'
 import { didYouMean, type Session } from '../diagnostics/diagnostic.ts'
 import type { PhaseProgram } from '../tile/ir.ts'
 import { checkSettings } from './check-settings.ts'
+import { resolvePrefetch } from './resolve-prefetch.ts'
 import type { PlanSchedule } from './schedule.ts'
 
 const REGISTER_FILE = 65536
@@ -41,6 +42,7 @@ export function resolveSchedule(
       help: meant ? `did you mean '${meant}'?` : `phases of '${program.name}': ${names.join(', ')}`,
     })
   }
+  const prefetches = schedule.prefetches.flatMap((p) => resolvePrefetch(p, program, session) ?? [])
   for (const f of schedule.fusions) {
     for (const into of f.into) {
       if (phases.has(into.value) || into.value === 'allReduce') continue
@@ -63,6 +65,7 @@ export function resolveSchedule(
     joinDepth: schedule.joinDepth?.value ?? 2,
     sms: schedule.sms?.value ?? target.sms,
     exchangeAs: schedule.exchangeAs?.value ?? 'bf16',
+    prefetches,
     phase: (name) => {
       const p = schedule.phases.find((x) => x.name === name)
       return {

@@ -13,6 +13,13 @@ export interface PhaseSchedule {
   readonly group?: number
 }
 
+/** While a phase runs, load brings the weights of another into L2: of the same entry, or of the one that follows. */
+export interface PrefetchSchedule {
+  readonly during: string
+  readonly phase: string
+  readonly next: boolean
+}
+
 export interface PlanSchedule {
   readonly roles: readonly Role[]
   readonly ring: { readonly depth: number; readonly pageBytes: number }
@@ -20,6 +27,7 @@ export interface PlanSchedule {
   readonly sms: number
   readonly exchangeAs: ExchangeType
   readonly phase: (name: string) => PhaseSchedule
+  readonly prefetches: readonly PrefetchSchedule[]
 }
 
 /** What the plan is made from besides the phases. */

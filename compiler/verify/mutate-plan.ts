@@ -107,8 +107,10 @@ const move = (at: Located, by: number): Plan =>
 
 const runtime = (site: number, mutation: RuntimeMutation): Pick<Mutant, 'runtime'> => ({ runtime: { site, mutation } })
 const waits = new Set<Step['kind']>(['wait', 'waitLocal', 'acquire', 'await'])
+/** What no other step depends on. */
+const idle = new Set<Step['kind']>(['clear', 'prefetch'])
 /** Whether a step, or one inside it, does more than wait. */
-const acts = (s: Step): boolean => (s.kind === 'loop' ? s.body.some(acts) : !waits.has(s.kind) && s.kind !== 'clear')
+const acts = (s: Step): boolean => (s.kind === 'loop' ? s.body.some(acts) : !waits.has(s.kind) && !idle.has(s.kind))
 
 /** Behind the next step that does anything; undefined when none follows. */
 function late(at: Located): Plan | undefined {

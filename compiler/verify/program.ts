@@ -264,6 +264,8 @@ const rules: Rules = {
   mergeSpans: (s, a) => accesses(a, s.reads, s.writes),
   embed: (s, a) => accesses(a, s.reads, s.writes),
   normed: (s, a) => accesses(a, s.reads, s.writes),
+  // Weights are never written while rounds run, and nobody waits for them to be in L2.
+  prefetch: () => {},
   pointwise: (s, a) => accesses(a, s.reads, s.writes),
   sample: (s, a) => {
     if (a.view.rank !== 0 || a.view.sm !== 0) return

@@ -26,7 +26,7 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "round control", "left round"};
-  static constexpr int sites = 271, site_round = 267, site_relay = 268, site_mailbox = 269, site_sample = 270;
+  static constexpr int sites = 273, site_round = 269, site_relay = 270, site_mailbox = 271, site_sample = 272;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -60,42 +60,43 @@ struct Plan {
     "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
     "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue wait sliding_experts.o",
     "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
-    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
-    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
-    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
-    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots",
-    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots",
-    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive",
-    "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
-    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
-    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join",
-    "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv",
-    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
-    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
-    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
-    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
-    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
-    "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/communicate wait full_experts.attend.merge",
-    "full_experts.o/communicate receive", "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
-    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
-    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
-    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route",
-    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
-    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
-    "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring",
-    "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier",
-    "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots",
-    "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up",
-    "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x", "end.head/load acquire ring", "end.head/load copy page",
-    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
-    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue send logits",
-    "end.head/epilogue await join", "end.head/epilogue release join", "end.head/communicate wait x", "end.head/communicate receive logits",
-    "end.head/communicate signal end.head", "end.logits/compute wait end.head", "end.logits/compute sample", "round",
-    "relay", "mailbox", "sample",
+    "sliding_experts.router/load prefetch next.qkv", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
+    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
+    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
+    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
+    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring",
+    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
+    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
+    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up",
+    "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
+    "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
+    "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
+    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
+    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
+    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
+    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
+    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
+    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
+    "full_experts.o/compute commit join", "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
+    "full_experts.o/communicate wait full_experts.attend.merge", "full_experts.o/communicate receive", "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring",
+    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
+    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
+    "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
+    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/load prefetch next.qkv", "full_experts.route/compute wait full_experts.router",
+    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
+    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
+    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
+    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier",
+    "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
+    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring",
+    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
+    "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head", "end.logits/compute wait end.head",
+    "end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
   };
   static constexpr int regions = 29;
   static constexpr const char* region_names[] = {
@@ -191,6 +192,26 @@ TILE_TABLE unsigned long long entry_kv[72] = {
   14581760ull, 15892480ull, 16056320ull, 16220160ull, 16384000ull, 16547840ull, 16711680ull, 16875520ull,
   17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
   20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
+};
+// while an entry runs, the weights of next.qkv
+TILE_TABLE unsigned long long ahead_0_at[72] = {
+  0ull, 0ull, 2977949312ull, 3996337408ull, 5014725504ull, 6033113600ull, 7051501696ull, 8069889792ull,
+  9088277760ull, 10106665856ull, 11125053952ull, 12143442048ull, 13161830144ull, 14180218240ull, 15198606336ull, 16216994432ull,
+  17235382400ull, 18253770496ull, 19272158592ull, 20290546688ull, 21308934784ull, 22327322880ull, 23345710976ull, 24364099072ull,
+  25382487040ull, 26400875136ull, 27419263232ull, 28437651328ull, 29456039424ull, 30474427520ull, 31492815616ull, 32511203712ull,
+  33529591680ull, 34547979776ull, 35566367872ull, 36584755968ull, 37603144064ull, 38621532160ull, 39639920256ull, 40658308352ull,
+  41676696320ull, 42695084416ull, 43713472512ull, 44731860608ull, 45750248704ull, 46768636800ull, 47787024896ull, 48805412992ull,
+  49823800960ull, 50842189056ull, 51860577152ull, 52878965248ull, 53897353344ull, 54915741440ull, 55934129536ull, 56952517632ull,
+  57970905600ull, 58989293696ull, 60007681792ull, 61026069888ull, 62044457984ull, 63062846080ull, 64081234176ull, 65099622144ull,
+  66118010240ull, 67136398336ull, 68154786432ull, 69173174528ull, 70191562624ull, 71209950720ull, 0ull, 0ull,
+};
+TILE_TABLE unsigned ahead_0_bytes[72] = {
+  0, 0, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
+  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
+  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
+  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
+  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
+  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 0, 0,
 };
 TILE_TABLE unsigned short entry_runs[72][24] = {
   {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -1024,6 +1045,7 @@ TILE_LOOP
       w.ring_commit(115, 32768);
     }
   }
+  prefetch_share(w, 128, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<12>& kept) {
@@ -1084,24 +1106,24 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
-  w.wait(128, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait(129, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 129,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 130,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(130, L_route);
+  if (w.index == 0) w.signal_local(131, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(134, L_route, at.runs(T_route) + 1);
+  w.wait_local(135, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(131);
-    w.ring_copy(132, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(133, 52224);
+    w.ring_acquire(132);
+    w.ring_copy(133, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(134, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1115,18 +1137,18 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(136);
+    const char* page = w.ring_await(137);
     multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
-    w.ring_release(137);
-    w.join_acquire(138);
+    w.ring_release(138);
+    w.join_acquire(139);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(139);
+    w.join_commit(140);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(141, L_route, at.runs(T_route) + 1);
+  w.wait_local(142, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1134,7 +1156,7 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(142);
+    w.join_wait(143);
     writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 16);
@@ -1148,10 +1170,10 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(143);
+    w.join_release(144);
   }
-  w.role_barrier(144);
-  if (w.index == 0) w.signal(145, C_sliding_experts_expert_up);
+  w.role_barrier(145);
+  if (w.index == 0) w.signal(146, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
@@ -1161,26 +1183,26 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(146);
+    w.ring_acquire(147);
     const u32 each = u32(own.end - own.begin) * 2176;
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(147, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(148, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(148, u32(group) * each);
+    w.ring_commit(149, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(149, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(150, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   reads_all(w, at, R_sliding_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(150);
-  w.slots_acquire(151);
+  w.role_barrier(151);
+  w.slots_acquire(152);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(152);
+    const char* page = w.ring_await(153);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const int tiles = own.end - own.begin, before = first * tiles;
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
@@ -1192,31 +1214,31 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
       w.slots_put(acc, cell % tiles, active);
     }
-    w.ring_release(153);
+    w.ring_release(154);
   }
-  w.slots_commit(154);
+  w.slots_commit(155);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(155);
+  w.slots_await(156);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(156, acc, t, at.epoch(2));
+    w.send(157, acc, t, at.epoch(2));
   }
-  w.slots_release(157);
+  w.slots_release(158);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(158, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(159, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_sliding_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(159, t, at.epoch(2));
+    Acc acc = w.receive_sum(160, t, at.epoch(2));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1233,7 +1255,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(160, C_x);
+  w.signal(161, C_x);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1245,35 +1267,35 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(161);
-      w.ring_copy(162, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(163, 49920);
+      w.ring_acquire(162);
+      w.ring_copy(163, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(164, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  w.wait(164, C_x, at.runs(C_x));
+  w.wait(165, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 165,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 166,
             [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(166);
+      const char* page = w.ring_await(167);
       multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
-      w.ring_release(167);
+      w.ring_release(168);
     }
-    w.join_acquire(168);
+    w.join_acquire(169);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(169);
+    w.join_commit(170);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1284,7 +1306,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(171);
+    w.join_wait(172);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1346,37 +1368,37 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(172);
+    w.join_release(173);
   }
-  w.role_barrier(173);
-  if (w.index == 0) w.signal(174, C_full_experts_qkv);
+  w.role_barrier(174);
+  if (w.index == 0) w.signal(175, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(175, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(176, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
   const int parts = attend_parts(w.sms, 1 * spans.count, 8);
   const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(176);
+    w.ring_acquire(177);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
     const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
-    w.ring_copy(177, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(177, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(178, 40960);
+    w.ring_copy(178, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(178, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(179, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
   const int parts = attend_parts(w.sms, 1 * spans.count, 8);
   const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(180);
+    const char* page = w.ring_await(181);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -1390,16 +1412,16 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
       attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(181);
+    w.ring_release(182);
   }
-  w.role_barrier(182);
-  if (w.index == 0) w.signal(183, C_full_experts_attend);
+  w.role_barrier(183);
+  if (w.index == 0) w.signal(184, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(184, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(185, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
@@ -1410,8 +1432,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<128>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(185);
-  if (w.index == 0) w.signal(186, C_full_experts_attend_merge);
+  w.role_barrier(186);
+  if (w.index == 0) w.signal(187, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1421,15 +1443,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(187);
-      w.ring_copy(188, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(189, 32768);
+      w.ring_acquire(188);
+      w.ring_copy(189, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(190, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(190, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(191, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 16;
@@ -1440,13 +1462,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(192);
+      const char* page = w.ring_await(193);
       multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(193);
+      w.ring_release(194);
     }
-    w.join_acquire(194);
+    w.join_acquire(195);
     w.join_put(w.index, acc);
-    w.join_commit(195);
+    w.join_commit(196);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -1457,24 +1479,24 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(197);
+    w.join_wait(198);
     const int t = tile;
     Acc acc = w.join_sum(0, 16);
     const int u = t;
-    w.send(196, acc, t, at.epoch(1));
-    w.join_release(198);
+    w.send(197, acc, t, at.epoch(1));
+    w.join_release(199);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(199, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(200, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(200, t, at.epoch(1));
+    Acc acc = w.receive_sum(201, t, at.epoch(1));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1491,7 +1513,7 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(201, C_full_experts_o);
+  w.signal(202, C_full_experts_o);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1503,21 +1525,22 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
       const int page_of_tile = chunk * 3 + page_of_chunk;
-      w.ring_acquire(202);
-      w.ring_copy(203, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 12 + page_of_tile) * 32768), 32768);
-      w.ring_commit(204, 32768);
+      w.ring_acquire(203);
+      w.ring_copy(204, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 12 + page_of_tile) * 32768), 32768);
+      w.ring_commit(205, 32768);
     }
   }
+  prefetch_share(w, 218, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<12>& kept) {
-  w.wait(205, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(206, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 16;
   Staged<12>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
-  scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 206,
+  scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 207,
             [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1526,19 +1549,19 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
       const int page_of_tile = chunk * 3 + page_of_chunk;
-      const char* page = w.ring_await(207);
+      const char* page = w.ring_await(208);
       multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(208);
+      w.ring_release(209);
     }
-    w.join_acquire(209);
+    w.join_acquire(210);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(210);
+    w.join_commit(211);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1546,7 +1569,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(213);
+    w.join_wait(214);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 16);
@@ -1559,33 +1582,33 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(214);
+    w.join_release(215);
   }
-  w.role_barrier(215);
-  if (w.index == 0) w.signal(216, C_full_experts_router);
+  w.role_barrier(216);
+  if (w.index == 0) w.signal(217, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
-  w.wait(217, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(219, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 218,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 220,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(219, L_route);
+  if (w.index == 0) w.signal_local(221, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(223, L_route, at.runs(T_route) + 1);
+  w.wait_local(225, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(220);
-    w.ring_copy(221, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(222, 52224);
+    w.ring_acquire(222);
+    w.ring_copy(223, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(224, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1599,18 +1622,18 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(225);
+    const char* page = w.ring_await(227);
     multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
-    w.ring_release(226);
-    w.join_acquire(227);
+    w.ring_release(228);
+    w.join_acquire(229);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(228);
+    w.join_commit(230);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(230, L_route, at.runs(T_route) + 1);
+  w.wait_local(232, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1618,7 +1641,7 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(231);
+    w.join_wait(233);
     writes_own(w, at, R_full_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 16);
@@ -1632,10 +1655,10 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(232);
+    w.join_release(234);
   }
-  w.role_barrier(233);
-  if (w.index == 0) w.signal(234, C_full_experts_expert_up);
+  w.role_barrier(235);
+  if (w.index == 0) w.signal(236, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
@@ -1645,26 +1668,26 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(235);
+    w.ring_acquire(237);
     const u32 each = u32(own.end - own.begin) * 2176;
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(236, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(238, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(237, u32(group) * each);
+    w.ring_commit(239, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(238, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(240, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   reads_all(w, at, R_full_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(239);
-  w.slots_acquire(240);
+  w.role_barrier(241);
+  w.slots_acquire(242);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(241);
+    const char* page = w.ring_await(243);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const int tiles = own.end - own.begin, before = first * tiles;
     for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
@@ -1676,31 +1699,31 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
       w.slots_put(acc, cell % tiles, active);
     }
-    w.ring_release(242);
+    w.ring_release(244);
   }
-  w.slots_commit(243);
+  w.slots_commit(245);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(244);
+  w.slots_await(246);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(245, acc, t, at.epoch(2));
+    w.send(247, acc, t, at.epoch(2));
   }
-  w.slots_release(246);
+  w.slots_release(248);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(247, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(249, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_full_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(248, t, at.epoch(2));
+    Acc acc = w.receive_sum(250, t, at.epoch(2));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1717,7 +1740,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(249, C_x);
+  w.signal(251, C_x);
 }
 
 // ==== end ====
@@ -1729,35 +1752,35 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(250);
-      w.ring_copy(251, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(252, 49152);
+      w.ring_acquire(252);
+      w.ring_copy(253, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(254, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  w.wait(253, C_x, at.runs(C_x));
+  w.wait(255, C_x, at.runs(C_x));
   if (empty(share(w, 1192))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 16;
   Staged<12> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 254,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 256,
             [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      const char* page = w.ring_await(255);
+      const char* page = w.ring_await(257);
       multiply<BF16, 3>(w, acc, page + part * 3072, page + part * 3072 + 3072, units_of<3>(x, page_of_tile * 3));
-      w.ring_release(256);
+      w.ring_release(258);
     }
-    w.join_acquire(257);
+    w.join_acquire(259);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(258);
+    w.join_commit(260);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1768,36 +1791,36 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(260);
+    w.join_wait(262);
     const int t = tile;
     Acc acc = w.join_sum(0, 16);
     const int u = t;
-    w.send_to(259, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(261);
+    w.send_to(261, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(263);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
-  w.wait(262, C_x, at.runs(C_x));
+  w.wait(264, C_x, at.runs(C_x));
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share(w, 9536);
     for (int i = all.begin; i < all.end; ++i) {
       const int source = i / 1192, t = i % 1192;
-      Acc acc = w.receive_from(263, Plan::logits_inbox_at, source, t, at.round->round);
+      Acc acc = w.receive_from(265, Plan::logits_inbox_at, source, t, at.round->round);
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     }
   }
-  w.signal(264, C_end_head);
+  w.signal(266, C_end_head);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(265, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(267, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 152576); });

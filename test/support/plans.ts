@@ -43,6 +43,7 @@ function planSchedule(request: PlanRequest, phases: PhaseProgram, session: Sessi
     sms,
     exchangeAs: 'f32',
     phase: () => ({}),
+    prefetches: [],
     ...schedule,
   }
 }

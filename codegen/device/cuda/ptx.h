@@ -45,6 +45,10 @@ TILE_FN void bulk_copy(void* to, const void* from, u32 bytes, void* barrier) {
                "r"(shared_address(barrier))
                : "memory");
 }
+/** Brings global memory into L2; nothing tells when. */
+TILE_FN void bulk_prefetch(const void* from, u32 bytes) {
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
+}
 /** Orders generic and async-proxy (bulk copy) accesses of global memory. */
 TILE_FN void fence_proxy_async() { asm volatile("fence.proxy.async.global;" ::: "memory"); }
 

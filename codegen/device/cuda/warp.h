@@ -287,6 +287,9 @@ struct Warp {
     if (lane() == 0) ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
     ++ring_position;
   }
+  TILE_FN void prefetch(int, const char* from, u32 bytes) {
+    if (lane() == 0) ptx::bulk_prefetch(from, bytes);
+  }
   TILE_FN const char* ring_await(int site) {
     wait_barrier(site, Shared::ring_full + ring_slot(), ring_position / Plan::ring_depth + 1);
     mark(mark_page);

@@ -269,6 +269,16 @@ struct Warp {
     const u32 position = ring_position++;
     sync(site, [=](int delta) { arrive(site, Shared::ring_full + int(position % Plan::ring_depth), long(bytes) + 16 * delta); });
   }
+  /** There is no L2 to fill: the range is checked, and counted. */
+  void prefetch(int site, const char* from, u32 bytes) {
+    sync(site, [=](int) {
+      if constexpr (host::checking) {
+        if (!inside(from, bytes) || bytes % 16 || reinterpret_cast<u64>(from) % 16)
+          world->fail(What::bounds, site, 0, 0, bytes, world->who(*fiber) + ", " + world->site_name(site) + ": a prefetch leaves image, KV cache and workspace");
+      }
+      world->outcome.prefetched += bytes;
+    });
+  }
   const char* ring_await(int site) {
     const u32 position = ring_position;
     sync(site, [=](int delta) {

@@ -42,6 +42,7 @@ struct Outcome {
   bool stopped = false;   // the idle hook asked for it
   FaultRecord fault{};    // state != 0: a fault
   std::string report;     // of the fault, in the author's words
+  uint64_t prefetched = 0;  // bytes that load roles have asked L2 for
   bool ok() const { return fault.state == 0; }
 };
 

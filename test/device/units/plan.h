@@ -15,6 +15,7 @@ enum Site {
   s_load_acquire,
   s_load_copy,
   s_load_commit,
+  s_load_prefetch,
   s_compute_await,
   s_compute_release,
   s_join_acquire,
@@ -54,7 +55,7 @@ struct Plan {
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 4; }
   static constexpr const char* counter_names[] = {"input", "sums", "done", "never"};
   static constexpr int sites = s_count;
-  static constexpr const char* site_names[] = {"start",         "load wait input", "load acquire",   "load copy",    "load commit",  "compute await",
+  static constexpr const char* site_names[] = {"start",         "load wait input", "load acquire",   "load copy",    "load commit",  "load prefetch",  "compute await",
                                                "compute release", "join acquire",  "join commit",    "join take",    "join release", "signal sums",
                                                "send",          "receive",         "signal done",    "wait done",    "role barrier", "slots acquire",
                                                "slots commit",  "slots await",     "slots release",  "table ready",  "table wait",   "signal input", "wait sums"};
