@@ -63,7 +63,7 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
       : []),
   ].map(({ program, graph }) => ({ program, graph: shardGraph(graph, { ranks: options.ranks, session }) }))
   session.throwIfFailed()
-  const phases = formPhases(programs, { session })
+  const phases = formPhases(programs, { session, fusions: schedule.fusions })
   session.throwIfFailed()
   assertPhases(phases, 'form-phases')
   const resolved = resolveSchedule(schedule, phases, options.target, session)

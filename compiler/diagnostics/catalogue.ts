@@ -234,9 +234,9 @@ const entries = {
       'A schedule names phases as the model does: `phase` options of its ops, or the parameter that a product reads. The message lists the phases there are. Twins within a layer are numbered (`dense.up2`).',
   },
   TILE2051: {
-    title: 'fusion into an unknown phase',
+    title: 'fusion of what is not there',
     explain:
-      '`fuse rmsNorm -> qkv` says which phase takes small work along; what stands behind the arrow must be a phase of the model, or `allReduce`.',
+      '`fuse norm, map -> qkv` says what a phase takes along: ops as `tilec inspect --at graph` names them, in front of the arrow; phases of the model behind it. A clause about a phase that takes nothing along, or about an op that does not stand beside the phase, would decide nothing and is refused.',
   },
   TILE2052: {
     title: 'setting that the phase has no use for',
@@ -247,6 +247,11 @@ const entries = {
     title: 'prefetch of what cannot be fetched ahead',
     explain:
       '`while router prefetch next.qkv into l2` lets the load role ask the L2 cache for the weights of a later product while another phase leaves the memory idle. The product must come later (`next.` means the layer that follows) and must not be routed: which experts will be needed is not known ahead.',
+  },
+  TILE2054: {
+    title: 'op that must be fused',
+    explain:
+      'A phase that a `fuse` clause names takes along what is listed and nothing else; what is left out becomes a phase of its own. `fuse nothing -> o` lists nothing. Some ops cannot: `rope` turns pairs of elements that only the product before it has at hand, caches and queries are written by products, rows of chosen experts pass between products alone. List them, or name the phase in no clause.',
   },
   TILE2101: {
     title: 'deadlock',

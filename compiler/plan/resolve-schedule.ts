@@ -43,16 +43,6 @@ export function resolveSchedule(
     })
   }
   const prefetches = schedule.prefetches.flatMap((p) => resolvePrefetch(p, program, session) ?? [])
-  for (const f of schedule.fusions) {
-    for (const into of f.into) {
-      if (phases.has(into.value) || into.value === 'allReduce') continue
-      const meant = didYouMean(into.value, names)
-      session.report('TILE2051', `nothing can be fused into '${into.value}', which is no phase of the model`, {
-        span: into.span,
-        help: meant ? `did you mean '${meant}'?` : `phases of '${program.name}': ${names.join(', ')}`,
-      })
-    }
-  }
   const all = roles.reduce((n, r) => n + warps(r), 0)
   const share = Math.floor(REGISTER_FILE / (all * 32) / 8) * 8
   return {

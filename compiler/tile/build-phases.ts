@@ -7,7 +7,7 @@
 import { sizeOf } from '../../dsl/dim.ts'
 import type { GraphNode, NodeOf } from '../../dsl/graph.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
-import type { Draft } from './assign-phases.ts'
+import { type Draft, wantedName } from './assign-phases.ts'
 import { buildProduct } from './build-product.ts'
 import { cacheReader, chain, formOf, rotaryOf, type Scope, type Start, touched } from './chain.ts'
 import type { Surroundings } from './form-phases.ts'
@@ -52,13 +52,6 @@ export function buildPhases(
   return drafts.flatMap((d) => draftRules[d.kind].build(d, phaseName.get(d)!, scope))
 }
 
-function wantedName(d: Draft): string {
-  const node = d.anchors.find((n) => n.phase !== undefined) ?? d.anchors[0] ?? d.followers[0]!
-  if (node.phase !== undefined) return node.phase
-  if (ruleOf(node).namedByParam && 'param' in node) return node.param.split('.').slice(-1)[0]!
-  return node.op
-}
-
 const spanOf = (nodes: readonly GraphNode[]): Pick<Phase, 'span'> => {
   const span = nodes.find((n) => n.span)?.span
   return span ? { span } : {}
@@ -82,7 +75,7 @@ function buildNormed(draft: Draft, name: string, scope: Scope): Phase[] {
   const source = scope.bufferOf(scope.around.alias(node.inputs[0]!), 'plain')
   const elements = chain({ node: node.id, step: { kind: 'acc', value: 0 } }, draft.followers, scope)
   const sizes = node.dims.map((d) => d.size)
-  const head = sizes.at(-1)!
+  const head = sizeOf(scope.around.graph.params.find((p) => p.name === node.param)!.dims)
   const heads = sizeOf(node.dims) / head
   const t = touched(elements)
   return [
@@ -94,7 +87,7 @@ function buildNormed(draft: Draft, name: string, scope: Scope): Phase[] {
       source,
       heads,
       head,
-      group: sizes.length > 1 ? heads / sizes[0]! : heads,
+      group: heads > 1 && sizes.length > 1 ? heads / sizes[0]! : heads,
       rotary: rotaryOf(elements),
       elements,
       reads: [source, ...t.reads],

@@ -42,7 +42,7 @@ export function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] 
   const k = sizeOf(param.dims) / rows / (experts ?? 1)
 
   const input = around.node(anchor.inputs[0]!)
-  const normNode = around.prologue(input.id) ? (input as NodeOf<'norm'>) : undefined
+  const normNode = around.applies(anchor, input.id) ? (input as NodeOf<'norm'>) : undefined
   const sourceValue = around.alias(normNode ? normNode.inputs[0]! : input.id)
   const sourceRouted = around.node(sourceValue).dims[0]?.name === 'slot'
   const source = scope.bufferOf(sourceValue, sourceRouted ? 'routedRows' : 'columns')

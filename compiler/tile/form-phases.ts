@@ -7,10 +7,12 @@
  */
 import { sizeOf } from '../../dsl/dim.ts'
 import type { GraphNode } from '../../dsl/graph.ts'
+import type { Fusion } from '../../dsl/schedule-ir.ts'
 import type { Session } from '../diagnostics/diagnostic.ts'
 import type { ShardedGraph } from '../shard/shard-graph.ts'
 import { assignPhases, type Draft, findPrologues } from './assign-phases.ts'
 import { buildPhases } from './build-phases.ts'
+import { Fusions } from './fusions.ts'
 import type { Buffer, PhaseProgram, Segment, SequenceEntry } from './ir.ts'
 import { type FormKind, ruleOf } from './op-rules.ts'
 import { type Piece, pieceShape, splitPieces } from './split-segments.ts'
@@ -23,8 +25,8 @@ export interface Surroundings {
   readonly node: (id: number) => GraphNode
   /** The value behind taps. */
   readonly alias: (id: number) => number
-  /** A norm that its consumers apply while they stage. */
-  readonly prologue: (id: number) => boolean
+  /** Whether a node applies the norm that it reads while it stages. */
+  readonly applies: (user: GraphNode, input: number) => boolean
   /** Nodes that read a value, through taps too. */
   readonly readers: (value: number) => readonly GraphNode[]
   /** Whether a drafter reads the taps of this graph. */
@@ -42,18 +44,26 @@ export interface ProgramGraph {
   readonly graph: ShardedGraph
 }
 
+export interface FormContext {
+  readonly session: Session
+  /** The author's `fuse` clauses; none: phases take along what they can. */
+  readonly fusions?: readonly Fusion[]
+}
+
 /** The first graph is the target's; its names stay as they are, those of other programs get the program in front. */
-export function formPhases(graphs: readonly ProgramGraph[], ctx: { readonly session: Session }): PhaseProgram {
+export function formPhases(graphs: readonly ProgramGraph[], ctx: FormContext): PhaseProgram {
+  const fusions = new Fusions(ctx.fusions ?? [], ctx.session)
   const first = graphs[0]!.graph
   const tapped = graphs.some((g) => g.graph.nodes.some((n) => n.op === 'input' && n.name === 'taps'))
   const buffers = new Map<string, Buffer>()
   const segments: Segment[] = []
   const sequence: SequenceEntry[] = []
   graphs.forEach(({ program, graph }, number) => {
-    const formed = formProgram(program, number > 0, graph, tapped && number === 0, buffers, ctx.session)
+    const formed = formProgram(program, number > 0, graph, tapped && number === 0, buffers, fusions)
     sequence.push(...formed.sequence.map((e) => ({ ...e, program: number, segment: e.segment + segments.length })))
     segments.push(...formed.segments)
   })
+  fusions.conclude()
   const params = new Map(graphs.flatMap((g) => g.graph.params.map((p) => [p.name, p] as const)))
   return {
     name: first.name,
@@ -72,16 +82,17 @@ function formProgram(
   graph: ShardedGraph,
   tapped: boolean,
   buffers: Map<string, Buffer>,
-  session: Session,
+  fusions: Fusions,
 ): { readonly segments: Segment[]; readonly sequence: Omit<SequenceEntry, 'program'>[] } {
+  const { session } = fusions
   const node = (id: number): GraphNode => graph.nodes[id]!
   const alias = (id: number): number => (ruleOf(node(id)).alias ? alias(node(id).inputs[0]!) : id)
   const consumers = new Map<number, number[]>()
   for (const n of graph.nodes) for (const i of n.inputs) consumers.set(i, [...(consumers.get(i) ?? []), n.id])
-  const prologues = findPrologues(graph.nodes)
+  const prologues = findPrologues(graph.nodes, fusions)
 
   const pieces = splitPieces(graph.nodes)
-  const drafts = pieces.map((p) => assignPhases(p, consumers, prologues))
+  const drafts = pieces.map((p) => assignPhases(p, { nodes: graph.nodes, consumers, prologues, fusions }))
   const draftOf = new Map<number, Draft>()
   const pieceOf = new Map<number, number>()
   pieces.forEach((p, i) => {
@@ -94,9 +105,9 @@ function formProgram(
   /** Last node before whose results a value must stay: a staged input is read until its whole phase is done. */
   const heldUntil = new Map<number, number>()
   for (const user of graph.nodes) {
-    if (prologues.has(user.id)) continue
+    if (prologues.everywhere(user.id)) continue
     user.inputs.forEach((input, i) => {
-      const through = prologues.has(input) ? node(input).inputs[0]! : input
+      const through = prologues.by(user, input) ? node(input).inputs[0]! : input
       const value = alias(through)
       const draft = draftOf.get(user.id)
       if (through === input && draft && draftOf.get(input) === draft) return
@@ -137,7 +148,7 @@ function formProgram(
     session,
     node,
     alias,
-    prologue: (id) => prologues.has(id),
+    applies: prologues.by,
     demands: (v) => (slots.has(v) ? slotForms.get(slots.get(v)!)! : (demanded.get(v) ?? new Set())),
     readers: (v) => graph.nodes.filter((n) => n.inputs.some((i) => alias(i) === v)),
     slot: (v) => slots.get(v),

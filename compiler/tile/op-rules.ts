@@ -36,6 +36,8 @@ export interface OpRule<K extends OpKind> {
   readonly joins?: (node: NodeOf<K>) => ExprNode
   /** Form of input i made by another phase (`routed`: by chosen experts); undefined: it cannot read it, or has no need to. */
   readonly reads?: (input: number, routed: boolean) => FormKind | undefined
+  /** As a follower, it is the author's choice whether it is one; else why it cannot run apart. */
+  readonly fuses?: true | string
   /** Its element steps as a follower. */
   readonly follow?: (node: NodeOf<K>, chain: Chain) => void
 }
@@ -60,11 +62,13 @@ const rules: OpRules = {
   map: {
     reads: () => 'plain',
     joins: (node) => node.expr,
+    fuses: true,
     follow: (node, chain) => chain.make(node, (value, inputs) => ({ kind: 'map', value, expr: node.expr, inputs })),
   },
   // Sections of a product tell its rows apart; nothing is left to do for an element.
   slice: {},
   rope: {
+    fuses: 'what turns pairs of elements has them at hand',
     follow: (node, chain) =>
       chain.make(node, (value, [input]) => ({
         kind: 'rope',

@@ -20,7 +20,7 @@ const large = {
     phase expert.down { tile 16 rows, split rows 16 }
     phase attend      { span 64 keys }
     phase head        { tile 16 rows, split k 16 }
-    fuse rmsNorm -> qkv, router, expert.up, dense.up, head ; rope, kvWrite -> qkv ; silu -> expert.up, dense.up ; residual -> allReduce
+    fuse norm -> qkv, router, expert.up, dense.up, head ; rope, map -> qkv ; map -> o, dense.up, dense.down, expert.up, expert.down
     exchange as bf16
     while router prefetch next.qkv into l2
   `,

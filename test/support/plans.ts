@@ -60,7 +60,8 @@ export function planOf(
     graph: shardGraph(g, { ranks: request.ranks, session }),
   }))
   session.throwIfFailed()
-  const phases = formPhases(sharded, { session })
+  const fusions = request.schedule && 'kind' in request.schedule ? request.schedule.fusions : undefined
+  const phases = formPhases(sharded, { session, ...(fusions && { fusions }) })
   session.throwIfFailed()
   const plan = makePlan(phases, { schedule: planSchedule(request, phases, session), ctx: request.ctx ?? 2048, session })
   session.throwIfFailed()
