@@ -128,6 +128,14 @@ const work: Rules<WorkStep> = {
   copyGroup: (s, ctx) => {
     const { out } = ctx
     const g = s.product.geometry
+    if (s.product.paging!.pages > 1) {
+      emitPiece(s.product, ctx)
+      out.line(`const u32 each = u32(piece_tiles.end - piece_tiles.begin) * ${g.cellBytes};`)
+      const from = `${imageAt(s.product.image, ctx)} + size_t(routes.expert[first]) * ${g.bytes} + size_t(own.begin + piece_tiles.begin) * ${g.cellBytes}`
+      out.line(`if (each > 0) w.ring_copy(${s.site}, 0, w.image(${from}), each);`)
+      ctx.copied = 'each'
+      return
+    }
     out.line(`const u32 each = u32(own.end - own.begin) * ${g.cellBytes};`)
     out.block('for (int i = 0; i < group; ++i)', () => {
       const from = `${imageAt(s.product.image, ctx)} + size_t(routes.expert[first + i]) * ${g.bytes} + size_t(own.begin) * ${g.cellBytes}`
@@ -154,6 +162,7 @@ const work: Rules<WorkStep> = {
     const scale = normScale(p)
     out.line(`const int part = w.index % ${g.parts};`)
     if (g.groups > 1) out.line(`const int tile_of_page = w.index / ${g.parts};`)
+    if (p.restaged) return
     if (s.kept) {
       if (s.kept.role === 'reuse') out.line(`// staged by ${s.kept.name}`)
       out.line(`Staged<${g.unitsPerPart}>& x = kept.x;`)
@@ -176,6 +185,12 @@ const work: Rules<WorkStep> = {
       out.line(`          ${lambda(p.norm.apply, ['x', 'mean', 'weight'])});`)
     }
   },
+  stagePage: (s, ctx) => {
+    const { geometry: g, source } = s.product
+    ctx.out.line(`Staged<${g.unitsPerCell}> x;`)
+    const unit = `part * ${g.unitsPerPart} + page_of_tile * ${g.unitsPerCell}`
+    ctx.out.line(`stage(w, x, w.ws<bf16>(${ctx.offset(source)}), ${unit});`)
+  },
   stageRows: (s, ctx) => {
     const { topK } = s.product.input!
     const count = `at.block->rows * ${topK * s.product.geometry.units * UNIT_K}`
@@ -187,7 +202,7 @@ const work: Rules<WorkStep> = {
     const g = p.geometry
     const cell = g.groups > 1 ? `(tile_of_page * ${g.parts} + part)` : 'part'
     const unit = `page_of_tile * ${g.unitsPerCell}`
-    const staged = g.pagesPerTile > 1 ? `units_of<${g.unitsPerCell}>(x, ${unit})` : 'x'
+    const staged = g.pagesPerTile > 1 && !p.restaged ? `units_of<${g.unitsPerCell}>(x, ${unit})` : 'x'
     const from = `page + ${cell} * ${g.cellBytes}`
     const format = formatTag[p.format]
     const leaf = g.unitsPerLeaf
@@ -216,8 +231,14 @@ const work: Rules<WorkStep> = {
     const leaf = g.unitsPerLeaf
     const chunk = leaf ?? downChunk(g.units)
     const format = formatTag[p.format]
+    const cut = p.paging!.pages > 1
+    if (cut) emitPiece(p, ctx)
     out.line('// cells of all groups are dealt out in turn: no warp waits for the end of a page')
-    out.line('const int tiles = own.end - own.begin, before = first * tiles;')
+    out.line(
+      cut
+        ? 'const int tiles = piece_tiles.end - piece_tiles.begin, before = first * (own.end - own.begin) + piece_tiles.begin;'
+        : 'const int tiles = own.end - own.begin, before = first * tiles;',
+    )
     out.block(
       'for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count)',
       () => {
@@ -241,7 +262,9 @@ const work: Rules<WorkStep> = {
         }
         if (chunk === g.units) body('0')
         else out.block(`for (int unit = 0; unit < ${g.units}; unit += ${chunk})`, () => body('unit'))
-        out.line(`w.slots_put(${leaf === undefined ? 'acc' : 'sum'}, cell % tiles, active);`)
+        out.line(
+          `w.slots_put(${leaf === undefined ? 'acc' : 'sum'}, ${cut ? 'piece_tiles.begin + ' : ''}cell % tiles, active);`,
+        )
       },
     )
   },
@@ -464,6 +487,11 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
   }
 }
 
+/** Which of an SM's own tiles of an expert come with one page. */
+function emitPiece(p: ProductPlan, { out }: EmitContext): void {
+  out.line(`const Share piece_tiles = share_of(own.end - own.begin, piece, ${p.paging!.pages});`)
+}
+
 /** Units of k that a `down` cell stages at once: all, or the largest divisor that registers hold. */
 export function downChunk(units: number): number {
   for (let c = Math.min(units, 8); ; c--) if (units % c === 0) return c
@@ -499,7 +527,7 @@ const domains: {
   },
   range: (d, v, { out }, chunks) => {
     out.directive('TILE_LOOP')
-    const name = chunks > 1 ? `${v}_of_chunk` : `${v}_of_tile`
+    const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
     return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
   },
 }

@@ -326,7 +326,7 @@ const entries = {
   TILE3022: {
     title: "an expert's tiles do not fit a ring page",
     explain:
-      'The down product of routed experts fetches the tiles that an SM owns of several experts with one page. Let the phase take fewer experts at once (`group`), use more SMs, or give the ring larger pages.',
+      'The down product of routed experts fetches the tiles that an SM owns of several experts with one page, or those of one expert with several. A page holds at least one tile with all of its contraction, and as many experts as `group` says. Let the phase take fewer experts at once, or give the ring larger pages.',
   },
   TILE3023: {
     title: 'a unit of each part does not fit a ring page',

@@ -70,6 +70,8 @@ export interface GeometryRequest {
   readonly leaves?: number
   /** Pages are cut by k alone: where they end must not depend on how many tiles this rank has. */
   readonly steady?: boolean
+  /** Most units that a warp stages of its part of k at once; undefined: all of them, however many. */
+  readonly mostStaged?: number
   /** SMs over which the k of a tile may be cut as well; 1: it is not. */
   readonly spread: number
 }
@@ -88,8 +90,11 @@ export function pagedGeometry(r: GeometryRequest): Geometry | undefined {
     .at(-1)
   if (parts === undefined) return undefined
   const unitsPerPart = units / parts
+  const most = r.mostStaged ?? unitsPerPart
   const cut = (groups: number): number | undefined =>
-    divisors(grains / parts).find((p) => groups * parts * cell(unitsPerPart / p) <= r.ringPageBytes)
+    divisors(grains / parts).find(
+      (p) => groups * parts * cell(unitsPerPart / p) <= r.ringPageBytes && unitsPerPart / p <= most,
+    )
   const steady = r.steady ? cut(1) : undefined
   for (let groups = Math.max(1, Math.min(Math.floor(r.warps / parts), r.tiles)); groups >= 1; groups--) {
     const pagesPerTile = cut(groups)
@@ -98,8 +103,8 @@ export function pagedGeometry(r: GeometryRequest): Geometry | undefined {
     const pageBytes = groups * parts * cell(unitsPerCell)
     const items = Math.ceil(r.tiles / groups)
     const pages = items * pagesPerTile
-    const most = (chunks: number): number => (Math.ceil((items * chunks) / r.spread) * pagesPerTile) / chunks
-    const chunks = r.spread > 1 ? divisors(pagesPerTile).reduce((best, c) => (most(c) < most(best) ? c : best), 1) : 1
+    const turns = (chunks: number): number => (Math.ceil((items * chunks) / r.spread) * pagesPerTile) / chunks
+    const chunks = r.spread > 1 ? divisors(pagesPerTile).reduce((best, c) => (turns(c) < turns(best) ? c : best), 1) : 1
     return {
       units,
       parts,

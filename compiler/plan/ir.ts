@@ -98,6 +98,10 @@ export interface ProductPlan {
   readonly rows: number
   readonly tileRows: number
   readonly exchange: boolean
+  /** Registers do not hold a warp's whole part of the input: it is staged page by page. */
+  readonly restaged?: true
+  /** Of a routed `down`: how an SM's own tiles fill pages. A page has the tiles of several experts, or those of one take several pages. */
+  readonly paging?: { readonly experts: number; readonly pages: number }
   /** Of a routed `down`: slots of a row, and whether all rows' inputs are staged in shared memory, once a phase. */
   readonly input?: { readonly topK: number; readonly shared: boolean }
 }
@@ -114,6 +118,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'copyGroup'; readonly site: number; readonly product: ProductPlan }
   | { readonly kind: 'copySpan'; readonly site: number; readonly attend: AttendPhase }
   | { readonly kind: 'stage'; readonly site: number; readonly product: ProductPlan; readonly kept?: Kept }
+  /** The input of one page, where it is not staged as a whole. */
+  | { readonly kind: 'stagePage'; readonly product: ProductPlan }
   /** Rows of a routed input into shared memory; a barrier follows. */
   | { readonly kind: 'stageRows'; readonly product: ProductPlan }
   | { readonly kind: 'clear'; readonly product: ProductPlan }

@@ -5,7 +5,6 @@
 import type { ProductPhase } from '../tile/ir.ts'
 import type { Access, Domain, ProductPlan, Step } from './ir.ts'
 import { all, type LowerContext, type Lowered, loop, own, type Steps } from './lower-steps.ts'
-import { groupOf } from './schedule.ts'
 
 export function lowerProduct(phase: ProductPhase, to: Steps, ctx: LowerContext): Lowered {
   const product = ctx.product(phase)
@@ -53,11 +52,12 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
       site: to.site('compute', 'norm barrier'),
       product,
       ...(ctx.kept && { kept: ctx.kept }),
-      reads: ctx.kept?.role === 'reuse' ? [] : [all(product.source)],
+      reads: ctx.kept?.role === 'reuse' || product.restaged ? [] : [all(product.source)],
     },
     loop('tile', domain, [
       { kind: 'clear', product },
       ...pages(pagesPerTurn, [
+        ...(product.restaged ? [{ kind: 'stagePage' as const, product, reads: [all(product.source)] }] : []),
         to.channel('compute', 'await', 'ring'),
         { kind: 'multiply', product },
         to.channel('compute', 'release', 'ring'),
@@ -159,16 +159,21 @@ const pages = (count: number, body: readonly Step[]): Step[] =>
 
 /** Each SM owns tiles; active experts come in groups; each (row, slot) sum goes to a place of its own. */
 function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: LowerContext): Lowered {
-  const own = Math.ceil(product.geometry.tiles / ctx.schedule.sms) * product.geometry.cellBytes
-  const size = groupOf(phase.name, own, ctx.schedule)
-  const groups: Domain = { kind: 'activeGroups', size, experts: phase.experts! }
+  const { experts, pages } = product.paging!
+  const groups: Domain = { kind: 'activeGroups', size: experts, experts: phase.experts! }
+  const inPages = (body: readonly Step[]): readonly Step[] =>
+    pages === 1 ? body : [loop('piece', { kind: 'range', count: pages }, body)]
   const load: Step[] = [
     ...to.routed('load'),
-    loop('first', groups, [
-      to.channel('load', 'acquire', 'ring'),
-      { kind: 'copyGroup', site: to.site('load', 'copy group'), product, reads: [all('route')] },
-      to.channel('load', 'commit', 'ring'),
-    ]),
+    loop(
+      'first',
+      groups,
+      inPages([
+        to.channel('load', 'acquire', 'ring'),
+        { kind: 'copyGroup', site: to.site('load', 'copy group'), product, reads: [all('route')] },
+        to.channel('load', 'commit', 'ring'),
+      ]),
+    ),
     ...to.doneWithTable(phase),
   ]
   const compute: Step[] = [
@@ -180,15 +185,19 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
         ]
       : []),
     to.channel('compute', 'acquire', 'slots'),
-    loop('first', groups, [
-      to.channel('compute', 'await', 'ring'),
-      {
-        kind: 'multiplyGroup',
-        product,
-        reads: [...(product.input?.shared ? [] : [all(product.source)]), all('route')],
-      },
-      to.channel('compute', 'release', 'ring'),
-    ]),
+    loop(
+      'first',
+      groups,
+      inPages([
+        to.channel('compute', 'await', 'ring'),
+        {
+          kind: 'multiplyGroup',
+          product,
+          reads: [...(product.input?.shared ? [] : [all(product.source)]), all('route')],
+        },
+        to.channel('compute', 'release', 'ring'),
+      ]),
+    ),
     to.channel('compute', 'commit', 'slots'),
   ]
   const finish = (elements: 'before' | 'all', what: string): Step => {

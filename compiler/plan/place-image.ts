@@ -96,6 +96,8 @@ export function placeImage(
       geometry: geometry.geometry,
       format,
       image,
+      ...(geometry.restaged && { restaged: geometry.restaged }),
+      ...(geometry.paging && { paging: geometry.paging }),
       source: phase.source,
       ...(norm && { norm }),
       ...(phase.routed && { routed: phase.routed }),

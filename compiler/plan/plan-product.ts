@@ -7,7 +7,8 @@ import type { Phase, PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
 import { leavesOf } from './exact.ts'
 import { deviceFormat, type Geometry, pagedGeometry, tiledGeometry, unitBytes } from './geometry.ts'
 import type { Kept, ProductPlan } from './ir.ts'
-import { groupOf, type PlanContext, roleOf } from './schedule.ts'
+import { mostStaged } from './registers.ts'
+import { type PlanContext, roleOf } from './schedule.ts'
 
 /** Whether nothing but the routing reads what a phase writes: it adds up partial sums. */
 const decidesRouting = (phase: ProductPhase, segment: Segment): boolean =>
@@ -19,17 +20,22 @@ const decidesRouting = (phase: ProductPhase, segment: Segment): boolean =>
     return readers.length > 0 && readers.every((p) => p.kind === 'route')
   })
 
+interface Where {
+  readonly span: ProductPhase['span']
+  readonly subject: string
+}
+
 export function productGeometry(
   phase: ProductPhase,
   segment: Segment,
   ranks: number,
   ctx: PlanContext,
-): { geometry: Geometry; format: keyof typeof unitBytes } | undefined {
+): Pick<ProductPlan, 'geometry' | 'format' | 'paging' | 'restaged'> | undefined {
   const { schedule, session } = ctx
   const format = deviceFormat(phase.format)
   const tileRows = phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS
   const tiles = Math.ceil(phase.rows / tileRows)
-  const where = { span: phase.span, subject: `${segment.name}.${phase.name}` }
+  const where: Where = { span: phase.span, subject: `${segment.name}.${phase.name}` }
   if (!format) {
     const help = `formats with a device primitive: ${Object.keys(unitBytes).join(', ')}`
     session.report('TILE3021', `no device primitive multiplies this weight format`, { ...where, help })
@@ -48,22 +54,12 @@ export function productGeometry(
   const cut = leaves === undefined ? {} : { leaves }
   if (phase.routed === 'down') {
     const geometry = tiledGeometry({ format, k: phase.k, tiles, ...cut })
-    const own = Math.ceil(tiles / schedule.sms) * geometry.cellBytes
-    const group = groupOf(phase.name, own, schedule)
-    if (own * group > schedule.ring.pageBytes) {
-      session.report(
-        'TILE3022',
-        `the tiles that one SM owns of ${group} ${group === 1 ? 'expert' : 'experts'} take ${own * group} bytes, a ring page holds ${schedule.ring.pageBytes}`,
-        {
-          ...where,
-          help: `let the phase take fewer experts at once (group), or give the ring pages of ${own * group} bytes`,
-        },
-      )
-      return undefined
-    }
-    return { geometry, format }
+    const paging = pagingOf(phase, geometry, where, ctx)
+    return paging && { geometry, format, paging }
   }
-  const warps = roleOf(schedule, 'compute').warps
+  const { warps, registers } = roleOf(schedule, 'compute')
+  // A norm needs all of a row at once.
+  const most = phase.norm ? undefined : mostStaged(registers)
   const splitK = schedule.phase(phase.name).splitK ?? warps
   const spread = decidesRouting(phase, segment) ? schedule.sms : 1
   const geometry = pagedGeometry({
@@ -75,6 +71,7 @@ export function productGeometry(
     ringPageBytes: schedule.ring.pageBytes,
     steady: exact,
     spread,
+    ...(most !== undefined && most > 0 && { mostStaged: most }),
     ...cut,
   })
   if (!geometry) {
@@ -88,7 +85,8 @@ export function productGeometry(
     )
     return undefined
   }
-  return { geometry, format }
+  const restaged = most !== undefined && geometry.unitsPerPart > most && geometry.pagesPerTile > 1
+  return { geometry, format, ...(restaged && { restaged }) }
 }
 
 /** Bytes of shared memory that a routed input may take. */
@@ -114,7 +112,8 @@ export function keptInputs(segment: Segment, products: ReadonlyMap<ProductPhase,
   let before: ProductPhase | undefined
   for (const phase of segment.phases) {
     if (phase.kind === 'route') continue
-    const product = phase.kind === 'product' && phase.routed !== 'down' ? phase : undefined
+    const product =
+      phase.kind === 'product' && phase.routed !== 'down' && !products.get(phase)!.restaged ? phase : undefined
     if (before && product && staged(before) === staged(product)) {
       const { name } = before
       kept.set(before, { role: 'keep', name })
@@ -123,4 +122,33 @@ export function keptInputs(segment: Segment, products: ReadonlyMap<ProductPhase,
     } else before = product
   }
   return kept
+}
+
+/** Pages of a routed `down`: as many experts' own tiles as fit, or those of one over several pages. */
+function pagingOf(
+  phase: ProductPhase,
+  { tiles, cellBytes }: Geometry,
+  where: Where,
+  { schedule, session }: PlanContext,
+): ProductPlan['paging'] | undefined {
+  const { pageBytes } = schedule.ring
+  const own = Math.ceil(tiles / schedule.sms)
+  const fit = Math.floor(pageBytes / cellBytes)
+  const asked = schedule.phase(phase.name).group
+  const refuse = (what: string, bytes: number, help: string): void =>
+    session.report('TILE3022', `${what} ${bytes} bytes, a ring page holds ${pageBytes}`, {
+      ...where,
+      help: `${help}give the ring pages of ${bytes} bytes`,
+    })
+  if (fit === 0) {
+    refuse("one tile of one expert's down product takes", cellBytes, '')
+    return undefined
+  }
+  const experts = asked ?? Math.max(1, Math.min(16, Math.floor(fit / own)))
+  if (experts > 1 && experts * own > fit) {
+    const what = `the tiles that one SM owns of ${experts} experts take`
+    refuse(what, experts * own * cellBytes, 'let the phase take fewer experts at once (group), or ')
+    return undefined
+  }
+  return { experts, pages: Math.ceil(own / fit) }
 }

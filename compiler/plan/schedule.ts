@@ -38,8 +38,3 @@ export interface PlanContext {
 }
 
 export const roleOf = (schedule: PlanSchedule, name: Role['name']): Role => schedule.roles.find((r) => r.name === name)!
-
-/** Experts that a page of a routed `down` holds: the author's number, or as many as fit. */
-export function groupOf(phase: string, ownBytes: number, schedule: PlanSchedule): number {
-  return schedule.phase(phase).group ?? Math.max(1, Math.min(16, Math.floor(schedule.ring.pageBytes / ownBytes)))
-}

@@ -211,6 +211,7 @@ const rules: Rules = {
   stage: (s, a) => {
     if (s.kept?.role === 'keep' || hasTiles(a)) accesses(a, s.reads, s.writes)
   },
+  stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
     accesses(a, s.reads, s.writes)
     a.emit({ kind: 'local', region: 'rows', write: true, own: true })

@@ -9,6 +9,7 @@ import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
 import { joinPlaces, slotsBytes } from '../plan/exact.ts'
 import { type Plan, type RoleName, roleNames, type Step } from '../plan/ir.ts'
+import { stagedRegisters } from '../plan/registers.ts'
 import { sharedMemory } from '../plan/shared-memory.ts'
 import { keySpanBytes, valueSpanBytes } from '../tile/forms.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
@@ -18,12 +19,7 @@ export const limits = {
   /** Shared memory that a block may have on sm_90a. */
   sharedBytes: 227 * 1024,
   registers: 65536,
-  /** Registers a lane of a compute warp needs besides staged operands and sums: addresses, loop, dequantised fragments. */
-  registersBesides: 36,
 } as const
-/** Registers a lane: staged unit of 32 k by 8 rows, one tile of sums. */
-const REGISTERS_PER_UNIT = 4
-const REGISTERS_PER_SUM = 4
 
 type Report = (finding: PlanFinding) => void
 
@@ -159,7 +155,7 @@ const needs: Needs = {
   loop: (loop, n) => {
     const product = productIn(loop.body)
     if (loop.domain.kind !== 'activeGroups' || !product) return
-    const tiles = mostTiles(product.geometry.tiles, n.plan)
+    const tiles = Math.ceil(mostTiles(product.geometry.tiles, n.plan) / (product.paging?.pages ?? 1))
     const bytes = tiles * product.geometry.cellBytes * loop.domain.size
     const { pageBytes } = n.plan.ring
     const text = `${loop.domain.size} experts' tiles of one SM take ${bytes} bytes, a ring page holds ${pageBytes}`
@@ -178,10 +174,11 @@ const needs: Needs = {
     const text = `keys and values of one span take ${bytes} bytes, a ring page holds ${pageBytes}`
     hold(n, 'TILE3033', bytes, pageBytes, text, `give the ring pages of at least ${bytes} bytes`)
   },
-  stage: ({ product: { geometry: g } }, n) => {
+  stage: ({ product: { geometry: g, restaged } }, n) => {
+    const units = restaged ? g.unitsPerCell : g.unitsPerPart
     const compute = n.plan.roles.find((r) => r.name === 'compute')!
-    const needed = g.unitsPerPart * REGISTERS_PER_UNIT + REGISTERS_PER_SUM + limits.registersBesides
-    const text = `a compute warp keeps ${g.unitsPerPart} units of its input staged and needs about ${needed} registers a lane, it has ${compute.registers}`
+    const needed = stagedRegisters(units)
+    const text = `a compute warp keeps ${units} units of its input staged and needs about ${needed} registers a lane, it has ${compute.registers}`
     hold(n, 'TILE3032', needed, compute.registers, text, 'give compute more registers, or split k over more warps')
   },
   joinPut: ({ product: { geometry: g } }, n) => {

@@ -102,6 +102,23 @@ const apart: Schedule = {
   ],
 }
 
+/** Pages that hold neither an SM's tiles of an expert nor a warp's part of k, and registers that hold two units of input. */
+const narrow: Schedule = {
+  ...apart,
+  ...scheduleOf({
+    roles: {
+      load: { warps: 1 },
+      compute: { warps: 1, registers: 48 },
+      epilogue: { warps: 1 },
+      communicate: { warps: 1 },
+    },
+    ring: { name: 'weights', depth: 2, pageBytes: 8 * 1024 },
+    exchangeAs: 'f32',
+    sms: 1,
+  }),
+  fusions: apart.fusions,
+}
+
 function build(): Graph {
   return model.build({}, ({ message }) => {
     throw new Error(message)
@@ -119,6 +136,8 @@ const runs = [
   ['fused as far as it goes', 2, schedule],
   ['each in a phase of its own', 1, apart],
   ['each in a phase of its own', 2, apart],
+  ['in small pages with few registers', 1, narrow],
+  ['in small pages with few registers', 2, narrow],
 ] as const
 it.each(runs)(
   'an authored norm, router and activation, %s, on %i ranks',
