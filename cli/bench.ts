@@ -1,19 +1,20 @@
 /** `tilec bench MODEL`: how fast an engine writes, plain or drafted; with --rank, what a round of one rank takes. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
-import { type BenchResult, benchModel, type Spread } from '../runtime/session/bench-model.ts'
+import { type BenchResult, benchModel } from '../runtime/session/bench-model.ts'
 import type { RankOptions } from '../runtime/session/bench-rank.ts'
 import { readTarget } from '../runtime/session/machine.ts'
+import type { Spread } from '../runtime/session/statistics.ts'
 import type { Routing } from '../runtime/session/synthetic-routing.ts'
-import { benchOfRank } from './bench-rank.ts'
+import { benchOfRank, withRank } from './bench-rank.ts'
 import { draftJson, draftLines } from './draft-report.ts'
 import {
   draftChoice,
   type ModelOptions,
   modelRequest,
+  positive,
   real,
   type TargetOptions,
-  whole,
   withModel,
   withTarget,
 } from './model-options.ts'
@@ -39,6 +40,7 @@ export interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, '
   readonly rounds: number
   readonly acceptance: readonly number[]
   readonly engineFolder?: string
+  readonly roofline?: boolean
 }
 
 /** Code that no model has learnt by heart, and that a small one goes on with. */
@@ -65,25 +67,15 @@ With --rank 0/N one rank runs alone on one GPU: the plan that N ranks would run,
 that every packet travels. Its rounds verify random tokens that all count as right, behind a context of zeros. --engine-folder
 takes the engine that tilec compile -o left there: a machine with a GPU needs no compiler.
 
+--roofline takes a traced engine and shows what each phase of a round streamed, what that takes at the rate that the machine
+reached just before, what it took, and how much of that an SM waited for others.
+
 Synthetic weights and synthetic acceptance measure an engine, not a model: their results say so wherever they appear.`
 
-const positive = (least: number) => (given: string) => {
-  const n = whole(given)
-  if (n < least) throw new InvalidArgumentError(`It is a whole number from ${least}.`)
-  return n
-}
-
-function rankOf(given: string): RankOptions['rank'] {
-  const [, rank, ranks] = /^(\d+)\/(\d+)$/.exec(given) ?? []
-  if (rank === undefined) throw new InvalidArgumentError('It is a rank and how many there are: 0/8.')
-  return { rank: Number(rank), ranks: Number(ranks) }
-}
-
-const routing = (given: string): Routing => (given === 'uniform' ? given : real(given))
 const reals = (given: string): number[] => given.split(',').map(real)
 
 export function addBench(program: Command, terminal: Terminal): void {
-  withTarget(withModel(program.command('bench').description('measure how fast a model writes')), 'fitting')
+  withRank(withTarget(withModel(program.command('bench').description('measure how fast a model writes')), 'fitting'))
     .option('--prompt <text>', 'what the prompt is made of, again and again')
     .option('--prompt-tokens <n>', 'length of the prompt', positive(1), 128)
     .option('--output-tokens <n>', 'tokens to write', positive(2), 256)
@@ -92,22 +84,17 @@ export function addBench(program: Command, terminal: Terminal): void {
     .option('--draft <rows>', 'rows to verify at once: off, 2 to 8, or auto, as many as pay', draftChoice)
     .option('--synthetic-weights', 'make the weights up: for models that are not here')
     .option('--synthetic-acceptance <a>', 'make rounds yield so many tokens, whatever the drafter says', real)
-    .option('--rank <rank>', 'one rank of several, alone: 0/8', rankOf)
-    .option('--layers <n>', 'with --rank: the first layers only', positive(1))
-    .option('--context <n>', 'with --rank: positions before the rounds', positive(1), 4096)
-    .option('--rows <n>', 'with --rank: rows of a round', positive(1), 8)
-    .option('--routing <how>', 'with --rank: uniform, or the mean of experts that eight rows meet', routing, 'uniform')
-    .option('--rounds <n>', 'with --rank: rounds of a run', positive(1), 32)
     .option('--acceptance <list>', 'with --rank: tokens a round for which a speed is derived', reals, [6.3, 5.56, 4.29])
-    .option('--engine-folder <folder>', 'with --rank: take the engine from what tilec compile -o wrote')
+    .option('--roofline', 'of one rank (--rank): bytes, floor and time of each phase')
     .option('--json', 'print one object')
     .addHelpText('after', examples)
     .action((model: string, options: BenchCommandOptions) => bench(model, options, terminal))
 }
 
 async function bench(model: string, options: BenchCommandOptions, terminal: Terminal): Promise<void> {
-  if (options.rank) {
-    await benchOfRank(model, options, options.rank, terminal)
+  if (options.rank || options.roofline) {
+    const rank = options.rank ?? { rank: 0, ranks: options.gpus }
+    await benchOfRank(model, { ...options, rank }, terminal)
     return
   }
   const progress = progressLine(terminal)

@@ -44,6 +44,13 @@ export function whole(text: string): number {
   return Number(text)
 }
 
+/** A whole number from `least`. */
+export const positive = (least: number) => (given: string) => {
+  const n = whole(given)
+  if (n < least) throw new InvalidArgumentError(`It is a whole number from ${least}.`)
+  return n
+}
+
 export function real(text: string): number {
   const n = Number(text)
   if (text.trim() === '' || !Number.isFinite(n)) throw new InvalidArgumentError('It is a number.')

@@ -7,8 +7,9 @@
  */
 import type { Compiled } from '../codegen/compile.ts'
 import type { Role, SegmentPlan } from '../compiler/plan/ir.ts'
+import { phaseBytes } from '../compiler/plan/phase-bytes.ts'
 import { sharedMemory } from '../compiler/plan/shared-memory.ts'
-import { cacheSlots, keySpanBytes, ROWS, valueSpanBytes } from '../compiler/tile/forms.ts'
+import { ROWS } from '../compiler/tile/forms.ts'
 import type { Phase, PhaseKind } from '../compiler/tile/ir.ts'
 import type { Target } from '../runtime/build/toolchain.ts'
 import { bytes, microseconds, table } from './table.ts'
@@ -86,7 +87,8 @@ export function reportOf({ plan, phases: program, source }: Compiled, target: Ta
 function segmentPhases(plan: SegmentPlan, phases: readonly Phase[], topK: number, ctx: number): PhaseReport[] {
   return plan.phases.map((p, i) => {
     const phase = phases[i]!
-    const streamed = (rows: number): number => p.weightBytes * activeShare(phase, topK, rows) + cacheBytes(phase, ctx)
+    // The last block that the context holds.
+    const streamed = (rows: number): number => phaseBytes(p, phase, topK, { rows, context: ctx - rows })
     return {
       segment: plan.name,
       phase: p.name,
@@ -97,17 +99,6 @@ function segmentPhases(plan: SegmentPlan, phases: readonly Phase[], topK: number
       blockBytes: streamed(ROWS),
     }
   })
-}
-
-/** The part of a phase's weights that `rows` rows touch. */
-function activeShare(phase: Phase, topK: number, rows: number): number {
-  if (phase.kind !== 'product' || !phase.routed || !phase.experts) return 1
-  return 1 - (1 - topK / phase.experts) ** rows
-}
-
-function cacheBytes(phase: Phase, ctx: number): number {
-  if (phase.kind !== 'attend') return 0
-  return phase.kv * cacheSlots(phase.window, ctx) * (keySpanBytes(phase.keyDim) + valueSpanBytes(phase.valueDim))
 }
 
 export const floorUs = (n: number): number => (n / streamedBytesPerSecond) * 1e6

@@ -261,6 +261,8 @@ export const Ready = z.object({
   name: z.string(),
   ranks: z.number(),
   sms: z.number(),
+  /** Bytes a second that the machine streams, where that was asked for. */
+  ceiling: z.number().optional(),
   memory: z.object({ image: z.number(), kv: z.number(), workspace: z.number(), free: z.number() }).optional(),
 })
 export type Ready = z.infer<typeof Ready>

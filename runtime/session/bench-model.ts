@@ -19,6 +19,7 @@ import { compileModel } from './compile-model.ts'
 import { chooseTarget } from './machine.ts'
 import { type OpenOptions, openModel } from './open-model.ts'
 import { resolveModel } from './resolve-model.ts'
+import { type Spread, spread } from './statistics.ts'
 import { routerBiases } from './synthetic-routing.ts'
 
 export interface BenchOptions extends OpenOptions {
@@ -40,12 +41,6 @@ export interface BenchRun {
   readonly counts: boolean
   readonly tokensPerSecond: number
   readonly firstTokenMs: number
-}
-
-export interface Spread {
-  readonly median: number
-  readonly least: number
-  readonly greatest: number
 }
 
 export interface BenchResult {
@@ -152,13 +147,6 @@ function rateFor(length: number, choice: DraftChoice): number {
 
 const repeated = (tokens: readonly number[], count: number): number[] =>
   Array.from({ length: count }, (_, i) => tokens[i % tokens.length]!)
-
-export function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  const at = (i: number) => sorted[i] ?? 0
-  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, least: at(0), greatest: at(sorted.length - 1) }
-}
 
 async function openReal(options: OpenOptions): Promise<Bench> {
   const session = await openModel(options)

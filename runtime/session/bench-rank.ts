@@ -16,13 +16,13 @@ import { writeLoadPlan } from '../engine/load-plan.ts'
 import { hashU32 } from '../engine/synthetic.ts'
 import { syntheticSources } from '../engine/synthetic-source.ts'
 import type { EngineRequest, Ready, RoundOutcome } from '../engine/wire.ts'
-import { type Spread, spread } from './bench-model.ts'
 import { buildModel } from './build-model.ts'
 import { compileModel } from './compile-model.ts'
 import { cutModel } from './cut-model.ts'
 import { chooseTarget } from './machine.ts'
 import type { OpenOptions } from './open-model.ts'
 import { type ResolvedModel, resolveModel } from './resolve-model.ts'
+import { median, type Spread, spread } from './statistics.ts'
 import { type Routing, routerBiases } from './synthetic-routing.ts'
 
 export interface RankOptions extends Omit<OpenOptions, 'gpus'> {
@@ -58,6 +58,7 @@ export interface RankBench {
   readonly resolved: ResolvedModel
   /** Rows of the drafter's block. */
   readonly block: number | undefined
+  readonly layers: number
 }
 
 export async function benchRank(options: RankOptions): Promise<RankResult> {
@@ -68,7 +69,7 @@ export async function benchRank(options: RankOptions): Promise<RankResult> {
       spread(runs.map((rounds) => median(rounds.map(of)) / 1000))
     return {
       ready: bench.engine.ready,
-      layers: bench.compiled.plan.entries.filter((e) => e.layer !== undefined && e.program === 0).length,
+      layers: bench.layers,
       drafter: bench.block !== undefined,
       runs: runs.length,
       roundUs: over((r) => r.roundNs),
@@ -121,7 +122,8 @@ export async function openRank(
     args: ['--alone', `${rank}`, ...args, ...(options.engineArgs ?? [])],
     ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
   })
-  return { engine, compiled, resolved, block: drafter?.built.block.rows }
+  const layers = compiled.plan.entries.filter((e) => e.layer !== undefined && e.program === 0).length
+  return { engine, compiled, resolved, block: drafter?.built.block.rows, layers }
 }
 
 async function executableOf(
@@ -166,12 +168,6 @@ export async function measureRank(
     if (run >= warmup) runs.push(measured)
   }
   return { runs }
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2
 }
 
 const refused = (what: string, help: string): DiagnosticError =>

@@ -51,6 +51,7 @@ struct EngineArgs {
   char* peer_workspace[max_ranks];  // every rank's workspace as seen from this one, itself included
   size_t image_bytes, kv_bytes, workspace_bytes;
   char* trace;         // TILE_TRACE: events (trace.h)
+  char* trace_waits;   // TILE_TRACE: waits (traces.h), where they were asked for
   void* mailbox;       // mapped host memory
   FaultRecord* fault;  // mapped host memory
   u64 deadline_ns;     // a wait that is not idle gives up after this long

@@ -3,7 +3,7 @@
 #pragma once
 #include "args.h"
 #include "forms.h"
-#include "../engine/clock.h"
+#include "traces.h"
 
 namespace tile {
 
@@ -18,16 +18,6 @@ struct RouteTable {
 /** Which warp of which role a warp of the SM is. */
 struct WarpRole {
   int role, index;
-};
-
-enum Mark : int { mark_ready, mark_staged, mark_page, trace_marks };
-/** When the phase at hand of a role began and passed its marks, by its first warp (trace.h). A page is marked once. */
-struct Traces {
-  u64 began;
-  u32 at[trace_marks];
-  TILE_FN void mark(Mark which) {
-    if (which != mark_page || at[which] == 0) at[which] = u32(clock_ns() - began);
-  }
 };
 
 struct Shared {

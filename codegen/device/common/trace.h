@@ -3,7 +3,7 @@
 //
 // An event is [round % trace_rounds][entry][phase][role][SM]: the role's first warp writes its own time, and how many experts were
 // active when it ended (what a routed phase's bytes depend on). Times are nanoseconds of the GPU's global timer. Marks are times
-// since the beginning: last counter seen, input staged, first page there (0: never).
+// since the beginning: last counter seen, input staged, first page there (0: never). Waits have a log of their own (traces.h).
 #pragma once
 #include "../engine/clock.h"
 

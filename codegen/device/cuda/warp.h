@@ -49,6 +49,9 @@ struct Warp {
   u32 round = 0;
   const EngineArgs* args;
   u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0;
+#ifdef TILE_TRACE
+  u32 waits = 0;
+#endif
 
   // ---- lanes ----
   TILE_FN int lane() const { return own_lane; }
@@ -182,6 +185,7 @@ struct Warp {
   /** Lane 0 polls value() until int(value - expected) >= 0; all lanes leave the kernel together when it gives up. */
   template <class F>
   TILE_FN void spin(int site, What what, int object, u32 expected, bool idle, F value) {
+    const TimedWait<Warp> timed(*this, site, what);
     bool over = false;
     if (lane() == 0) {
       Patience patience;
@@ -198,6 +202,7 @@ struct Warp {
     wait_on(site, ptx::shared_address(tile_memory) + u32(which) * 8, Shared::awaited_at(which), which, phases, idle);
   }
   TILE_FN void wait_on(int site, u32 address, What what, int object, u32 phases, bool idle) {
+    const TimedWait<Warp> timed(*this, site, what);
     Patience patience;
     TILE_LOOP
     for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(address, (phases - 1) & 1u)); ++polls)
@@ -256,6 +261,7 @@ struct Warp {
   }
   template <class F>
   TILE_FN void poll(int site, What what, int object, bool idle, F ready) {
+    const TimedWait<Warp> timed(*this, site, what);
     Patience patience;
     TILE_LOOP
     for (u32 polls = 1;; ++polls) {

@@ -44,6 +44,7 @@ class Engine {
       failure ? wire_.send(failure) : wire_.send(FrameType::bye, nullptr, 0);
       return failure ? 1 : 0;
     }
+    if (options_.ceiling) node_.measure();
     if (Failure failure = node_.launch()) {
       wire_.send(failure);
       return 1;
@@ -122,14 +123,14 @@ class Engine {
     return {};
   }
 
-  /** The events of all ranks, one after the other. */
+  /** The events of all ranks, one after the other; of each, its waits behind them where they were asked for. */
   Failure write_trace() {
     if (trace_bytes == 0) return Failure{"usage", "this engine was built without TILE_TRACE"};
-    std::vector<u8> events(trace_bytes);
+    std::vector<u8> events(trace_bytes + (options_.trace_waits ? trace_waits_bytes : 0));
     std::FILE* file = std::fopen(options_.trace.c_str(), "wb");
     bool written = file != nullptr;
     for (u32 rank = 0; rank < u32(node_.ranks()) && written; rank++)
-      written = !node_.read_trace(rank, events.data()) && std::fwrite(events.data(), 1, events.size(), file) == events.size();
+      written = !node_.read_trace(rank, events.data(), events.data() + trace_bytes) && std::fwrite(events.data(), 1, events.size(), file) == events.size();
     if (file) written = std::fclose(file) == 0 && written;
     return written ? Failure{} : Failure{"file", "cannot write the trace to " + options_.trace};
   }

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <thread>
 
+#include "ceiling.cu.h"
 #include "loader.h"
 #include "mailbox.h"
 #include "options.h"
@@ -62,7 +63,7 @@ class Node {
   int ranks() const { return options_.alone ? 1 : Plan::ranks; }
   Mailbox* mailbox() { return mailbox_; }
   std::string describe() const {
-    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) +
+    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) +
            ",\"memory\":{\"image\":" + std::to_string(Plan::image_bytes) + ",\"kv\":" + std::to_string(Plan::kv_bytes) + ",\"workspace\":" + std::to_string(Plan::workspace_bytes) +
            ",\"free\":" + std::to_string(ranks_[0].free) + "}}";
   }
@@ -110,10 +111,24 @@ class Node {
     return check(r, cudaMemcpy(to, r.args.image + at, bytes, cudaMemcpyDeviceToHost), "reading its image");
   }
 
-  Failure read_trace(u32 rank, u8* to) {
+  Failure read_trace(u32 rank, u8* events, u8* waits) {
     const Rank& r = ranks_[rank];
     cudaSetDevice(r.device);
-    return check(r, cudaMemcpy(to, r.args.trace, trace_bytes, cudaMemcpyDeviceToHost), "reading its trace");
+    cudaError_t error = cudaMemcpy(events, r.args.trace, trace_bytes, cudaMemcpyDeviceToHost);
+    if (error == cudaSuccess && r.args.trace_waits) error = cudaMemcpy(waits, r.args.trace_waits, trace_waits_bytes, cudaMemcpyDeviceToHost);
+    return check(r, error, "reading its trace");
+  }
+
+  /** How fast rank 0's GPU streams its weights, or, where they might lie in a cache, memory that is lent for it. */
+  void measure() {
+    const Rank& r = ranks_[0];
+    cudaSetDevice(r.device);
+    char* memory = r.args.image;
+    u64 bytes = Plan::image_bytes;
+    const bool borrow = bytes < ceiling_bytes / 2;
+    if (borrow && cudaMalloc(reinterpret_cast<void**>(&memory), bytes = ceiling_bytes) != cudaSuccess) return;
+    ceiling_ = measure_ceiling(memory, bytes, Plan::sms, r.stream);
+    if (borrow) cudaFree(memory);
   }
 
   /** What --probe asks for, once: a GPU's workspace is looked at when its kernel has returned, so the record is the last round's. */
@@ -276,6 +291,10 @@ class Node {
       if (error == cudaSuccess) error = slab(a.workspace, Plan::workspace_bytes);
       if (error == cudaSuccess) error = slab(a.trace, trace_bytes);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.trace, 0, trace_bytes, r.stream);
+      if (trace_bytes > 0 && options_.trace_waits) {
+        if (error == cudaSuccess) error = slab(a.trace_waits, trace_waits_bytes);
+        if (error == cudaSuccess) error = cudaMemsetAsync(a.trace_waits, 0, trace_waits_bytes, r.stream);
+      }
       if (error == cudaSuccess) error = cudaMemsetAsync(a.image, 0, Plan::image_bytes, r.stream);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.kv, 0, Plan::kv_bytes, r.stream);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.workspace, 0, Plan::workspace_bytes, r.stream);
@@ -295,6 +314,7 @@ class Node {
   }
 
   Options options_;
+  double ceiling_ = 0;
   std::vector<Rank> ranks_;
   Mailbox* mailbox_ = nullptr;
 };

@@ -37,6 +37,8 @@ class Node {
       if (Failure failure = slab(Plan::workspace_bytes, "workspace", a.workspace)) return failure;
       if (trace_bytes > 0)
         if (Failure failure = slab(trace_bytes, "trace", a.trace)) return failure;
+      if (trace_bytes > 0 && options.trace_waits)
+        if (Failure failure = slab(trace_waits_bytes, "trace of waits", a.trace_waits)) return failure;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox, a.fault = &faults_[size_t(rank)];
       a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.alone = options.alone;
@@ -49,7 +51,7 @@ class Node {
   /** That run here. */
   int ranks() const { return options_.alone ? 1 : Plan::ranks; }
   Mailbox* mailbox() { return static_cast<Mailbox*>(args_[0].mailbox); }
-  std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) + "}"; }
+  std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) + "}"; }
 
   // ---- loading ----
   Failure stage(u32, u8*& staging) {
@@ -88,9 +90,25 @@ class Node {
     return {};
   }
 
-  Failure read_trace(u32 rank, u8* to) {
-    std::memcpy(to, args_[rank].trace, trace_bytes);
+  Failure read_trace(u32 rank, u8* events, u8* waits) {
+    std::memcpy(events, args_[rank].trace, trace_bytes);
+    if (args_[rank].trace_waits) std::memcpy(waits, args_[rank].trace_waits, trace_waits_bytes);
     return {};
+  }
+
+  /** How fast one thread, which is what an engine has here, reads memory that no cache holds. */
+  void measure() {
+    std::vector<u64> memory(u64(1) << 25, 1);
+    std::vector<double> rates;
+    for (int turn = 0; turn < 4; turn++) {
+      const u64 began = clock_ns();
+      u64 sum = 0;
+      for (const u64 word : memory) sum += word;
+      const u64 took = clock_ns() - began;
+      if (turn > 0 && sum == memory.size()) rates.push_back(double(memory.size() * 8) / double(took) * 1e9);
+    }
+    std::sort(rates.begin(), rates.end());
+    ceiling_ = rates[rates.size() / 2];
   }
 
   /** Every round was recorded when its logits were complete. */
@@ -142,6 +160,7 @@ class Node {
   }
 
   Options options_;
+  double ceiling_ = 0;
   std::vector<Slab> slabs_;
   std::vector<EngineArgs> args_;
   std::vector<FaultRecord> faults_;

@@ -123,6 +123,11 @@ inline std::string json_string(const std::string& text) {
   return out + "\"";
 }
 
+/** What was measured of the machine, for `ready`; nothing where nothing was. */
+inline std::string ceiling_json(double bytes_per_second) {
+  return bytes_per_second > 0 ? ",\"ceiling\":" + std::to_string(u64(bytes_per_second)) : "";
+}
+
 inline bool Wire::send(const Failure& failure) {
   return send(FrameType::error, "{\"code\":" + json_string(failure.code) + ",\"text\":" + json_string(failure.text) + "}");
 }

@@ -43,6 +43,9 @@ struct Warp {
   host::Fiber* fiber;
   host::Sm* state;
   u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0, ring_copied = 0;
+#ifdef TILE_TRACE
+  u32 waits = 0;
+#endif
   std::function<void()> deferred;
 
   // ---- lanes ----
@@ -169,6 +172,7 @@ struct Warp {
   template <class F>
   void block(int site, What what, int object, u32 expected, bool idle, F value) {
     if (int(value() - expected) >= 0) return;
+    const TimedWait<Warp> timed(*this, site, what);
     world->block([](void* question) -> unsigned { return (*static_cast<F*>(question))(); }, &value, expected, idle, what, object, site);
   }
   void acquire(const host::Clock& clock) {
@@ -286,6 +290,7 @@ struct Warp {
     });
     ring_mine(site, position);
     area_reads(Area::ring_page, int(position % Plan::ring_depth));
+    mark(mark_page);
     return ring_page(position);
   }
   void ring_mine(int site, u32 position) { mine(site, Shared::ring_full + int(position % Plan::ring_depth), position / Plan::ring_depth + 1, "ring page"); }
@@ -412,6 +417,7 @@ struct Warp {
       block(site, What::counter, which, expected, idle, [word]() -> unsigned { return *word; });
       if constexpr (host::checking) acquire(world->histories[word].at(expected));
     });
+    mark(mark_ready);
   }
   /** Free slots: the slot of `position` is free once its previous use was released. A mutated depth looks at a neighbour. */
   void wait_free(int site, int barrier, u32 position, int depth, int delta, What what) {

@@ -1,0 +1,62 @@
+/** `tilec bench MODEL --rank 0/N --roofline`: what each phase of a round took, beside what its bytes take at the ceiling. */
+import type { RankOptions } from '../runtime/session/bench-rank.ts'
+import { measureRoofline, type Roofline } from '../runtime/session/roofline.ts'
+import { headline } from './bench-rank.ts'
+import { progressLine } from './progress.ts'
+import { bytes, table } from './table.ts'
+import { printJson, type Terminal } from './terminal.ts'
+
+export async function roofline(model: string, request: RankOptions, json: boolean, terminal: Terminal): Promise<void> {
+  const progress = progressLine(terminal)
+  let result: Roofline
+  try {
+    result = await measureRoofline({ ...request, onProgress: progress.show, onRun: progress.done })
+  } finally {
+    progress.done()
+  }
+  if (json) {
+    const { ready, ...measured } = result
+    const { rank, context, rows, routing, rounds } = request
+    const synthetic = ['weights', 'peers', 'acceptance']
+    const machine = { target: ready.target, device: ready.name }
+    printJson(terminal, { model, ...machine, ...rank, context, rows, routing, rounds, synthetic, ...measured })
+    return
+  }
+  terminal.out(`${headline(model, request, result)}\n${asTable(result)}`)
+}
+
+function asTable({ ceiling, phases, totals, roundUs }: Roofline): string {
+  const right = (title: string) => ({ title, align: 'right' as const })
+  const us = (n: number): string => n.toFixed(2)
+  const share = (floorUs: number, took: number): string =>
+    floorUs > 0 && took > 0 ? `${((100 * floorUs) / took).toFixed(0)}%` : ''
+  const lines = phases.map((p) => [
+    `${p.segment}.${p.phase}`,
+    `${p.runs}`,
+    p.active === undefined ? '' : p.active.toFixed(1),
+    p.bytes > 0 ? bytes(p.bytes) : '',
+    p.bytes > 0 ? us(p.floorUs) : '',
+    us(p.us),
+    share(p.floorUs, p.us),
+    us(p.syncUs),
+    us(p.stagingUs),
+  ])
+  const sums = totals.map((t) => [
+    t.name,
+    '',
+    '',
+    bytes(t.bytes),
+    us(t.floorUs),
+    us(t.us),
+    share(t.floorUs, t.us),
+    us(t.syncUs),
+  ])
+  const columns = [
+    { title: 'us of one execution' },
+    ...['runs', 'experts', 'bytes', 'floor', 'measured', 'of it', 'sync', 'staging'].map(right),
+  ]
+  return `Ceiling: ${(ceiling / 1e9).toFixed(0)} GB/s, measured before the launch. Traced engine: a few percent are the trace's.
+${table(columns, lines)}
+${table([{ title: 'us of a round' }, ...columns.slice(1, 8)], sums)}The engine's own clock says ${roundUs.toFixed(1)} us a round.
+`
+}

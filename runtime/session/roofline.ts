@@ -1,0 +1,107 @@
+/**
+ * The roofline of one rank: each phase's bytes, the time that they take at the ceiling that was measured in the same run,
+ * and the time that they took.
+ *
+ * Vocabulary: the *ceiling* is what this machine streams when it does nothing else (codegen/device/engine/ceiling.cu.h; on the
+ * host, one thread); a *floor* is bytes over the ceiling; the *fraction* is floor over measured.
+ * Invariant: everything comes from one process of a traced engine; a trace costs a few percent, which are in what is shown.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import { TraceFile } from '../engine/trace-file.ts'
+import type { Ready } from '../engine/wire.ts'
+import { measureRank, openRank, type RankBench, type RankOptions } from './bench-rank.ts'
+import { type PhaseTime, phaseTimes } from './phase-times.ts'
+import { median } from './statistics.ts'
+
+export interface PhaseLine extends PhaseTime {
+  readonly floorUs: number
+}
+
+export interface Roofline {
+  readonly ready: Ready
+  readonly layers: number
+  readonly drafter: boolean
+  readonly runs: number
+  /** Bytes a second. */
+  readonly ceiling: number
+  readonly phases: readonly PhaseLine[]
+  /** Of each program and of a whole round: what its phases add up to. */
+  readonly totals: readonly {
+    readonly name: string
+    readonly bytes: number
+    readonly floorUs: number
+    readonly us: number
+    readonly syncUs: number
+  }[]
+  /** What the engine itself says of the same rounds. */
+  readonly roundUs: number
+}
+
+export async function measureRoofline(options: RankOptions): Promise<Roofline> {
+  return traced(options, ['--ceiling', '1'], (bench, rounds, trace) => {
+    const { ready } = bench.engine
+    const ceiling = ready.ceiling
+    if (ceiling === undefined)
+      throw new DiagnosticError([diagnostic('TILE5112', 'the ceiling of this machine could not be measured')])
+    const { rows, context } = options
+    const position = context + rows * Math.max(0, options.rounds - trace.rounds.length / 2)
+    const load = (program: string) => ({ context: position, rows: program === 'draft' ? (bench.block ?? rows) : rows })
+    const floor = (bytes: number): number => (bytes / ceiling) * 1e6
+    const phases = phaseTimes(trace, bench.compiled, load).map((p) => ({ ...p, floorUs: floor(p.bytes) }))
+    const sum = (of: readonly PhaseLine[], value: (p: PhaseLine) => number): number =>
+      of.reduce((n, p) => n + p.runs * value(p), 0)
+    const total = (name: string, of: readonly PhaseLine[]) => {
+      const bytes = sum(of, (p) => p.bytes)
+      return { name, bytes, floorUs: floor(bytes), us: sum(of, (p) => p.us), syncUs: sum(of, (p) => p.syncUs) }
+    }
+    // Rounds that end in tokens; the drafter's programs run in rounds of their own before them.
+    const yielding = trace.rounds.filter((r) => r.entries.some((e) => bench.compiled.plan.entries[e]!.program === 0))
+    const shown = rounds.at(-1)?.slice(-yielding.length) ?? []
+    const programs = [...new Set(phases.map((p) => p.program))]
+    return {
+      ready,
+      layers: bench.layers,
+      drafter: bench.block !== undefined,
+      runs: rounds.length,
+      ceiling,
+      phases,
+      totals: [
+        ...programs.map((name) =>
+          total(
+            name,
+            phases.filter((p) => p.program === name),
+          ),
+        ),
+        ...(programs.length > 1 ? [total('round', phases)] : []),
+      ],
+      roundUs: median(shown.map((r) => r.roundNs)) / 1000,
+    }
+  })
+}
+
+type Rounds = Awaited<ReturnType<typeof measureRank>>['runs']
+
+/** Runs a traced engine to its end and hands over what it wrote. */
+export async function traced<T>(
+  options: RankOptions,
+  args: readonly string[],
+  use: (bench: RankBench, rounds: Rounds, trace: TraceFile) => T,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'tilec-trace-'))
+  try {
+    const file = join(folder, 'trace')
+    const bench = await openRank(options, 'traced', ['--trace', file, ...args])
+    let rounds: Rounds
+    try {
+      rounds = (await measureRank(bench, options)).runs
+    } finally {
+      await bench.engine.close()
+    }
+    return use(bench, rounds, new TraceFile(readFileSync(file), bench.compiled.plan))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
