@@ -101,11 +101,12 @@ for (const ranks of rankCounts) {
   engines.push((await buildModel(compiled, 'host', {})).executable.split('/').at(-2)!)
   open.set(ranks, { session, times: new RoundTimes(), prompts: prompts(session, o.prompts) })
 }
-const cases = rankCounts.flatMap((ranks) =>
-  Array.from({ length: o.prompts }, (_, prompt) =>
-    samplings.map((_, sampling) => ({ ranks, prompt, sampling })),
-  ).flat(),
+// Kinds of prompts and numbers of ranks in turn: a campaign that is interrupted has seen some of each.
+const stride = 37
+const cases = Array.from({ length: o.prompts }, (_, i) => (i * stride) % o.prompts).flatMap((prompt) =>
+  rankCounts.flatMap((ranks) => samplings.map((_, sampling) => ({ ranks, prompt, sampling }))),
 )
+if (new Set(cases.map((c) => c.prompt)).size !== o.prompts) throw new Error(`--prompts: not a multiple of ${stride}`)
 const results = await campaign('dflash', cases, {
   jobs: 1,
   fresh: o.fresh,
