@@ -6,15 +6,16 @@
  * Invariant: bytes are of one rank and include padding, as they are streamed.
  */
 import type { Compiled } from '../codegen/compile.ts'
-import type { Role, SegmentPlan } from '../compiler/plan/ir.ts'
+import { streamBytesPerUs } from '../compiler/plan/hopper-costs.ts'
+import type { Plan, Role, SegmentPlan } from '../compiler/plan/ir.ts'
 import { phaseBytes } from '../compiler/plan/phase-bytes.ts'
+import { predictPhase } from '../compiler/plan/predict.ts'
 import { sharedMemory } from '../compiler/plan/shared-memory.ts'
 import { ROWS } from '../compiler/tile/forms.ts'
 import type { Phase, PhaseKind } from '../compiler/tile/ir.ts'
 import type { Target } from '../runtime/build/toolchain.ts'
 import { bytes, microseconds, table } from './table.ts'
 
-export const streamedBytesPerSecond = 4.55e12
 const registerFile = 65536
 /** What a thread block may use of an SM's shared memory. */
 const sharedLimit = 227 * 1024
@@ -30,6 +31,8 @@ export interface PhaseReport {
   /** Streamed by one execution: weights, and the caches of a full context. */
   readonly rowBytes: number
   readonly blockBytes: number
+  /** What the cost model says of one execution for a block on an H200 (compiler/plan/predict.ts); on GPUs only. */
+  readonly predictedUs?: number
 }
 
 export interface EngineReport {
@@ -52,6 +55,8 @@ export interface EngineReport {
     readonly blockBytes: number
     readonly rowUs: number
     readonly blockUs: number
+    /** What the cost model says of a block, all phases together. */
+    readonly predictedUs?: number
   }
   readonly counters: number
   readonly sites: number
@@ -61,9 +66,7 @@ export interface EngineReport {
 export function reportOf({ plan, phases: program, source }: Compiled, target: Target): EngineReport {
   const roles = plan.roles.map((r) => ({ ...r, fileRegisters: r.warps * 32 * r.registers }))
   const shared = sharedMemory(plan)
-  const phases = plan.segments.flatMap((s, i) =>
-    segmentPhases(s, program.segments[i]!.phases, plan.route.topK, plan.ctx),
-  )
+  const phases = plan.segments.flatMap((s, i) => segmentPhases(s, program.segments[i]!.phases, plan, target))
   const total = (of: (p: PhaseReport) => number): number => phases.reduce((n, p) => n + p.runs * of(p), 0)
   const [rowBytes, blockBytes] = [total((p) => p.rowBytes), total((p) => p.blockBytes)]
   return {
@@ -77,31 +80,36 @@ export function reportOf({ plan, phases: program, source }: Compiled, target: Ta
     shared: { areas: shared.areas, used: shared.total, limit: sharedLimit },
     memory: { image: plan.imageBytes, kv: plan.kvBytes, workspace: plan.workspaceBytes },
     phases,
-    round: { rowBytes, blockBytes, rowUs: floorUs(rowBytes), blockUs: floorUs(blockBytes) },
+    round: {
+      ...{ rowBytes, blockBytes, rowUs: floorUs(rowBytes), blockUs: floorUs(blockBytes) },
+      ...(target !== 'host' && { predictedUs: total((p) => p.predictedUs ?? 0) }),
+    },
     counters: plan.tallies.filter((t) => t.scope === 'counter').length,
     sites: plan.sites.length,
     source: { lines: source.split('\n').length - 1, bytes: Buffer.byteLength(source) },
   }
 }
 
-function segmentPhases(plan: SegmentPlan, phases: readonly Phase[], topK: number, ctx: number): PhaseReport[] {
-  return plan.phases.map((p, i) => {
+function segmentPhases(segment: SegmentPlan, phases: readonly Phase[], plan: Plan, target: Target): PhaseReport[] {
+  return segment.phases.map((p, i) => {
     const phase = phases[i]!
     // The last block that the context holds.
-    const streamed = (rows: number): number => phaseBytes(p, phase, topK, { rows, context: ctx - rows })
+    const load = (rows: number) => ({ rows, context: plan.ctx - rows })
+    const streamed = (rows: number): number => phaseBytes(p, phase, plan.route.topK, load(rows))
     return {
-      segment: plan.name,
+      segment: segment.name,
       phase: p.name,
       kind: phase.kind,
-      runs: Math.max(1, plan.layers.length),
+      runs: Math.max(1, segment.layers.length),
       weightBytes: p.weightBytes,
       rowBytes: streamed(1),
       blockBytes: streamed(ROWS),
+      ...(target !== 'host' && { predictedUs: predictPhase(plan, p, phase, load(ROWS)).us }),
     }
   })
 }
 
-export const floorUs = (n: number): number => (n / streamedBytesPerSecond) * 1e6
+export const floorUs = (n: number): number => n / streamBytesPerUs
 
 export function printReport(r: EngineReport): string {
   const right = (title: string) => ({ title, align: 'right' as const })
@@ -113,6 +121,7 @@ export function printReport(r: EngineReport): string {
     [{ title: 'area' }, right('bytes')],
     r.shared.areas.filter((a) => a.bytes > 0).map((a) => [a.name, `${a.bytes}`]),
   )
+  const predicted = r.round.predictedUs
   const phases = table(
     [
       { title: 'phase' },
@@ -122,6 +131,7 @@ export function printReport(r: EngineReport): string {
       right('floor'),
       right('a block'),
       right('floor'),
+      ...(predicted === undefined ? [] : [right('predicted')]),
     ],
     r.phases.map((p) => [
       `${p.segment}.${p.phase}`,
@@ -131,6 +141,7 @@ export function printReport(r: EngineReport): string {
       microseconds(floorUs(p.rowBytes)),
       p.blockBytes > 0 ? bytes(p.blockBytes) : '',
       microseconds(floorUs(p.blockBytes)),
+      ...(p.predictedUs === undefined ? [] : [microseconds(p.predictedUs)]),
     ]),
   )
   const { round } = r
@@ -145,7 +156,7 @@ ${shared}  in all: ${r.shared.used} of ${r.shared.limit}
 Memory of a rank: weights ${bytes(r.memory.image)}, KV cache ${bytes(r.memory.kv)}, workspace ${bytes(r.memory.workspace)}
 
 Phases (bytes one rank streams in one execution, weights and a full context's keys and values; floor at 4.55 TB/s)
-${phases}  a round: ${bytes(round.rowBytes)} and ${microseconds(round.rowUs)} for one row, ${bytes(round.blockBytes)} and ${microseconds(round.blockUs)} for a block of 8
+${phases}  a round: ${bytes(round.rowBytes)} and ${microseconds(round.rowUs)} for one row, ${bytes(round.blockBytes)} and ${microseconds(round.blockUs)} for a block of 8${predicted === undefined ? '' : `; predicted ${microseconds(predicted)}`}
 
 Source: ${r.source.lines} lines; ${r.counters} counters, ${r.sites} sync sites
 `

@@ -36,6 +36,7 @@ function asTable({ ceiling, phases, totals, roundUs }: Roofline): string {
     p.active === undefined ? '' : p.active.toFixed(1),
     p.bytes > 0 ? bytes(p.bytes) : '',
     p.bytes > 0 ? us(p.floorUs) : '',
+    p.predictedUs === undefined ? '' : us(p.predictedUs),
     us(p.us),
     share(p.floorUs, p.us),
     us(p.syncUs),
@@ -47,16 +48,17 @@ function asTable({ ceiling, phases, totals, roundUs }: Roofline): string {
     '',
     bytes(t.bytes),
     us(t.floorUs),
+    t.predictedUs === undefined ? '' : us(t.predictedUs),
     us(t.us),
     share(t.floorUs, t.us),
     us(t.syncUs),
   ])
   const columns = [
     { title: 'us of one execution' },
-    ...['runs', 'experts', 'bytes', 'floor', 'measured', 'of it', 'sync', 'staging'].map(right),
+    ...['runs', 'experts', 'bytes', 'floor', 'predicted', 'measured', 'of it', 'sync', 'staging'].map(right),
   ]
   return `Ceiling: ${(ceiling / 1e9).toFixed(0)} GB/s, measured before the launch. Traced engine: a few percent are the trace's.
 ${table(columns, lines)}
-${table([{ title: 'us of a round' }, ...columns.slice(1, 8)], sums)}The engine's own clock says ${roundUs.toFixed(1)} us a round.
+${table([{ title: 'us of a round' }, ...columns.slice(1, 9)], sums)}The engine's own clock says ${roundUs.toFixed(1)} us a round.
 `
 }

@@ -10,6 +10,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import type { Load } from '../../compiler/plan/phase-bytes.ts'
+import { predictPhase } from '../../compiler/plan/predict.ts'
 import { TraceFile } from '../engine/trace-file.ts'
 import type { Ready } from '../engine/wire.ts'
 import { measureRank, openRank, type RankBench, type RankOptions } from './bench-rank.ts'
@@ -18,6 +20,17 @@ import { median } from './statistics.ts'
 
 export interface PhaseLine extends PhaseTime {
   readonly floorUs: number
+  /** What the cost model says, at the measured ceiling; on GPUs only, whose costs it knows. */
+  readonly predictedUs?: number
+}
+
+export interface RooflineTotal {
+  readonly name: string
+  readonly bytes: number
+  readonly floorUs: number
+  readonly predictedUs?: number
+  readonly us: number
+  readonly syncUs: number
 }
 
 export interface Roofline {
@@ -29,13 +42,7 @@ export interface Roofline {
   readonly ceiling: number
   readonly phases: readonly PhaseLine[]
   /** Of each program and of a whole round: what its phases add up to. */
-  readonly totals: readonly {
-    readonly name: string
-    readonly bytes: number
-    readonly floorUs: number
-    readonly us: number
-    readonly syncUs: number
-  }[]
+  readonly totals: readonly RooflineTotal[]
   /** What the engine itself says of the same rounds. */
   readonly roundUs: number
 }
@@ -50,12 +57,22 @@ export async function measureRoofline(options: RankOptions): Promise<Roofline> {
     const position = context + rows * Math.max(0, options.rounds - trace.rounds.length / 2)
     const load = (program: string) => ({ context: position, rows: program === 'draft' ? (bench.block ?? rows) : rows })
     const floor = (bytes: number): number => (bytes / ceiling) * 1e6
-    const phases = phaseTimes(trace, bench.compiled, load).map((p) => ({ ...p, floorUs: floor(p.bytes) }))
+    const predicted = (p: PhaseTime) =>
+      ready.target === 'host'
+        ? {}
+        : { predictedUs: predictionOf(bench, p, { ...load(p.program), active: p.active }, ceiling) }
+    const phases = phaseTimes(trace, bench.compiled, load).map(
+      (p): PhaseLine => ({ ...p, floorUs: floor(p.bytes), ...predicted(p) }),
+    )
     const sum = (of: readonly PhaseLine[], value: (p: PhaseLine) => number): number =>
       of.reduce((n, p) => n + p.runs * value(p), 0)
     const total = (name: string, of: readonly PhaseLine[]) => {
       const bytes = sum(of, (p) => p.bytes)
-      return { name, bytes, floorUs: floor(bytes), us: sum(of, (p) => p.us), syncUs: sum(of, (p) => p.syncUs) }
+      const predictedUs = sum(of, (p) => p.predictedUs ?? 0)
+      return {
+        ...{ name, bytes, floorUs: floor(bytes), us: sum(of, (p) => p.us), syncUs: sum(of, (p) => p.syncUs) },
+        ...(predictedUs > 0 && { predictedUs }),
+      }
     }
     // Rounds that end in tokens; the drafter's programs run in rounds of their own before them.
     const yielding = trace.rounds.filter((r) => r.entries.some((e) => bench.compiled.plan.entries[e]!.program === 0))
@@ -80,6 +97,13 @@ export async function measureRoofline(options: RankOptions): Promise<Roofline> {
       roundUs: median(shown.map((r) => r.roundNs)) / 1000,
     }
   })
+}
+
+function predictionOf({ compiled }: RankBench, { segment, phase }: PhaseTime, load: Load, ceiling: number): number {
+  const { plan, phases } = compiled
+  const s = plan.segments.findIndex((x) => x.name === segment)
+  const p = plan.segments[s]!.phases.findIndex((x) => x.name === phase)
+  return predictPhase(plan, plan.segments[s]!.phases[p]!, phases.segments[s]!.phases[p]!, load, ceiling / 1e6).us
 }
 
 type Rounds = Awaited<ReturnType<typeof measureRank>>['runs']

@@ -1,0 +1,114 @@
+/**
+ * A static cost model: what one execution of a phase takes on an H200, from the plan alone.
+ *
+ * How: before it can work, a phase has seen its input's signal and staged the input; meanwhile the load role fills the ring, so
+ * that much of its bytes are there already. Then it streams or multiplies, whichever takes longer, at the pace of the SM that has most to do; then
+ * it finishes and signals, and where ranks exchange, packets travel.
+ * Vocabulary: *exposed* is the time in which nothing is multiplied: signal, staging, the end.
+ * Invariants: pure; machine constants live in hopper-costs.ts; a kind of phase carries its own rule in the table below.
+ */
+
+import { ROWS, SPAN, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
+import type { Phase, PhaseKind, ProductPhase } from '../tile/ir.ts'
+import * as h200 from './hopper-costs.ts'
+import type { PhasePlan, Plan, ProductPlan, Step } from './ir.ts'
+import { expectedActive, expertsOf, type Load, phaseBytes } from './phase-bytes.ts'
+
+export interface Prediction {
+  readonly us: number
+  /** Of it: bytes at the rate of memory, multiplication, and time in which nothing is multiplied. */
+  readonly streamUs: number
+  readonly multiplyUs: number
+  readonly exposedUs: number
+}
+
+interface Situation {
+  readonly plan: Plan
+  readonly phase: PhasePlan
+  readonly load: Load
+  /** Bytes over the rate of memory. */
+  readonly streamUs: number
+}
+
+type Rule<K extends PhaseKind> = (phase: Extract<Phase, { kind: K }>, s: Situation) => Prediction
+
+/** `bytesPerUs`: what memory delivers, where it was measured. */
+export function predictPhase(
+  plan: Plan,
+  phase: PhasePlan,
+  tile: Phase,
+  load: Load,
+  bytesPerUs = h200.streamBytesPerUs,
+): Prediction {
+  const streamUs = phaseBytes(phase, tile, plan.route.topK, load) / bytesPerUs
+  return (rules[tile.kind] as Rule<PhaseKind>)(tile, { plan, phase, load, streamUs })
+}
+
+const fixed = (us: number): Prediction => ({ us, streamUs: 0, multiplyUs: 0, exposedUs: us })
+
+const product: Rule<'product'> = (tile, { plan, phase, load, streamUs }) => {
+  const p = productOf(phase.roles.compute)
+  if (!p) return fixed(h200.handoverUs)
+  const active =
+    expertsOf(tile) === undefined ? 1 : (load.active ?? expectedActive(tile.experts!, tile.topK, load.rows))
+  const most = imbalance(p, plan.sms, active)
+  const weights = p.geometry.units * UNIT_K * TILE_ROWS * p.geometry.tiles * active
+  const multiplyUs = (weights / (plan.sms * h200.weightsPerClock * h200.clocksPerUs)) * most
+  const staged = phase.roles.compute.some((s) => s.kind === 'stage' && s.kept?.role === 'reuse')
+    ? 0
+    : stagedBytes(p, load)
+  const before = h200.handoverUs + staged / h200.stageBytesPerUs
+  const after = h200.finishUs + (p.exchange || gathers(tile, plan) ? h200.exchangeUs(plan.ranks) : 0)
+  const ringUs = (plan.ring.depth * plan.ring.pageBytes * plan.sms) / h200.streamBytesPerUs
+  const work = Math.max(multiplyUs, streamUs * most - Math.min(before, ringUs))
+  return { us: before + work + after, streamUs, multiplyUs, exposedUs: before + after }
+}
+
+/** Logits of all ranks meet on rank 0. */
+const gathers = (tile: ProductPhase, plan: Plan): boolean =>
+  plan.ranks > 1 && tile.writes.some((w) => w.includes('.logits'))
+
+/** Work of the SM that has most, over the mean. */
+function imbalance({ geometry: g, routed }: ProductPlan, sms: number, active: number): number {
+  const units = routed === 'down' ? g.tiles : (g.pages / g.pagesPerTile) * g.chunks * (routed === 'up' ? active : 1)
+  return (Math.ceil(units / sms) * sms) / units
+}
+
+/** What every SM reads of the input, unless an earlier phase has left it staged. */
+function stagedBytes(p: ProductPlan, load: Load): number {
+  const k = p.geometry.units * UNIT_K
+  return p.routed === 'down' ? load.rows * (p.input?.topK ?? 1) * k * 2 : ROWS * k * 2
+}
+
+const attend: Rule<'attend'> = (tile, { plan, load, streamUs }) => {
+  const first = tile.window === undefined ? 0 : Math.max(0, load.context - tile.window + 1)
+  const spans = Math.floor((load.context + load.rows - 1) / SPAN) - Math.floor(first / SPAN) + 1
+  const mTiles = Math.ceil((ROWS * tile.group) / TILE_ROWS)
+  const warps = plan.roles.find((r) => r.name === 'compute')!.warps
+  const turns = Math.ceil((tile.kv * spans * mTiles) / (plan.sms * Math.min(warps, mTiles)))
+  const multiplyUs = h200.attendColdUs + (turns - 1) * h200.attendAgainUs
+  const exposedUs = 2 * h200.handoverUs + h200.finishUs
+  return { us: exposedUs + Math.max(multiplyUs, streamUs), streamUs, multiplyUs, exposedUs }
+}
+
+const rules: { readonly [K in PhaseKind]: Rule<K> } = {
+  product,
+  attend,
+  embed: () => fixed(h200.handoverUs + h200.pointwiseUs),
+  merge: () => fixed(h200.handoverUs + h200.mergeUs),
+  route: () => fixed(h200.handoverUs + h200.routeUs),
+  normed: () => fixed(h200.handoverUs + h200.pointwiseUs),
+  pointwise: () => fixed(h200.handoverUs + h200.pointwiseUs),
+  sample: (tile, { load }) =>
+    fixed(h200.handoverUs + (tile.logits === undefined ? 0 : load.rows * tile.vocabulary * h200.sampleUsPerLogit)),
+}
+
+function productOf(steps: readonly Step[]): ProductPlan | undefined {
+  for (const s of steps) {
+    if (s.kind === 'loop') {
+      const inner = productOf(s.body)
+      if (inner) return inner
+    } else if ('product' in s) return s.product
+  }
+  return undefined
+}
