@@ -4,11 +4,12 @@
  *
  * Vocabulary: *row dims* and *column dims* of a parameter: the contraction's dims are columns, the others rows; a vector
  * is one row. The *order* of a packed weight lists the local output row of each of the 16 rows of each tile.
- * Invariant: a rank's slice is contiguous: the split dim is the first row dim (after the experts) or the first column dim.
+ * Invariant: a rank's slice is contiguous, but for KV heads that ranks share (compiler/shard/share-heads.ts): the split dim is
+ * the first row dim (after the experts) or the first column dim.
  */
 import { InternalError } from '../compiler/diagnostics/diagnostic.ts'
 import type { Placement, Plan } from '../compiler/plan/ir.ts'
-import type { ShardedParam } from '../compiler/shard/shard-graph.ts'
+import type { ShardedParam, SharedRows } from '../compiler/shard/shard-graph.ts'
 import { TILE_ROWS } from '../compiler/tile/forms.ts'
 import type { Section } from '../compiler/tile/ir.ts'
 import { absoluteName } from '../compiler/tile/split-segments.ts'
@@ -37,23 +38,39 @@ export function makeManifest(plan: Plan, params: readonly ShardedParam[]): Weigh
   return Array.from({ length: plan.ranks }, (_, r) => rank(r))
 }
 
-/** Where a rank's slice of a parameter begins. */
-function slice(
-  p: ShardedParam,
-  rowDims: number,
-  rank: number,
-): { firstRow: number; firstColumn: number; columns: number } {
+/** A rank's slice of a parameter. */
+interface Slice {
+  /** The whole parameter's row that is a local row. */
+  readonly row: (local: number) => number
+  readonly firstColumn: number
+  readonly columns: number
+}
+
+function slice(p: ShardedParam, rowDims: number, rank: number): Slice {
   const columnDims = p.dims.slice(rowDims)
   const columns = sizeOf(columnDims)
-  if (p.split === undefined) return { firstRow: 0, firstColumn: 0, columns }
+  if (p.split === undefined) return { row: (local) => local, firstColumn: 0, columns }
   if (p.split >= rowDims) {
     requireFirst(p, columnDims, p.split - rowDims)
-    return { firstRow: 0, firstColumn: rank * columns, columns }
+    return { row: (local) => local, firstColumn: rank * columns, columns }
   }
   const rows = p.dims.slice(0, rowDims)
   const expertDims = rows[0]!.name === 'expert' ? 1 : 0
   requireFirst(p, rows.slice(expertDims), p.split - expertDims)
-  return { firstRow: rank * sizeOf(rows.slice(expertDims)), firstColumn: 0, columns }
+  const first = rank * sizeOf(rows.slice(expertDims))
+  const row = p.shared ? (local: number) => sharedRow(p.shared!, local, rank) : (local: number) => first + local
+  return { row, firstColumn: 0, columns }
+}
+
+/** The row of the whole parameter of a rank that shares an element of the split dim with others. */
+function sharedRow({ copies, rows, pieces }: SharedRows, local: number, rank: number): number {
+  const element = Math.floor(rank / copies) * rows
+  let rest = local
+  for (const { first, count, step } of pieces) {
+    if (rest < count) return element + first + (rank % copies) * step + rest
+    rest -= count
+  }
+  throw new InternalError(`row ${local} is behind the last of a shared element`)
 }
 
 function requireFirst(p: ShardedParam, dims: readonly Dim[], index: number): void {
@@ -82,7 +99,7 @@ function plainEntry(
     members: [p.name],
     imageOffset,
     runs: [[0, 0, vector ? 1 : p.dims[0]!.size, 1]],
-    firstColumn: p.split === undefined || ranks === 1 ? 0 : rank * columns,
+    firstColumn: p.split === undefined || ranks === 1 ? 0 : Math.floor(rank / (p.shared?.copies ?? 1)) * columns,
     columns,
     experts: 0,
   }
@@ -99,7 +116,7 @@ function tilesEntry(
   const g = layout.geometry
   const p = members[0]!
   const rowDims = p.dims.length - layout.contracted
-  const { firstRow, firstColumn, columns } = slice(p, rowDims, ranks === 1 ? 0 : rank)
+  const { row: wholeRow, firstColumn, columns } = slice(p, rowDims, ranks === 1 ? 0 : rank)
   const down =
     g.parts === 1 &&
     layout.experts !== undefined &&
@@ -112,7 +129,7 @@ function tilesEntry(
     name: members.map((m) => m.name).join(' + '),
     members: members.map((m) => m.name),
     imageOffset,
-    runs: runsOf(order.map(([member, row]) => [member, member < 0 ? 0 : firstRow + row] as const)),
+    runs: runsOf(order.map(([member, row]) => [member, member < 0 ? 0 : wholeRow(row)] as const)),
     firstColumn,
     columns,
     experts: layout.experts ?? 0,

@@ -291,7 +291,7 @@ const entries = {
   TILE3001: {
     title: 'ranks do not divide a dim',
     explain:
-      'A parallel dim (KV heads, inner channels, the vocabulary) is dealt out evenly over the ranks. Take a number of ranks that divides it; the message lists them.',
+      'A parallel dim (KV heads, inner channels, the vocabulary) is dealt out evenly over the ranks. Take a number of ranks that divides it; of KV heads there may be fewer than ranks, if the queries of a head can be dealt out to those that share it; the message lists them.',
   },
   TILE3010: {
     title: 'value in a form that its reader cannot take',
