@@ -183,6 +183,11 @@ const entries = {
     explain:
       'A block is the newest token and the rows after it that the drafter fills in; the engine verifies a whole block in one pass, which has at most 8 rows.',
   },
+  TILE1105: {
+    title: 'drafter that the model file cannot use',
+    explain:
+      'The checkpoint has a drafter in dflash/, but the model file exports none, so the model runs without. Export `drafter` (defineDrafter) and `drafterWeights` to draft with it. A drafter that is asked for by --drafter is an error instead (TILE1006).',
+  },
   TILE2001: {
     title: 'schedule syntax',
     explain:

@@ -18,6 +18,8 @@ import { readConfig } from './read-config.ts'
 export interface DrafterRequest {
   readonly config: unknown
   readonly configFile: string
+  /** Nobody asked for it: it lies beside the weights. */
+  readonly found?: true
 }
 
 export interface LoadedDrafter {
@@ -32,7 +34,7 @@ export interface Drafting {
   build(config: unknown, graph: Graph): LoadedDrafter | undefined
 }
 
-/** Undefined when something was reported. */
+/** Undefined when something was reported: an error, or that a drafter which nobody asked for is left alone. */
 export function prepareDrafting(
   exports: Exports,
   request: DrafterRequest,
@@ -41,10 +43,18 @@ export function prepareDrafting(
 ): Drafting | undefined {
   const { drafter, drafterWeights: weights } = exports
   const source = { subject: request.configFile }
-  if (!isDrafter(drafter) || !isWeightSource(weights)) {
-    session.report('TILE1006', 'the model file has no drafter, but the checkpoint comes with one', {
+  if (request.found && drafter === undefined) {
+    session.report('TILE1105', 'the checkpoint comes with a drafter, which the model file cannot use', {
       ...source,
-      help: 'export `drafter` and `drafterWeights` from the model file, or open the model with --drafter none',
+      severity: 'warning',
+      help: 'export `drafter` and `drafterWeights` from the model file to draft with it; --drafter none says that this is meant',
+    })
+    return undefined
+  }
+  if (!isDrafter(drafter) || !isWeightSource(weights)) {
+    session.report('TILE1006', 'the model file has no drafter, but one is asked for', {
+      ...source,
+      help: 'export `drafter` and `drafterWeights` from the model file, or leave --drafter out',
     })
     return undefined
   }

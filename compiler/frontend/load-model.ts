@@ -83,7 +83,7 @@ function load(sources: ModelSources, options: LoadOptions, session: Session): Lo
   }
   const target = { schema: model.config, json: options.config, file: options.configFile }
   const drafting = options.drafter && prepareDrafting(exports, options.drafter, target, session)
-  if (options.drafter && !drafting) return undefined
+  if (options.drafter && !drafting && session.failed) return undefined
   const json = drafting ? drafting.targetConfig : options.config
   const config = readConfig(model.config, json, session, { subject: options.configFile })
   if (!config) return undefined

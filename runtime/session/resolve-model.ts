@@ -29,7 +29,7 @@ export interface ModelRequest {
   readonly config?: string | undefined
   /** A folder with the weights. A checkpoint folder named as the model is its own. */
   readonly checkpoint?: string | undefined
-  /** A drafter's folder, its config alone (a .json file), or `none`; the checkpoint's own `dflash/` when left out. */
+  /** A drafter's folder, its config alone (a .json file), or `none`; when left out, the checkpoint's own `dflash/`, if the model has a use for it. */
   readonly drafter?: string | undefined
 }
 
@@ -91,7 +91,7 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
       checkpoint,
       drafter,
       tokenizer,
-      warnings: [...diagnostics, ...(checkpoint?.warnings ?? []), ...(drafts?.checkpoint?.warnings ?? [])],
+      warnings: [...diagnostics, ...(checkpoint?.warnings ?? []), ...(drafter?.checkpoint?.warnings ?? [])],
       sources,
     }
   })
@@ -121,7 +121,14 @@ function drafterOf({ drafter }: ModelRequest, checkpoint: Checkpoint | undefined
     return { config: { config: json, configFile: file } }
   }
   const found = openDrafterFolder(place)
-  return { checkpoint: found, config: { config: found.config, configFile: join(place, 'config.json') } }
+  return {
+    checkpoint: found,
+    config: {
+      config: found.config,
+      configFile: join(place, 'config.json'),
+      ...(drafter === undefined && { found: true }),
+    },
+  }
 }
 
 const drafterStore = (

@@ -1,5 +1,5 @@
 /** From what a user names to a model: presets, checkpoint folders, model files, and what is refused by name. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -48,6 +48,30 @@ describe('one model, however it is named', () => {
     const { checkpoint, model } = resolveModel({ model: 'mimo-v2.5-pro' })
     expect(checkpoint).toBeUndefined()
     expect(model.bindings.length).toBe(model.graph.params.length)
+  })
+})
+
+describe('a checkpoint with a drafter, for a model file without one', () => {
+  const own = join(folder, 'own')
+  mkdirSync(own)
+  for (const name of ['graph.ts', 'schedule.ts', 'config.ts', 'weights.ts']) {
+    const text = readFileSync(asset('models', 'mimo', name), 'utf8')
+    const lines = text.replaceAll('../../dsl/index.ts', 'tilec').split('\n')
+    writeFileSync(join(own, name), lines.filter((l) => !/drafterWeights/.test(l)).join('\n'))
+  }
+  const request: ModelRequest = { model: join(own, 'graph.ts'), checkpoint: nanoFolder }
+
+  it('runs without, and says so', () => {
+    const { drafter, warnings, model } = resolveModel(request)
+    expect(drafter).toBeUndefined()
+    expect(model.drafter).toBeUndefined()
+    expect(warnings.map((d) => [d.code, d.severity])).toEqual([['TILE1105', 'warning']])
+  })
+  it('says nothing where none is wanted', () => {
+    expect(resolveModel({ ...request, drafter: 'none' }).warnings).toEqual([])
+  })
+  it('is refused where the drafter is asked for', () => {
+    expect(codes({ ...request, drafter: join(nanoFolder, 'dflash') })).toEqual(['TILE1006'])
   })
 })
 
