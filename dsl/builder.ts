@@ -63,8 +63,11 @@ export class GraphBuilder {
     return this.add({ op: 'embed', inputs: [], dims, param, ...(apart && { instead: apart }) })
   }
 
-  /** The values that the target's taps left for the rows, in the order of its layers: [tap, hidden]. */
-  taps<const D extends readonly [tap: Dim, hidden: Dim]>(dims: D): Tensor<Shape<D>> {
+  /**
+   * The values that the target's taps left for the rows, in the order of its layers: [tap, hidden], or all of them as one dim,
+   * which a product over a parallel dim deals out over the ranks.
+   */
+  taps<const D extends readonly [taps: Dim] | readonly [tap: Dim, hidden: Dim]>(dims: D): Tensor<Shape<D>> {
     return this.add({ op: 'input', inputs: [], dims, name: 'taps' })
   }
 

@@ -39,7 +39,7 @@ export interface EmbedNode extends NodeBase {
   readonly param: string
   readonly instead?: { readonly token: number; readonly param: string }
 }
-/** What another program of the engine left for the block's rows: `taps` [tap, hidden], the tapped values in order. */
+/** What another program of the engine left for the block's rows: `taps` [tap, hidden] or [taps], the tapped values in order. */
 export interface InputNode extends NodeBase {
   readonly op: 'input'
   readonly name: 'taps'

@@ -172,7 +172,7 @@ const work: Rules<WorkStep> = {
       out.line(`Staged<${g.unitsPerPart}> x;`)
     }
     const stage = p.norm ? 'stage_for_norm' : 'stage'
-    out.line(`${stage}(w, x, w.ws<bf16>(${ctx.offset(p.source)}), part * ${g.unitsPerPart});`)
+    out.line(`${stage}(w, x, ${sourceOf(p, ctx)}, part * ${g.unitsPerPart});`)
     if (!p.norm) return
     const weight = `reinterpret_cast<const bf16*>(w.image(${imageAt(p.norm.image, ctx)}))`
     const operands = `w, x, part * ${g.unitsPerPart}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`
@@ -186,10 +186,10 @@ const work: Rules<WorkStep> = {
     }
   },
   stagePage: (s, ctx) => {
-    const { geometry: g, source } = s.product
+    const { geometry: g } = s.product
     ctx.out.line(`Staged<${g.unitsPerCell}> x;`)
     const unit = `part * ${g.unitsPerPart} + page_of_tile * ${g.unitsPerCell}`
-    ctx.out.line(`stage(w, x, w.ws<bf16>(${ctx.offset(source)}), ${unit});`)
+    ctx.out.line(`stage(w, x, ${sourceOf(s.product, ctx)}, ${unit});`)
   },
   stageRows: (s, ctx) => {
     const { topK } = s.product.input!
@@ -486,6 +486,12 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
     })
   }
 }
+
+/** Where a product's input in columns begins. */
+const sourceOf = (p: ProductPlan, ctx: EmitContext): string =>
+  `w.ws<bf16>(${ctx.offset(p.source)})${p.ofRank ? ` + size_t(w.rank) * ${p.geometry.units * COLUMN_UNIT}` : ''}`
+/** Elements of one unit of k of eight columns. */
+const COLUMN_UNIT = 256
 
 /** Which of an SM's own tiles of an expert come with one page. */
 function emitPiece(p: ProductPlan, { out }: EmitContext): void {

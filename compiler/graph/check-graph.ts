@@ -40,7 +40,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   },
   input: {
     arity: 0,
-    check: (n, c) => c.demand(n.dims.length === 2, 'taps are not [tap, hidden]'),
+    check: (n, c) => c.demand(n.dims.length === 1 || n.dims.length === 2, 'taps are not [tap, hidden] or [taps]'),
   },
   norm: {
     arity: 1,

@@ -90,6 +90,8 @@ export interface ProductPlan {
   readonly format: 'f32' | 'bf16' | 'e4m3' | 'e2m1'
   readonly image: ImagePlace
   readonly source: string
+  /** The source has the parts of all ranks; a rank stages its own. */
+  readonly ofRank?: true
   readonly norm?: Norm & { readonly image: ImagePlace }
   readonly routed?: 'up' | 'down'
   readonly topK: number

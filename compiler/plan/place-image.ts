@@ -99,6 +99,7 @@ export function placeImage(
       ...(geometry.restaged && { restaged: geometry.restaged }),
       ...(geometry.paging && { paging: geometry.paging }),
       source: phase.source,
+      ...(phase.ofRank && { ofRank: phase.ofRank }),
       ...(norm && { norm }),
       ...(phase.routed && { routed: phase.routed }),
       topK: phase.topK,

@@ -106,8 +106,8 @@ export function routedInput(phase: ProductPhase, program: PhaseProgram): Pick<Pr
 export function keptInputs(segment: Segment, products: ReadonlyMap<ProductPhase, ProductPlan>): Map<Phase, Kept> {
   const kept = new Map<Phase, Kept>()
   const staged = (p: ProductPhase): string => {
-    const { geometry: g, norm, source } = products.get(p)!
-    return JSON.stringify([source, norm?.param, g.parts, g.unitsPerPart])
+    const { geometry: g, norm, source, ofRank } = products.get(p)!
+    return JSON.stringify([source, ofRank, norm?.param, g.parts, g.unitsPerPart])
   }
   let before: ProductPhase | undefined
   for (const phase of segment.phases) {

@@ -45,7 +45,8 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   copyPage: (w) => `copy a page of ${w.product.name}`,
   copyGroup: (w) => `copy a group of ${w.product.name}`,
   copySpan: (w) => `copy a span of ${w.attend.keys} and ${w.attend.values}`,
-  stage: (w) => `stage ${w.product.source}${w.product.norm ? `, normalised by ${w.product.norm.param}` : ''}`,
+  stage: (w) =>
+    `stage ${w.product.source}${w.product.ofRank ? ', the part of this rank' : ''}${w.product.norm ? `, normalised by ${w.product.norm.param}` : ''}`,
   stagePage: (w) => `stage ${w.product.source} for a page`,
   stageRows: (w) => `stage the rows of ${w.product.source} in shared memory`,
   clear: (w) => `clear the sums of ${w.product.name}`,

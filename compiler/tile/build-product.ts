@@ -46,6 +46,10 @@ export function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] 
   const sourceValue = around.alias(normNode ? normNode.inputs[0]! : input.id)
   const sourceRouted = around.node(sourceValue).dims[0]?.name === 'slot'
   const source = scope.bufferOf(sourceValue, sourceRouted ? 'routedRows' : 'columns')
+  const sourceNode = around.node(sourceValue)
+  // What lies in a buffer of its own is whole on every rank, whatever is cut over ranks here.
+  const ofRank =
+    around.graph.ranks > 1 && ruleOf(sourceNode).buffer !== undefined && sourceNode.dims.some((d) => d.parallel)
   const norm: Norm | undefined = normNode && {
     param: relativeName(normNode.param, piece.layer),
     stat: normNode.stat,
@@ -75,6 +79,7 @@ export function buildProduct(draft: Draft, name: string, scope: Scope): Phase[] 
     contracted,
     ...(acrossRanks && { acrossRanks }),
     source,
+    ...(ofRank && { ofRank }),
     ...(norm && { norm }),
     ...(routed && { routed, experts: experts! }),
     topK: routedBy?.topK ?? 0,

@@ -115,6 +115,8 @@ export interface ProductPhase extends PhaseBase {
   /** The contraction runs over a dim that is cut over ranks: with several of them this rank's sum is a summand. */
   readonly acrossRanks?: true
   readonly source: string
+  /** The source has the parts of all ranks, one behind the other; a rank stages its own. */
+  readonly ofRank?: true
   readonly norm?: Norm
   /** `up`: tiles of active experts, results by active expert. `down`: sums each row's experts in slot order. */
   readonly routed?: 'up' | 'down'

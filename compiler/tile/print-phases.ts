@@ -37,7 +37,7 @@ const phaseRules: { readonly [K in Phase['kind']]: (p: Extract<Phase, { kind: K 
   product: (p) => [
     `product ${p.params.join(' | ')} ${printFormat(p.format)} rows=${p.rows} k=${p.k}` +
       `${p.routed ? ` routed ${p.routed} over ${p.experts} experts` : ''} period=${p.period}`,
-    `stage ${p.source}`,
+    `stage ${p.source}${p.ofRank ? ', the part of this rank' : ''}`,
     ...(p.norm
       ? [
           `norm ${p.norm.param}: mean of ${printExpr(p.norm.stat, ['x'])}; ${printExpr(p.norm.apply, ['x', 'mean', 'w'])}`,

@@ -1832,7 +1832,7 @@ TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
 // ==== commit_begin ====
 
 // ---- commit_begin.fc: 864 KiB of weights ----
-#line 65 "models/mimo/drafter.ts"
+#line 67 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1844,7 +1844,7 @@ TILE_LOOP
     }
   }
 }
-#line 65 "models/mimo/drafter.ts"
+#line 67 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
   if (empty(share(w, 24))) return;  // no tile on this SM
   reads_all(w, at, R_taps_columns);
@@ -1865,7 +1865,7 @@ TILE_LOOP
     w.join_commit(279);
   }
 }
-#line 65 "models/mimo/drafter.ts"
+#line 67 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1895,7 +1895,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 // ==== commit_layer: 0 ====
 
 // ---- commit_layer.kv: 384 KiB of weights ----
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1904,7 +1904,7 @@ TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
     w.ring_commit(287, 12288);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
   w.wait(288, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -1926,7 +1926,7 @@ TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
     w.join_commit(293);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
   w.wait(295, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
@@ -2018,7 +2018,7 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
 // ==== commit_layer2: 1 ====
 
 // ---- commit_layer2.kv: 384 KiB of weights ----
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2027,7 +2027,7 @@ TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
     w.ring_commit(305, 12288);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
   w.wait(306, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2049,7 +2049,7 @@ TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
     w.join_commit(311);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
   w.wait(313, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
@@ -2141,7 +2141,7 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
 // ==== commit_layer3: 2 ====
 
 // ---- commit_layer3.kv: 384 KiB of weights ----
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2150,7 +2150,7 @@ TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
     w.ring_commit(323, 12288);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
   w.wait(324, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2172,7 +2172,7 @@ TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
     w.join_commit(329);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
   w.wait(331, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
@@ -2264,7 +2264,7 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
 // ==== commit_layer4: 3 ====
 
 // ---- commit_layer4.kv: 384 KiB of weights ----
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2273,7 +2273,7 @@ TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
     w.ring_commit(341, 12288);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
   w.wait(342, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2295,7 +2295,7 @@ TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
     w.join_commit(347);
   }
 }
-#line 70 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
   w.wait(349, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
@@ -2387,7 +2387,7 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
 // ==== commit_end ====
 
 // ---- commit_end.conclude ----
-#line 73 "models/mimo/drafter.ts"
+#line 75 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   w.wait(357, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
   w.wait(358, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
@@ -2415,7 +2415,7 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
 // ==== draft_begin ====
 
 // ---- draft_begin.embed_tokens ----
-#line 107 "models/mimo/drafter.ts"
+#line 109 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_draft_x_columns);
   writes_own(w, at, R_draft_x_plain);
@@ -2440,7 +2440,7 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 // ==== draft_sliding_dense: 0 ====
 
 // ---- draft_sliding_dense.qkv: 768 KiB of weights ----
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2449,7 +2449,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
     w.ring_commit(368, 24576);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(369, C_draft_x, at.runs(C_draft_x));
   w.wait(370, C_commit_end_conclude, at.runs(C_commit_end_conclude));
@@ -2473,7 +2473,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
     w.join_commit(375);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
   w.wait(377, C_draft_x, at.runs(C_draft_x));
   w.wait(378, C_commit_end_conclude, at.runs(C_commit_end_conclude));
@@ -2622,7 +2622,7 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
 }
 
 // ---- draft_sliding_dense.attend ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   w.wait(389, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
   w.wait(390, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
@@ -2639,7 +2639,7 @@ TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
     w.ring_commit(393, 8192);
   }
 }
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   w.wait(394, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
   w.wait(395, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
@@ -2668,7 +2668,7 @@ TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at)
 }
 
 // ---- draft_sliding_dense.attend.merge ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   w.wait(400, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
@@ -2686,7 +2686,7 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2695,7 +2695,7 @@ TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
     w.ring_commit(405, 32768);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   w.wait(406, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -2715,7 +2715,7 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
     w.join_commit(411);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
   w.wait(413, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -2754,7 +2754,7 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2763,7 +2763,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
     w.ring_commit(420, 12288);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(421, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2785,7 +2785,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
     w.join_commit(426);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(428, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
@@ -2813,7 +2813,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2822,7 +2822,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at
     w.ring_commit(435, 16384);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(436, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -2842,7 +2842,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
     w.join_commit(441);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(443, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -2883,7 +2883,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 // ==== draft_sliding_dense2: 1 ====
 
 // ---- draft_sliding_dense2.qkv: 768 KiB of weights ----
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2892,7 +2892,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
     w.ring_commit(450, 24576);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
   w.wait(451, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2915,7 +2915,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
     w.join_commit(456);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
   w.wait(458, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
@@ -3063,7 +3063,7 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
 }
 
 // ---- draft_sliding_dense2.attend ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
   w.wait(469, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
   w.wait(470, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
@@ -3080,7 +3080,7 @@ TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
     w.ring_commit(473, 8192);
   }
 }
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
   w.wait(474, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
   w.wait(475, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
@@ -3109,7 +3109,7 @@ TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at
 }
 
 // ---- draft_sliding_dense2.attend.merge ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
   w.wait(480, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense2_attend_partials);
@@ -3127,7 +3127,7 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
 }
 
 // ---- draft_sliding_dense2.o: 384 KiB of weights ----
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3136,7 +3136,7 @@ TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
     w.ring_commit(485, 32768);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
   w.wait(486, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3156,7 +3156,7 @@ TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
     w.join_commit(491);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
   w.wait(493, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -3195,7 +3195,7 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3204,7 +3204,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at)
     w.ring_commit(500, 12288);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
   w.wait(501, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -3226,7 +3226,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& 
     w.join_commit(506);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(508, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   const Share tiles = share(w, 32);
@@ -3254,7 +3254,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
 }
 
 // ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3263,7 +3263,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& a
     w.ring_commit(515, 16384);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
   w.wait(516, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3283,7 +3283,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At
     w.join_commit(521);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(523, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -3324,7 +3324,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
 // ==== draft_sliding_dense3: 2 ====
 
 // ---- draft_sliding_dense3.qkv: 768 KiB of weights ----
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3333,7 +3333,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
     w.ring_commit(530, 24576);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
   w.wait(531, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -3356,7 +3356,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
     w.join_commit(536);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
   w.wait(538, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
@@ -3504,7 +3504,7 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
 }
 
 // ---- draft_sliding_dense3.attend ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
   w.wait(549, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
   w.wait(550, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
@@ -3521,7 +3521,7 @@ TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
     w.ring_commit(553, 8192);
   }
 }
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
   w.wait(554, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
   w.wait(555, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
@@ -3550,7 +3550,7 @@ TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at
 }
 
 // ---- draft_sliding_dense3.attend.merge ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
   w.wait(560, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense3_attend_partials);
@@ -3568,7 +3568,7 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
 }
 
 // ---- draft_sliding_dense3.o: 384 KiB of weights ----
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3577,7 +3577,7 @@ TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
     w.ring_commit(565, 32768);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
   w.wait(566, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3597,7 +3597,7 @@ TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
     w.join_commit(571);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
   w.wait(573, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -3636,7 +3636,7 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3645,7 +3645,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at)
     w.ring_commit(580, 12288);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
   w.wait(581, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -3667,7 +3667,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& 
     w.join_commit(586);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(588, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   const Share tiles = share(w, 32);
@@ -3695,7 +3695,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
 }
 
 // ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3704,7 +3704,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& a
     w.ring_commit(595, 16384);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
   w.wait(596, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3724,7 +3724,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At
     w.join_commit(601);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(603, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -3765,7 +3765,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
 // ==== draft_sliding_dense4: 3 ====
 
 // ---- draft_sliding_dense4.qkv: 768 KiB of weights ----
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3774,7 +3774,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
     w.ring_commit(610, 24576);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
   w.wait(611, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -3797,7 +3797,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
     w.join_commit(616);
   }
 }
-#line 86 "models/mimo/drafter.ts"
+#line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
   w.wait(618, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
@@ -3945,7 +3945,7 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
 }
 
 // ---- draft_sliding_dense4.attend ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
   w.wait(629, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
   w.wait(630, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
@@ -3962,7 +3962,7 @@ TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
     w.ring_commit(633, 8192);
   }
 }
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
   w.wait(634, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
   w.wait(635, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
@@ -3991,7 +3991,7 @@ TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at
 }
 
 // ---- draft_sliding_dense4.attend.merge ----
-#line 90 "models/mimo/drafter.ts"
+#line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
   w.wait(640, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense4_attend_partials);
@@ -4009,7 +4009,7 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
 }
 
 // ---- draft_sliding_dense4.o: 384 KiB of weights ----
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4018,7 +4018,7 @@ TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
     w.ring_commit(645, 32768);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
   w.wait(646, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -4038,7 +4038,7 @@ TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
     w.join_commit(651);
   }
 }
-#line 98 "models/mimo/drafter.ts"
+#line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
   w.wait(653, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -4077,7 +4077,7 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4086,7 +4086,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at)
     w.ring_commit(660, 12288);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
   w.wait(661, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -4108,7 +4108,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& 
     w.join_commit(666);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(668, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   const Share tiles = share(w, 32);
@@ -4136,7 +4136,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
 }
 
 // ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4145,7 +4145,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& a
     w.ring_commit(675, 16384);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
   w.wait(676, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -4165,7 +4165,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At
     w.join_commit(681);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(683, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -4206,7 +4206,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
 // ==== draft_end ====
 
 // ---- draft_end.head: 3.1 MiB of weights ----
-#line 125 "models/mimo/drafter.ts"
+#line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4215,7 +4215,7 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
     w.ring_commit(690, 12288);
   }
 }
-#line 125 "models/mimo/drafter.ts"
+#line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   w.wait(691, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
@@ -4237,7 +4237,7 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
     w.join_commit(696);
   }
 }
-#line 125 "models/mimo/drafter.ts"
+#line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4265,7 +4265,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_end.logits ----
-#line 125 "models/mimo/drafter.ts"
+#line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
   w.wait(702, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);

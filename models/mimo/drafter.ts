@@ -61,8 +61,10 @@ function parts(cfg: MimoDrafterConfig) {
 
 function commit(m: GraphBuilder, cfg: MimoDrafterConfig): void {
   const { hidden, kv, qd, vd, normed, key, cache } = parts(cfg)
-  const tap = dim('tap', cfg.taps.length)
-  const projected = linear(m.taps([tap, hidden]), weight('fc', [hidden, tap, hidden], bf16), { phase: 'fc' })
+  const width = cfg.taps.length * cfg.hidden
+  // Cut over the ranks where each of as many as eight gets whole units of 32, else whole on each.
+  const taps = (width % (8 * 32) === 0 ? parallelDim : dim)('taps', width)
+  const projected = linear(m.taps([taps]), weight('fc', [hidden, taps], bf16), { phase: 'fc' })
   const context = normed(projected, 'hidden_norm')
   for (const l of range(cfg.layers)) {
     const keep = () => {

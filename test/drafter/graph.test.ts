@@ -35,7 +35,7 @@ describe('programs', () => {
     const { commit } = build(nanoDrafter, nano)
     expect(lines(commit).slice(0, 9)).toMatchInlineSnapshot(`
       [
-        "%0 [tap=3, hidden=384] = input() name=taps",
+        "%0 [taps=1152] = input() name=taps",
         "%1 [fc] [hidden=384] = linear(%0) param=fc",
         "%2 [hidden=384] = norm(%1) param=hidden_norm stat=(x * x) apply=((x * rsqrt((mean + 0.00001))) * w)",
         "%3 [kv] [kv=8, rows=64] = linear(%2) param=layers.0.self_attn.kv_proj",
@@ -87,7 +87,7 @@ describe('programs', () => {
   test('the published config', () => {
     const { commit, draft, own, target } = build(proDrafter, pro)
     expect(target.nodes.filter((n) => n.op === 'tap').map((n) => n.layer)).toEqual([0, 15, 31, 47, 69])
-    expect(commit.params.find((p) => p.name === 'fc')!.dims.map((d) => d.size)).toEqual([6144, 5, 6144])
+    expect(commit.params.find((p) => p.name === 'fc')!.dims.map((d) => d.size)).toEqual([6144, 5 * 6144])
     expect(lines(draft, 'layers.4.self_attn').filter((l) => /rope|attention/.test(l))).toMatchInlineSnapshot(`
       [
         "%81 [kv=8, group=16, qd=128] = rope(%80) theta=10000 rotary=64",

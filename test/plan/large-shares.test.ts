@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { Session } from '../../compiler/diagnostics/diagnostic.ts'
 import type { Plan, ProductPlan, Step } from '../../compiler/plan/ir.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
-import { mimoGraph, planOf, proConfig } from '../support/plans.ts'
+import type { Graph } from '../../dsl/graph.ts'
+import { mimoGraph, nanoDrafterGraphs, planOf, proConfig } from '../support/plans.ts'
 
 const flashConfig = 'models/mimo/configs/mimo-v2-flash.json'
 const planFor = (config: string, ranks: number): Plan =>
@@ -59,4 +60,21 @@ it('a warp that cannot hold its part of k stages page by page, products with a n
   ]
   expect(restaged(1)).toEqual(['o', 'dense.down'])
   expect(restaged(8)).toEqual([])
+})
+
+it('taps that are cut over ranks lie whole on each: a rank stages its part of them', () => {
+  const fcOf = (parallel: boolean): ProductPlan => {
+    const graphs = nanoDrafterGraphs().map(
+      (g) =>
+        JSON.parse(
+          JSON.stringify(g).replaceAll(
+            '"name":"taps","size":1152,"parallel":false',
+            `"name":"taps","size":1152,"parallel":${parallel}`,
+          ),
+        ) as Graph,
+    )
+    return products(planOf(graphs, { ranks: 2 }).plan).find((p) => p.name === 'fc')!
+  }
+  expect([fcOf(true).ofRank, fcOf(true).exchange, fcOf(true).geometry.units]).toEqual([true, true, 18])
+  expect([fcOf(false).ofRank, fcOf(false).exchange, fcOf(false).geometry.units]).toEqual([undefined, false, 36])
 })
