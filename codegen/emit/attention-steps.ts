@@ -1,0 +1,74 @@
+/**
+ * attention-steps: spans of keys and values through the ring, attention of an m tile over a span, the merge of spans.
+ */
+import type { WorkStep } from '../../compiler/plan/ir.ts'
+import { cacheSlots, keySpanBytes, SPAN, valueSpanBytes } from '../../compiler/tile/forms.ts'
+import type { AttendPhase } from '../../compiler/tile/ir.ts'
+import type { EmitContext } from './context.ts'
+import { floatLiteral } from './expr.ts'
+import { imageAt, type StepRules } from './step-rules.ts'
+
+const attendSlots = (a: AttendPhase, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
+const mRows = (a: AttendPhase): number => Math.ceil((8 * a.group) / 16) * 16
+
+export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan' | 'mergeSpans'> = {
+  copySpan: (s, ctx) => {
+    const { out } = ctx
+    const a = s.attend
+    const slots = attendSlots(a, ctx)
+    const [k, v] = [keySpanBytes(a.keyDim), valueSpanBytes(a.valueDim)]
+    out.line(
+      `const size_t slot = size_t(task / (parts * spans.count) * ${slots} + (spans.first + task / parts % spans.count) % ${slots});`,
+    )
+    out.line(`w.ring_copy(${s.site}, 0, w.kv(at.kv + ${ctx.offset(a.keys)}) + slot * ${k}, ${k});`)
+    out.line(`w.ring_copy(${s.site}, ${k}, w.kv(at.kv + ${ctx.offset(a.values)}) + slot * ${v}, ${v});`)
+    ctx.copied = String(k + v)
+  },
+  attendSpan: (s, ctx) => {
+    const { out } = ctx
+    const a = s.attend
+    const rows = mRows(a)
+    const slots = attendSlots(a, ctx)
+    out.line('const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);')
+    out.line(`const Share tiles = share_of(${rows / 16}, part, parts);`)
+    out.line(`const bf16* q = w.ws<bf16>(${ctx.offset(a.queries)}) + size_t(head) * ${rows * a.keyDim};`)
+    out.line(`float* o = w.ws<float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`)
+    out.line(`float* peak = o + ${slots * rows * a.valueDim};`)
+    out.line(`float* total = peak + ${slots * rows};`)
+    out.block(
+      `for (int m = tiles.begin + (w.index + w.count - task * ${rows / 16} % w.count) % w.count; m < tiles.end; m += w.count)`,
+      () => {
+        out.line(`const size_t row = size_t(span) * ${rows} + m * 16;`)
+        out.line(
+          `attend_span<${a.group}, ${a.keyDim}, ${a.valueDim}>(w, page, page + ${keySpanBytes(a.keyDim)}, q, m, (spans.first + span) * ${SPAN},`,
+        )
+        out.line(
+          `    RowPositions{at.block->position, at.block->rows${a.block ? ', true' : ''}}, ${a.window ?? 0}, ${floatLiteral(a.scale)}, o + row * ${a.valueDim}, peak + row, total + row);`,
+        )
+      },
+    )
+  },
+  mergeSpans: (s, ctx) => {
+    const { out } = ctx
+    const a = s.merge.attend
+    const rows = mRows(a)
+    const slots = attendSlots(a, ctx)
+    out.line(`const Spans spans = visible_spans(at.block->position, at.block->rows, ${a.window ?? 0});`)
+    out.line(
+      `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
+    )
+    out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
+      out.line(`const int head = task / (at.block->rows * ${a.group}), m_row = task % (at.block->rows * ${a.group});`)
+      out.line(
+        `const float* o = w.ws<const float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`,
+      )
+      const query = `head * ${a.group} + m_row % ${a.group}`
+      const sink =
+        s.sink === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.sink, ctx)})) + ${query}`
+      out.line(
+        `merge_spans<${a.valueDim}>(w, o, o + ${slots * rows * a.valueDim}, o + ${slots * rows * (a.valueDim + 1)}, ${rows}, m_row, spans.count, ${sink},`,
+      )
+      out.line(`    w.ws<bf16>(${ctx.offset(s.merge.output)}), m_row / ${a.group}, (${query}) * ${a.valueDim});`)
+    })
+  },
+}

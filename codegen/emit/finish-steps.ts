@@ -1,0 +1,114 @@
+/**
+ * finish-steps: a tile's sum goes its section's way: the element steps, the exchange in their middle, the logits' way to rank 0.
+ */
+import type { ProductPlan, RoleName, WorkStep } from '../../compiler/plan/ir.ts'
+import type { Form, Section } from '../../compiler/tile/ir.ts'
+import type { EmitContext } from './context.ts'
+import { emitElements } from './elements.ts'
+import { exact, localTile, type StepRules } from './step-rules.ts'
+
+/** Whether results go where the address counts KV heads. */
+const perHead = (s: Section, ctx: EmitContext): boolean =>
+  s.elements.some((e) => e.kind === 'store' && headed.has(ctx.buffer(e.buffer).form.kind))
+const headed: ReadonlySet<Form['kind']> = new Set(['queries', 'keys', 'values'])
+
+/** The rows that a tile's sum belongs to go their section's way. `t` is the tile. */
+function emitSections(p: ProductPlan, which: 'before' | 'after' | 'all', ctx: EmitContext): void {
+  const { out } = ctx
+  const paired = p.tileRows === 8
+  const periods = p.geometry.tiles > p.period
+  if (periods) out.line(`const int in_period = t % ${p.period}, outer = t / ${p.period};`)
+  else if (
+    p.sections.length > 1 ||
+    p.sections.some((x) => x.head !== Math.min(x.tiles * p.tileRows, p.rows) || perHead(x, ctx))
+  )
+    out.line('constexpr int outer = 0;')
+  const position = periods ? 'in_period' : 't'
+  p.sections.forEach((section, i) => {
+    const body = (): void => {
+      out.line(`const int u = ${section.first === 0 ? position : `${position} - ${section.first}`};`)
+      emitElements(section, which, paired, p.rows, ctx)
+    }
+    if (p.sections.length === 1) {
+      body()
+      return
+    }
+    const end = section.first + section.tiles
+    const test =
+      section.first === 0 ? `${position} < ${end}` : `${position} >= ${section.first} && ${position} < ${end}`
+    out.block(`${i > 0 ? 'else ' : ''}if (${test})`, body)
+  })
+}
+
+const epoch = (after: number): string => `at.epoch(${after})`
+
+export const finishSteps: Pick<StepRules<WorkStep>, 'finish' | 'gatherLogits'> = {
+  finish: (s, ctx, role) => finish(s, ctx, role),
+  gatherLogits: (s, ctx) => {
+    const { out, plan } = ctx
+    const { tiles } = s.product.geometry
+    out.line('// the logits of all ranks meet on rank 0')
+    out.block('if (w.rank == 0)', () => {
+      out.line(`const Share all = share(w, ${plan.ranks * tiles});`)
+      out.block('for (int i = all.begin; i < all.end; ++i)', () => {
+        out.line(`const int source = i / ${tiles}, t = i % ${tiles};`)
+        out.line(`Acc acc = w.receive_from(${s.site}, Plan::logits_inbox_at, source, t, at.round->round);`)
+        out.block(
+          'each(w, acc, [&](float& value, int row, int c)',
+          () => {
+            const { whole, local } = plan.vocabulary
+            const n = `t * 16 + row`
+            out.line(
+              `if (c < at.block->rows && ${n} < ${local}) w.ws<float>(${ctx.offset(s.buffer)})[size_t(c) * ${whole} + source * ${local} + ${n}] = value;`,
+            )
+          },
+          ');',
+        )
+      })
+    })
+  },
+}
+
+function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role: RoleName): void {
+  const { out, plan } = ctx
+  const p = s.product
+  const g = p.geometry
+  const toLogits =
+    plan.ranks > 1 &&
+    p.sections.some((x) => x.elements.some((e) => e.kind === 'store' && ctx.buffer(e.buffer).form.kind === 'logits'))
+  const sum = (name: string, first: string, of = ''): string => {
+    if (!exact(p)) return `Acc acc = w.${name}_sum${of}(${first});`
+    const total = `w.${name}_total${of}(${first})`
+    return s.elements === 'before' ? `const Exact acc = ${total};` : `Acc acc = rounded(w, ${total});`
+  }
+  const conclude = (): void => {
+    if (toLogits) {
+      emitSections(p, 'before', ctx)
+      out.line(`w.send_to(${s.site}, 0, Plan::logits_inbox_at, acc, t, at.round->round);`)
+      return
+    }
+    emitSections(p, s.elements, ctx)
+    if (s.elements === 'before') out.line(`w.send(${s.site}, acc, t, ${epoch(s.after)});`)
+  }
+  if (s.elements === 'after') {
+    out.line('const int t = tile;')
+    out.line(sum('receive', `${s.site}, t, ${epoch(s.after)}`))
+    emitSections(p, 'after', ctx)
+  } else if (s.from === 'slots') {
+    out.block(`for (int t = own.begin${ctx.warps(role) > 1 ? ' + w.index' : ''}; t < own.end; t += w.count)`, () => {
+      out.line(sum('slots', 't - own.begin', `<${p.topK}>`))
+      conclude()
+    })
+  } else if (g.groups === 1) {
+    out.line(`const int t = ${localTile(p)};`)
+    out.line(sum('join', `0, ${g.parts}`))
+    conclude()
+  } else {
+    out.block(`for (int g = 0; g < ${g.groups}; ++g)`, () => {
+      out.line(`const int t = ${localTile(p)} * ${g.groups} + g;`)
+      if (g.tiles % g.groups !== 0) out.line(`if (t >= ${g.tiles}) break;`)
+      out.line(sum('join', `g * ${g.parts}, ${g.parts}`))
+      conclude()
+    })
+  }
+}

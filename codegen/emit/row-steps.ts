@@ -1,0 +1,116 @@
+/**
+ * row-steps: work that goes over rows and not over tiles of weights: the embedding, norms and pointwise work that no product
+ * takes along, routing, sampling, and what load asks L2 for.
+ */
+import type { WorkStep } from '../../compiler/plan/ir.ts'
+import type { EmitContext } from './context.ts'
+import { emitPairElements, emitScalarElements } from './elements.ts'
+import { floatLiteral, lambda, cppExpr as lambdaBody } from './expr.ts'
+import { imageAt, type StepRules } from './step-rules.ts'
+
+type RowSteps = 'route' | 'embed' | 'normed' | 'pointwise' | 'sample' | 'prefetch'
+
+export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
+  route: (s, ctx) => {
+    const { out } = ctx
+    const p = s.phase
+    const bias = s.bias === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.bias, ctx)}))`
+    const { form } = ctx.buffer(p.logits)
+    const parts = form.kind === 'plain' ? (form.parts ?? 1) : 1
+    out.line(
+      `route<${p.experts}, ${p.topK}>(w, w.ws<const float>(${ctx.offset(p.logits)}), ${parts}, ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
+    )
+    out.line(`      ${lambda(p.score, ['logit'])},`)
+    out.line(`      ${lambda(p.choose, ['score', 'bias'])});`)
+  },
+  embed: (s, ctx) => {
+    const { out } = ctx
+    scalars(s.phase.n, ctx, () => {
+      out.line(`const bf16* table = reinterpret_cast<const bf16*>(w.image(${imageAt(s.table, ctx)}));`)
+      out.line(`float low = to_f32(table[size_t(at.block->token[c]) * ${s.phase.n} + n_low]);`)
+      if (s.instead && s.phase.instead) {
+        const vector = `reinterpret_cast<const bf16*>(w.image(${imageAt(s.instead, ctx)}))`
+        out.line(`if (at.block->token[c] == ${s.phase.instead.token}) low = to_f32(${vector}[n_low]);`)
+      }
+      emitScalarElements(s.phase.elements, s.phase.n, ctx)
+    })
+  },
+  normed: (s, ctx) => {
+    const { out } = ctx
+    const p = s.phase
+    const pairs = p.head / 2
+    out.line(
+      `// a warp takes one head of one row: pair i is (i, i + ${p.rotary / 2}) where it rotates, neighbours behind that`,
+    )
+    out.line(`const Share tasks = share_of(at.block->rows * ${p.heads}, w.sm * w.count + w.index, w.sms * w.count);`)
+    out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
+      out.line(
+        `const int c = task / ${p.heads}, outer = task % ${p.heads} / ${p.group}, first = task % ${p.group} * ${p.head};`,
+      )
+      out.line(`const float* source = w.ws<const float>(${ctx.offset(p.source)}) + size_t(task) * ${p.head};`)
+      out.line(`const bf16* weight = reinterpret_cast<const bf16*>(w.image(${imageAt(s.weight, ctx)}));`)
+      out.line('PerLane<float> part;')
+      out.block(
+        'w.lanes([&](int lane)',
+        () => {
+          out.line('part[lane] = 0;')
+          out.line(
+            `for (int n = lane; n < ${p.head}; n += 32) part[lane] += ${lambdaBody(p.norm.stat, ['source[n]'])};`,
+          )
+        },
+        ');',
+      )
+      out.line(`const float mean = w.sum(part) / ${p.head}.0f;`)
+      out.block(
+        'w.lanes([&](int lane)',
+        () => {
+          out.block(`for (int i = lane; i < ${pairs}; i += 32)`, () => {
+            out.line(`const bool rotates = i < ${p.rotary / 2};`)
+            out.line(
+              `const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + ${p.rotary / 2} : 2 * i + 1;`,
+            )
+            out.line('(void)d;')
+            out.line('const int n_low = first + at_low, n_high = first + at_high;')
+            for (const half of ['low', 'high']) {
+              const names = [`source[at_${half}]`, 'mean', `to_f32(weight[at_${half}])`]
+              out.line(`const float ${half} = ${lambdaBody(p.norm.apply, names)};`)
+            }
+            emitPairElements(
+              p.elements,
+              { rows: p.group * p.head, head: p.head, rotary: p.rotary, halves: ['low', 'high'] },
+              ctx,
+            )
+          })
+        },
+        ');',
+      )
+    })
+  },
+  prefetch: (s, { out }) =>
+    out.line(
+      `prefetch_share(w, ${s.site}, ahead_${s.prefetch}_at[at.entry], ahead_${s.prefetch}_bytes[at.entry]);  // ${s.what}`,
+    ),
+  pointwise: (s, ctx) => scalars(s.phase.n, ctx, () => emitScalarElements(s.phase.elements, s.phase.n, ctx)),
+  sample: (s, ctx) => {
+    const { program, logits, vocabulary } = s.phase
+    const values = logits === undefined ? '' : `, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}`
+    ctx.out.line('const RoundControl* round = at.round;')
+    ctx.out.line(`if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_${program}(w, *round${values}); });`)
+  },
+}
+
+/** Every (row, token row) of a value, 32 rows to a warp at a time. */
+function scalars(n: number, { out }: EmitContext, body: () => void): void {
+  out.line(`const Share units = share_of(${Math.ceil(n / 32)}, w.sm * w.count + w.index, w.sms * w.count);`)
+  out.block('for (int unit = units.begin; unit < units.end; ++unit)', () => {
+    out.block(
+      'w.lanes([&](int lane)',
+      () => {
+        out.line('const int n_low = unit * 32 + lane;')
+        if (n % 32 !== 0) out.line(`if (n_low >= ${n}) return;`)
+        out.block('for (int c = 0; c < at.block->rows; ++c)', body)
+      },
+      ');',
+    )
+  })
+}
