@@ -6,7 +6,7 @@ import { readTarget } from '../runtime/session/machine.ts'
 import type { Spread } from '../runtime/session/statistics.ts'
 import type { Routing } from '../runtime/session/synthetic-routing.ts'
 import type { BenchCommandOptions } from './bench.ts'
-import { modelRequest, positive, real } from './model-options.ts'
+import { engineOption, modelRequest, positive, real } from './model-options.ts'
 import { progressLine } from './progress.ts'
 import { roofline } from './roofline.ts'
 import { table } from './table.ts'
@@ -21,6 +21,7 @@ export const withRank = (command: Command, rank?: RankOptions['rank']): Command 
     .option('--rows <n>', 'rows of a round', positive(1), 8)
     .option('--routing <how>', 'uniform, or the mean of experts that eight rows meet', routing, 'uniform')
     .option('--rounds <n>', 'rounds of a run', positive(1), 32)
+    .addOption(engineOption())
     .option('--engine-folder <folder>', 'take the engine from what tilec compile -o wrote')
 
 function rankOf(given: string): RankOptions['rank'] {
@@ -41,10 +42,10 @@ export function rankRequest(model: string, options: BenchCommandOptions, termina
       }),
     ])
   }
-  const { layers, context, rows, routing, rounds, warmup, repeat, engineFolder, ctx } = options
+  const { layers, context, rows, routing, rounds, warmup, repeat, engine, engineFolder, ctx } = options
   return {
     ...modelRequest(model, options),
-    ...{ rank, layers, context, rows, routing, rounds, warmup, repeat, engineFolder, ctx },
+    ...{ rank, layers, context, rows, routing, rounds, warmup, repeat, engine, engineFolder, ctx },
     target: readTarget(options.target),
     signal: terminal.signal,
   }

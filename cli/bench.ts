@@ -1,5 +1,6 @@
 /** `tilec bench MODEL`: how fast an engine writes, plain or drafted; with --rank, what a round of one rank takes. */
 import type { Command } from 'commander'
+import type { EngineKind } from '../codegen/emit/source.ts'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
 import { type BenchResult, benchModel } from '../runtime/session/bench-model.ts'
 import type { RankOptions } from '../runtime/session/bench-rank.ts'
@@ -39,6 +40,7 @@ export interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, '
   readonly routing: Routing
   readonly rounds: number
   readonly acceptance: readonly number[]
+  readonly engine: EngineKind
   readonly engineFolder?: string
   readonly roofline?: boolean
 }

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Compiled } from '../codegen/compile.ts'
+import type { EngineKind } from '../codegen/emit/source.ts'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import { writeEngines } from '../runtime/build/engine-folder.ts'
 import type { Target } from '../runtime/build/toolchain.ts'
@@ -11,7 +12,15 @@ import { compileModel } from '../runtime/session/compile-model.ts'
 import { cutModel } from '../runtime/session/cut-model.ts'
 import { chooseTarget, readTarget } from '../runtime/session/machine.ts'
 import { resolveModel } from '../runtime/session/resolve-model.ts'
-import { type ModelOptions, modelRequest, type TargetOptions, whole, withModel, withTarget } from './model-options.ts'
+import {
+  engineOption,
+  type ModelOptions,
+  modelRequest,
+  type TargetOptions,
+  whole,
+  withModel,
+  withTarget,
+} from './model-options.ts'
 import { progressLine } from './progress.ts'
 import { printReport, reportOf } from './report.ts'
 import { printJson, showDiagnostics, type Terminal } from './terminal.ts'
@@ -20,6 +29,7 @@ interface CompileOptions extends ModelOptions, TargetOptions {
   readonly sms?: number
   readonly layers?: number
   readonly traced?: boolean
+  readonly engine: EngineKind
   readonly emitOnly?: boolean
   readonly output?: string
   readonly manifest: boolean
@@ -44,6 +54,7 @@ export function addCompile(program: Command, terminal: Terminal): void {
     .option('--sms <n>', 'SMs of a GPU, where the schedule names none (132)', whole)
     .option('--layers <n>', 'the first layers only, for measuring; without a drafter that needs more', whole)
     .option('--traced', 'build it a second time, with events of every role (for tilec trace and bench --roofline)')
+    .addOption(engineOption())
     .option('--emit-only', 'write the source, run no C++ compiler')
     .option('-o, --output <folder>', 'where to write')
     .option('--no-manifest', 'leave manifest.json out, which is long for a large model')
@@ -56,8 +67,8 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
   const target = await chooseTarget(readTarget(options.target), options.gpus)
   const began = performance.now()
   const resolved = cutModel(resolveModel(modelRequest(name, options)), options.layers)
-  const { gpus, ctx, sms } = options
-  const compiled = compileModel(resolved, { target, gpus, ctx, ...(sms !== undefined && { sms }) })
+  const { gpus, ctx, sms, engine } = options
+  const compiled = compileModel(resolved, { target, gpus, ctx, engine, ...(sms !== undefined && { sms }) })
   const compileSeconds = (performance.now() - began) / 1000
   showDiagnostics(terminal, [...resolved.warnings, ...compiled.warnings], resolved.sources)
   const report = reportOf(compiled, target)

@@ -1,5 +1,6 @@
 /** Arguments and options that several verbs share, and the numbers in them, read strictly. */
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { engineKinds } from '../codegen/emit/source.ts'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
 import { defaultCtx } from '../runtime/session/open-model.ts'
 import type { ModelRequest } from '../runtime/session/resolve-model.ts'
@@ -31,6 +32,12 @@ export const withTarget = (command: Command, ctx: number | 'fitting' = defaultCt
     .option('--target <target>', 'host, sm_90a, or auto: a Hopper GPU where nvcc and one are there', 'auto')
     .option('--gpus <n>', 'ranks: 1, 2, 4 or 8; on the host, slabs of memory', whole, 1)
     .option('--ctx <n>', 'positions that a sequence may have', whole, ctx === 'fitting' ? undefined : ctx)
+
+/** --engine: what is compiled, the engine or what it is compared with. */
+export const engineOption = (): Option =>
+  new Option('--engine <engine>', 'persistent, or graph: the control, a kernel a phase in a CUDA graph')
+    .choices(engineKinds)
+    .default('persistent')
 
 export const modelRequest = (model: string, { config, checkpoint, drafter }: ModelOptions): ModelRequest => ({
   model,

@@ -28,7 +28,7 @@ export interface DrafterGraphs {
   readonly draft: Graph
 }
 
-export interface CompileOptions extends Pick<SourceOptions, 'template' | 'version' | 'lineOf'> {
+export interface CompileOptions extends Pick<SourceOptions, 'template' | 'version' | 'lineOf' | 'engine'> {
   readonly ranks: number
   /** Positions that the caches of full attention hold. */
   readonly ctx: number

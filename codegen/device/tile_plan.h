@@ -31,8 +31,10 @@ TILE_ROLE void role_communicate(tile::Warp&);
 #include "common/trace.h"
 #include "common/merge.h"
 #include "common/spans.h"
+#ifndef TILE_GRAPH  // the control has kernels of its own (cuda/graph.h, host/graph.h), behind the phases
 #ifdef __CUDACC__
 #include "cuda/kernel.h"
 #else
 #include "host/run.h"
+#endif
 #endif

@@ -16,16 +16,20 @@ import {
   type SegmentPlan,
   type Step,
 } from '../../compiler/plan/ir.ts'
+import { perPhase } from '../../compiler/plan/per-phase.ts'
 import { isCache } from '../../compiler/tile/forms.ts'
 import type { ElementStep } from '../../compiler/tile/ir.ts'
 import { EmitContext, identifier } from './context.ts'
 import { ropeTable } from './elements.ts'
 import { floatLiteral } from './expr.ts'
+import { phaseKernels } from './phase-kernels.ts'
 import { emitSteps, ownTiles, productOf } from './steps.ts'
 import { Writer } from './writer.ts'
 
 export interface SourceOptions {
   readonly version: string
+  /** `graph`: the control, a kernel a phase in a CUDA graph; `persistent`, one kernel for everything, when left out. */
+  readonly engine?: EngineKind
   /** Text of engine.cu.hbs. */
   readonly template: string
   /** Ids that may be sampled. */
@@ -36,7 +40,12 @@ export interface SourceOptions {
   ) => { readonly file: string; readonly line: number } | undefined
 }
 
-export function emitSource(plan: Plan, options: SourceOptions): string {
+export const engineKinds = ['persistent', 'graph'] as const
+export type EngineKind = (typeof engineKinds)[number]
+
+export function emitSource(whole: Plan, options: SourceOptions): string {
+  const resident = (options.engine ?? 'persistent') === 'persistent'
+  const plan = resident ? whole : perPhase(whole)
   const engine = Handlebars.create()
   const render = engine.compile(options.template, { noEscape: true, strict: true, knownHelpersOnly: true })
   return render({
@@ -53,7 +62,9 @@ export function emitSource(plan: Plan, options: SourceOptions): string {
       layers: s.layers.map((l) => l.split('.').at(-1)).join(' '),
       body: segment(s, plan, options),
     })),
-    roles: rolePrograms(plan),
+    resident,
+    phases: resident ? '' : phaseKernels(plan, phaseFunction),
+    roles: resident ? rolePrograms(plan) : '',
     entryPoints: roleNames.map((r) => `TILE_ROLE void role_${r}(tile::Warp& w) { run_${r}(w); }`).join('\n'),
   })
 }
@@ -314,7 +325,7 @@ function ropes(plan: Plan): Rope[] {
 
 type Rope = Extract<ElementStep, { kind: 'rope' }>
 
-const phaseFunction = (segment: SegmentPlan, phase: { readonly name: string }, role: RoleName): string =>
+const phaseFunction = (segment: SegmentPlan, phase: { readonly name: string }, role: string): string =>
   `${identifier(segment.name)}_${identifier(phase.name)}_${role}`
 
 function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {

@@ -103,7 +103,7 @@ export async function openRank(
     )
   const target = record?.target ?? (await chooseTarget(options.target ?? 'auto', 1))
   onProgress?.({ stage: 'compile' })
-  const compiled = compileModel(resolved, { target, gpus: ranks, ctx })
+  const compiled = compileModel(resolved, { target, gpus: ranks, ctx, engine: options.engine })
   const { drafter, model } = resolved
   const sources = syntheticSources(compiled.manifest, {
     bindings: [...model.bindings, ...(drafter?.bindings ?? [])],

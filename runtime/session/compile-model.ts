@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Compiled, compile } from '../../codegen/compile.ts'
-import { readTemplate, type SourceOptions } from '../../codegen/emit/source.ts'
+import { type EngineKind, readTemplate, type SourceOptions } from '../../codegen/emit/source.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { positionOf } from '../../compiler/diagnostics/render.ts'
 import type { Target } from '../build/toolchain.ts'
@@ -22,6 +22,8 @@ export interface CompileRequest {
   readonly ctx: number
   /** SMs a rank, where the schedule names none. */
   readonly sms?: number
+  /** `graph`: the control, a kernel a phase. */
+  readonly engine?: EngineKind | undefined
 }
 
 const rankCounts = [1, 2, 4, 8]
@@ -53,6 +55,7 @@ export function compileModel(resolved: ResolvedModel, request: CompileRequest): 
       template: readTemplate(asset('codegen', 'templates', 'engine.cu.hbs')),
       version: packageVersion(),
       lineOf: lineOf(sources),
+      engine: request.engine ?? 'persistent',
       ...(drafter && { drafter: { commit: drafter.built.commit, draft: drafter.built.draft } }),
     }),
   )

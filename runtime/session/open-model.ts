@@ -6,6 +6,7 @@
  * Invariants: what goes wrong is a DiagnosticError; a session that could not be opened leaves no process behind; when the
  * engine dies during a generation, that generation throws and the next one works.
  */
+import type { EngineKind } from '../../codegen/emit/source.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { type GenerationDefaults, generationDefaults } from '../checkpoint/generation.ts'
 import { type DecodeOptions, engineRequest } from '../decode/sampling.ts'
@@ -29,6 +30,8 @@ export interface OpenOptions extends ModelRequest {
   /** Positions that a sequence may have; 2048 by default. */
   readonly ctx?: number | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** `graph`: the control that engines are compared with, a kernel a phase; it writes the same, slower. */
+  readonly engine?: EngineKind | undefined
   /** Host: with race and bounds checks. */
   readonly check?: boolean | undefined
   /** Further words of the engine's command line (codegen/device/engine/options.h). */
@@ -85,7 +88,7 @@ export async function openModel(options: OpenOptions): Promise<Session> {
   const defaults = generationDefaults(checkpoint)
   const target = await chooseTarget(options.target ?? 'auto', gpus)
   onProgress?.({ stage: 'compile' })
-  const compiled = compileModel(resolved, { target, gpus, ctx })
+  const compiled = compileModel(resolved, { target, gpus, ctx, engine: options.engine })
   onProgress?.({ stage: 'build', target })
   const { executable } = await buildModel(compiled, target, { check: options.check })
   const places = new Map([

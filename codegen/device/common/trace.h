@@ -18,6 +18,7 @@ constexpr int trace_rounds = 16;
 
 #ifdef TILE_TRACE
 constexpr size_t trace_bytes = sizeof(TraceEvent) * trace_rounds * Plan::entries * Plan::phases * role_count * Plan::sms;
+constexpr size_t trace_waits_bytes = sizeof(TraceWait) * trace_waits * role_count * Plan::sms;
 
 TILE_CALLED void trace_begin(Traces& t) { t = Traces{clock_ns(), {}}; }
 TILE_CALLED void trace_end(const Traces& t, TraceEvent* event, int active) {
@@ -41,7 +42,7 @@ struct Traced {
   }
 };
 #else
-constexpr size_t trace_bytes = 0;
+constexpr size_t trace_bytes = 0, trace_waits_bytes = 0;
 struct Traced {
   TILE_FN Traced(Warp&, u32, int, int) {}
 };

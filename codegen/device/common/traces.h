@@ -24,7 +24,6 @@ struct TraceWait {
 constexpr u64 shortest_wait_ns = 64;
 /** The last so many waits of each role of each SM are kept: [role][SM][trace_waits]. */
 constexpr size_t trace_waits = 16384;
-constexpr size_t trace_waits_bytes = sizeof(TraceWait) * trace_waits * role_count * Plan::sms;
 
 /** Times the wait that it lives through, where waits were asked for. */
 template <class W>

@@ -57,4 +57,14 @@ inline cudaError_t launch_engine(const EngineArgs& args, cudaStream_t stream) {
   return cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(engine_kernel), dim3(unsigned(args.sms)), dim3(Shared::warps * 32), parameters, Shared::bytes, stream);
 }
 
+/** What the host program has to do with rounds: nothing, they follow one another in the resident kernel. */
+struct Rounds {
+  cudaError_t begin(const EngineArgs& args, cudaStream_t stream) { return launch_engine(args, stream); }
+  cudaError_t next(size_t, bool&) { return cudaSuccess; }
+  template <class Mailbox>
+  bool may_sleep(Mailbox*) const {
+    return true;
+  }
+};
+
 }  // namespace tile

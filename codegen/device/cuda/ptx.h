@@ -52,6 +52,10 @@ TILE_FN void bulk_prefetch(const void* from, u32 bytes) {
 /** Orders generic and async-proxy (bulk copy) accesses of global memory. */
 TILE_FN void fence_proxy_async() { asm volatile("fence.proxy.async.global;" ::: "memory"); }
 
+// programmatic dependent launch: until the grid before has ended and its writes are seen; the grid behind may be set up
+TILE_FN void wait_for_previous() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+TILE_FN void launch_next() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+
 // flags
 TILE_FN void fence_gpu() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 TILE_FN u32 load_relaxed(const u32* at) {

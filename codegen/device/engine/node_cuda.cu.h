@@ -160,7 +160,7 @@ class Node {
     }
     for (Rank& r : ranks_) {
       cudaSetDevice(r.device);
-      if (Failure failure = check(r, launch_engine(r.args, r.stream), "launching")) return failure;
+      if (Failure failure = check(r, rounds_.begin(r.args, r.stream), "launching")) return failure;
     }
     return {};
   }
@@ -172,7 +172,7 @@ class Node {
     const auto soon = [&] { over = std::min(over, clock::now() + std::chrono::seconds(2)); };
     bool stopped = false;
     for (;;) {
-      if (int(service(true)) == 2) soon(), stopped = true;
+      if (int(service(rounds_.may_sleep(mailbox_))) == 2) soon(), stopped = true;
       bool running = false;
       for (Rank& r : ranks_) {
         const cudaError_t state = cudaStreamQuery(r.stream);
@@ -186,6 +186,15 @@ class Node {
       }
       for (Rank& r : ranks_)
         if (fault_of(r).state == 2) return fault_json(fault_of(r), "");
+      if (!running) {
+        bool more = false;
+        for (size_t rank = 0; rank < ranks_.size(); rank++) {
+          Rank& r = ranks_[rank];
+          cudaSetDevice(r.device);
+          if (Failure failure = check(r, rounds_.next(rank, more), "launching a round")) return broken(r, failure.text);
+        }
+        if (more) continue;
+      }
       if (running && !stopped) return broken(ranks_[0], "a kernel did not return though it was told to");
       return mailbox_->quit ? "" : broken(ranks_[0], "the kernels returned without being asked to");
     }
@@ -316,6 +325,7 @@ class Node {
   Options options_;
   double ceiling_ = 0;
   std::vector<Rank> ranks_;
+  Rounds rounds_;
   Mailbox* mailbox_ = nullptr;
 };
 

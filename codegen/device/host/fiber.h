@@ -99,7 +99,7 @@ class FiberStack {
   }
 
   void start(Context& context, void (*entry)()) {
-    void* memory = mmap(nullptr, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory = base_ ? base_ : mmap(nullptr, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED || mprotect(memory, guard_bytes, PROT_NONE) != 0) {
       std::fprintf(stderr, "no memory for the stack of a warp\n");
       std::abort();

@@ -421,6 +421,7 @@ inline Outcome World::run() {
       while (!deliveries.empty() && random(3) == 0) deliver_one();
     }
     if (!alive) {
+      while (!deliveries.empty()) deliver_one();  // a run of one phase (graph.h) leaves nothing on its way
       outcome.finished = true;
       return outcome;
     }

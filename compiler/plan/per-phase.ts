@@ -1,0 +1,46 @@
+/**
+ * per-phase: the plan of the control, in which every phase is a kernel of its own: the same tile ops, pages, roles and
+ * channels, without what only a resident kernel needs.
+ *
+ * What goes: waits and signals of counters and locals, because a phase begins when the one before has ended everywhere; and
+ * inputs that stay staged in registers for a later phase, which stages them again.
+ * Invariants: arithmetic and its order are untouched, so both engines give the same bits; sites keep their numbers.
+ */
+import { type PhasePlan, type Plan, roleNames, type Step } from './ir.ts'
+
+const dropped: ReadonlySet<Step['kind']> = new Set(['wait', 'signal', 'waitLocal', 'signalLocal'])
+
+export const perPhase = (plan: Plan): Plan => ({
+  ...plan,
+  segments: plan.segments.map((s) => ({ ...s, phases: s.phases.map(alone) })),
+})
+
+const alone = (phase: PhasePlan): PhasePlan => ({
+  ...phase,
+  roles: {
+    load: strip(phase.roles.load),
+    compute: strip(phase.roles.compute),
+    epilogue: strip(phase.roles.epilogue),
+    communicate: strip(phase.roles.communicate),
+  },
+})
+
+const strip = (steps: readonly Step[]): Step[] =>
+  steps.flatMap((s): Step[] => {
+    if (dropped.has(s.kind)) return []
+    if (s.kind === 'loop') return [{ ...s, body: strip(s.body) }]
+    if (s.kind !== 'stage' || !s.kept) return [s]
+    const { kept: _, ...rest } = s
+    return [rest]
+  })
+
+/** Whether a phase's load role needs nothing that a phase before it leaves behind: it fetches weights, whatever was routed. */
+export const loadsAhead = (phase: PhasePlan): boolean =>
+  phase.roles.load.length > 0 && workOf(phase.roles.load).every((s) => s.kind !== 'copySpan' && !routed(s))
+
+/** Whether any role looks at the route table, and whether the phase makes it. */
+export const usesTable = (phase: PhasePlan): boolean => roleNames.some((r) => workOf(phase.roles[r]).some(routed))
+export const makesTable = (phase: PhasePlan): boolean => workOf(phase.roles.compute).some((s) => s.kind === 'route')
+
+const workOf = (steps: readonly Step[]): Step[] => steps.flatMap((s) => (s.kind === 'loop' ? workOf(s.body) : [s]))
+const routed = (s: Step): boolean => 'product' in s && s.product.routed !== undefined
