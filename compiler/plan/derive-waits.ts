@@ -7,10 +7,12 @@
  * are then folded: `after` counts executions from the beginning of the entry, and 0 means the last one before it.
  * Each counter is a resource of its own as well: an execution may only be signalled when the one before is complete on all
  * SMs, else a fast SM's second signal would stand in for a slow SM's first.
+ * Packets of a sum over ranks overwrite those of the last but one: a sum begins when the one before it has been received here, for
+ * then every rank has sent that one, and had received the one before.
  * The route table is made by every SM for itself: a phase that uses it on an SM runs after the routing there, so that once
  * it is done everywhere, the routing is done everywhere, and whatever the routing waited for.
  */
-import type { PhaseProgram } from '../tile/ir.ts'
+import type { Phase, PhaseProgram } from '../tile/ir.ts'
 import { cacheOf } from './place-caches.ts'
 
 export interface DerivedWait {
@@ -32,6 +34,10 @@ function endsPass(program: PhaseProgram, at: number): boolean {
   const [here, next] = [program.sequence[at]!.program, program.sequence[at + 1]?.program]
   return here === 0 && next !== here
 }
+
+/** Whether a phase sums over ranks. */
+const exchanges = (p: Phase): boolean =>
+  p.kind === 'product' && p.sections.some((s) => s.elements.some((e) => e.kind === 'exchange'))
 
 type Cover = ReadonlyMap<string, number>
 interface Instance {
@@ -61,7 +67,8 @@ export function deriveWaits(program: PhaseProgram, caches: ReadonlySet<string>):
         const counter = counterOf(program, entry.segment, index)
         const resource = (name: string): string => (caches.has(name) ? cacheOf(name, entry, at) : name)
         const reads = phase.reads.map(resource)
-        const writes = [...phase.writes.map(resource), `counter ${counter}`]
+        const sums = exchanges(phase) ? ['packets'] : []
+        const writes = [...phase.writes.map(resource), `counter ${counter}`, ...sums]
         const needed = [
           ...reads.flatMap((r) => lastWriter.get(r) ?? []),
           ...writes.flatMap((w) => [...(readers.get(w) ?? []), ...(lastWriter.has(w) ? [lastWriter.get(w)!] : [])]),

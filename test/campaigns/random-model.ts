@@ -3,7 +3,8 @@
  *
  * Vocabulary: a *sample* is a graph, a schedule, a number of ranks and SMs, and prompts to try it on; `about` tells what it is
  * made of. Sizes are small and odd on purpose: rows that fill no tile, vocabularies of no round number, one expert more
- * than a power of two, more SMs than tiles.
+ * than a power of two, more SMs than tiles. Numbers from LATER on also have `fuse` and `prefetch` clauses, and KV heads that
+ * ranks share; what lower numbers mean stays as it was when campaigns ran them.
  * Invariant: a sample depends on its number alone.
  */
 import type { GraphBuilder } from '../../dsl/builder.ts'
@@ -45,6 +46,8 @@ import {
   weight,
 } from '../../dsl/index.ts'
 import type { Problem } from '../../dsl/problem.ts'
+
+const LATER = 10_000
 
 export interface Sample {
   readonly number: number
@@ -136,6 +139,7 @@ class Author {
     private readonly m: GraphBuilder,
     private readonly d: Dice,
     private readonly ranks: number,
+    private readonly later: boolean,
   ) {
     this.hidden = dim('hidden', 32 * d.int(1, 6))
   }
@@ -148,7 +152,7 @@ class Author {
   }
 
   model(): void {
-    const { m, d, hidden, ranks } = this
+    const { m, d, hidden, ranks, later } = this
     const size = d.chance(0.3) ? ranks * d.int(11, 60) : ranks * 16 * d.int(1, 6)
     const vocabulary = parallelDim('vocabulary', size)
     this.note(`hidden ${hidden.size}, vocabulary ${size}`)
@@ -164,9 +168,14 @@ class Author {
       // Layers of one kind are built from the same dice, as in a real model.
       const seed = seeds[l % kinds]!
       m.scope(`layers.${l}`, () => {
-        x = new Layer(m, new Dice(seed), ranks, hidden, l < kinds ? (t) => this.note(`kind ${l}: ${t}`) : () => {}).run(
-          x,
-        )
+        x = new Layer(
+          m,
+          new Dice(seed),
+          ranks,
+          later,
+          hidden,
+          l < kinds ? (t) => this.note(`kind ${l}: ${t}`) : () => {},
+        ).run(x)
         if (d.chance(0.1)) m.tap(l, x)
       })
     }
@@ -186,6 +195,7 @@ class Layer {
     private readonly m: GraphBuilder,
     private readonly d: Dice,
     private readonly ranks: number,
+    private readonly later: boolean,
     private readonly hidden: Hidden,
     private readonly note: (text: string) => void,
   ) {}
@@ -218,11 +228,12 @@ class Layer {
 
   private attend(h: Rows): Rows {
     const { d, ranks, hidden } = this
-    const kv = parallelDim('kv', ranks * d.int(1, 2))
-    const group = dim('group', d.int(1, 3))
+    const shares = this.later && ranks > 1 && d.chance(0.5)
+    const kv = parallelDim('kv', shares ? ranks / 2 : ranks * d.int(1, 2))
+    const group = dim('group', shares ? 2 * d.int(1, 2) : d.int(1, 3))
     const qd = dim('qd', 16 * d.int(1, 4))
     // A rank contracts over all its heads' values in units of 32; now and then the compiler has to refuse.
-    const even = (kv.size / ranks) * group.size * 16
+    const even = ((kv.size * group.size) / ranks) * 16
     const vd = dim('vd', d.chance(0.95) && even % 32 !== 0 ? 32 * d.int(1, 2) : 16 * d.int(1, 3))
     const stored = d.of(formats)
     const rotary = d.chance(0.03) ? 8 : d.of([0, 16, 32, 48, 64].filter((r) => r <= qd.size))
@@ -325,19 +336,34 @@ export function randomSample(number: number): Sample {
   const problems: Problem[] = []
   const notes: string[] = []
   const model = defineModel('sample', { safeParse: (data) => ({ success: true, data }) }, (m) => {
-    const author = new Author(m, d, ranks)
+    const author = new Author(m, d, ranks, number >= LATER)
     author.model()
     notes.push(...author.notes)
   })
   const graph = model.build({}, (p) => problems.push(p))
   if (problems.length > 0) throw new Error(`sample ${number}: ${problems.map((p) => p.message).join('; ')}`)
-  const drawn = randomSchedule(d, graph)
+  const drawn = number < LATER ? randomSchedule(d, graph) : withClauses(randomSchedule(d, graph), d, graph, notes)
   const schedule: Schedule = number % 12 === 11 ? { ...drawn, exchangeAs: { value: 'exact' } } : drawn
   const { roles, ring, joinDepth, sms, exchangeAs } = schedule
   const about = `ranks ${ranks}, sms ${sms!.value}, ${roles.map((r) => `${r.name} ${r.warps}`).join(' ')}, ring ${ring!.depth} x ${ring!.pageBytes}, join ${joinDepth?.value ?? '-'}, ${exchangeAs?.value ?? '-'}; ${notes.join('; ')}`
   // Past one span of keys now and then, and past the ring of a window.
   const length = d.of([5, 9, 17, 31, 70, 70, 150, 230])
   return { number, about, graph, schedule, ranks, ctx: length + 16, length }
+}
+
+/** Clauses about phases that there are; what cannot be done is refused with a code. */
+function withClauses(schedule: Schedule, d: Dice, graph: Graph, notes: string[]): Schedule {
+  const names = [...new Set(graph.nodes.flatMap((n) => (n.phase && n.op === 'linear' ? [n.phase] : [])))]
+  const what = ['nothing', 'nothing', 'norm', 'map', 'rope'] as const
+  const fusions = names.flatMap((name) =>
+    d.chance(0.3) ? [{ what: [{ value: d.of(what) }], into: [{ value: name }] }] : [],
+  )
+  const prefetches = d.chance(0.5)
+    ? [{ phase: { value: d.of(names) }, what: { value: `next.${d.of(names)}` }, into: 'l2' as const }]
+    : []
+  for (const f of fusions) notes.push(`fuse ${f.what[0]!.value} -> ${f.into[0]!.value}`)
+  for (const p of prefetches) notes.push(`while ${p.phase.value} prefetch ${p.what.value}`)
+  return { ...schedule, fusions, prefetches }
 }
 
 function randomSchedule(d: Dice, graph: Graph): Schedule {
