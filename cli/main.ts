@@ -19,11 +19,22 @@ import { addInspect } from './inspect.ts'
 import { addRun } from './run.ts'
 import { showDiagnostics, type Terminal } from './terminal.ts'
 import { addTrace } from './trace.ts'
+import { addTune } from './tune.ts'
 
 /** A verb that found something wrong without an error to throw. */
 export type Verb = (program: Command, terminal: Terminal, status: (code: number) => void) => void
 
-const verbs: readonly Verb[] = [addRun, addBench, addCompile, addCheck, addTrace, addInspect, addExplain, addDoctor]
+const verbs: readonly Verb[] = [
+  addRun,
+  addBench,
+  addCompile,
+  addCheck,
+  addTrace,
+  addTune,
+  addInspect,
+  addExplain,
+  addDoctor,
+]
 
 const examples = `
 Examples:

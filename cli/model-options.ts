@@ -9,6 +9,7 @@ export interface ModelOptions {
   readonly config?: string
   readonly checkpoint?: string
   readonly drafter?: string
+  readonly schedule?: string
 }
 
 export interface TargetOptions {
@@ -24,6 +25,7 @@ export const withModel = (command: Command, required = true): Command =>
     .argument(required ? '<model>' : '[model]', modelText)
     .option('--config <file>', 'config.json for a model file, or instead of the one that comes with the model')
     .option('--checkpoint <folder>', 'folder with the weights, as Hugging Face publishes it')
+    .option('--schedule <file>', "a schedule in place of the model's own, e.g. what tilec tune wrote")
     .option('--drafter <folder>', "a drafter's folder, or none; the checkpoint's own dflash/ when left out")
 
 /** `ctx`: positions where none are asked for; `fitting` leaves it to the verb. */
@@ -39,12 +41,10 @@ export const engineOption = (): Option =>
     .choices(engineKinds)
     .default('persistent')
 
-export const modelRequest = (model: string, { config, checkpoint, drafter }: ModelOptions): ModelRequest => ({
-  model,
-  config,
-  checkpoint,
-  drafter,
-})
+export const modelRequest = (model: string, options: ModelOptions): ModelRequest => {
+  const { config, checkpoint, drafter, schedule } = options
+  return { model, config, checkpoint, drafter, schedule }
+}
 
 export function whole(text: string): number {
   if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('It is a whole number.')

@@ -10,7 +10,8 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 
-export type Target = 'host' | 'sm_90a'
+export const targets = ['host', 'sm_90a'] as const
+export type Target = (typeof targets)[number]
 
 export interface Toolchain {
   readonly compiler: string

@@ -59,6 +59,7 @@ export interface RankBench {
   /** Rows of the drafter's block. */
   readonly block: number | undefined
   readonly layers: number
+  readonly target: Target
 }
 
 export async function benchRank(options: RankOptions): Promise<RankResult> {
@@ -123,7 +124,7 @@ export async function openRank(
     ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
   })
   const layers = compiled.plan.entries.filter((e) => e.layer !== undefined && e.program === 0).length
-  return { engine, compiled, resolved, block: drafter?.built.block.rows, layers }
+  return { engine, compiled, resolved, block: drafter?.built.block.rows, layers, target }
 }
 
 async function executableOf(

@@ -6,7 +6,7 @@
  */
 import { execa } from 'execa'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
-import { findToolchain, type Target } from '../build/toolchain.ts'
+import { findToolchain, type Target, targets } from '../build/toolchain.ts'
 
 export interface Gpu {
   readonly index: number
@@ -17,7 +17,6 @@ export interface Gpu {
   readonly driver: string
 }
 
-export const targets: readonly Target[] = ['host', 'sm_90a']
 export type TargetChoice = Target | 'auto'
 
 /** SMs that an H100 SXM or an H200 gives to a kernel; a schedule or a caller may say otherwise. */

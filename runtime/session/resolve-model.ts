@@ -6,14 +6,25 @@
  * Invariants: graph, config and bindings of what is returned belong together; a checkpoint's tensors have been compared
  * with the bindings; findings carry the sources that their spans point into.
  */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Diagnostic, DiagnosticError, diagnostic, didYouMean } from '../../compiler/diagnostics/diagnostic.ts'
+import {
+  type Diagnostic,
+  DiagnosticError,
+  diagnostic,
+  didYouMean,
+  Session,
+} from '../../compiler/diagnostics/diagnostic.ts'
+import { reportTo } from '../../compiler/frontend/build-graph.ts'
 import type { DrafterRequest, LoadedDrafter } from '../../compiler/frontend/load-drafter.ts'
 import { type LoadedModel, type LoadResult, loadModel } from '../../compiler/frontend/load-model.ts'
 import { loadPreset, presets } from '../../compiler/frontend/presets.ts'
 import type { Graph } from '../../dsl/graph.ts'
+import { readSchedule } from '../../dsl/schedule.ts'
+import type { Schedule } from '../../dsl/schedule-ir.ts'
+import { scheduleFile } from '../../dsl/schedule-text.ts'
 import type { Binding } from '../../dsl/weights.ts'
+import { targets } from '../build/toolchain.ts'
 import { bindParams } from '../checkpoint/bind.ts'
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
 import { drafterFolder, drafterWeightsOf, openDrafterFolder } from '../checkpoint/drafter.ts'
@@ -31,6 +42,8 @@ export interface ModelRequest {
   readonly checkpoint?: string | undefined
   /** A drafter's folder, its config alone (a .json file), or `none`; when left out, the checkpoint's own `dflash/`, if the model has a use for it. */
   readonly drafter?: string | undefined
+  /** A schedule in place of the model's own: a file with its text, or the schedule itself. */
+  readonly schedule?: string | Schedule | undefined
 }
 
 /** The drafter that a model comes with. */
@@ -72,8 +85,13 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
   const checkpoint = folder === undefined ? undefined : openCheckpoint(folder)
   const config = request.config !== undefined ? readConfigFile(request.config) : configOf(checkpoint)
   const drafts = drafterOf(request, checkpoint)
-  const { model, diagnostics, sources } = load(request, config, drafts?.config)
-  if (!model) throw new DiagnosticError(diagnostics, sources)
+  const loaded = load(request, config, drafts?.config)
+  const { diagnostics } = loaded
+  if (!loaded.model) throw new DiagnosticError(diagnostics, loaded.sources)
+  const given = givenSchedule(request.schedule)
+  const sources = new Map([...loaded.sources, ...given.sources])
+  const { schedule } = given
+  const model = schedule ? { ...loaded.model, schedules: new Map(targets.map((t) => [t, schedule])) } : loaded.model
   return withSources(sources, () => {
     if (checkpoint && model.bindings.length === 0) {
       throw refused('TILE5106', `model '${model.name}' does not say where its weights lie in a checkpoint`, {
@@ -95,6 +113,22 @@ export function resolveModel(request: ModelRequest): ResolvedModel {
       sources,
     }
   })
+}
+
+/** The schedule that a request brings along, and the text that findings about it point into. */
+function givenSchedule(given: ModelRequest['schedule']): {
+  readonly schedule?: Schedule
+  readonly sources: ReadonlyMap<string, string>
+} {
+  if (given === undefined) return { sources: new Map() }
+  if (typeof given !== 'string') return { schedule: given, sources: new Map() }
+  if (!existsSync(given)) throw refused('TILE5105', `there is no schedule file '${given}'`, {})
+  const text = readFileSync(given, 'utf8')
+  const sources = new Map([[given, text]])
+  const session = new Session()
+  const schedule = readSchedule(scheduleFile(given, text), reportTo(session))
+  if (!schedule) throw new DiagnosticError(session.diagnostics, sources)
+  return { schedule, sources }
 }
 
 /** Runs a later stage so that its findings can be shown with the lines that they are about. */
