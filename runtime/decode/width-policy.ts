@@ -3,11 +3,12 @@
  *
  * E(w) = 1 + sum over k < w of the product of the acceptance rates of the first k positions; the choice maximises
  * E(w) / T(w). Rates are those of this request, forgotten slowly; times are those of the engine, kept from request to
- * request. What was not measured is guessed on the bright side, so that it is tried and then known: a time by a straight
- * line between its neighbours (rows cost less the more there are), a rate by that of the position before.
+ * request. What was seldom measured is guessed on the bright side, by as much as measurements scatter: so it is tried, and
+ * then known. Where nothing is known, times lie on a straight line between their neighbours.
  *
- * Vocabulary: *plain* is width 1; the drafter may be kept in step meanwhile (width 1) or not (width 0, for good). *Parked*
- * is a request that runs plain because drafting did not pay, and probes now and then, ever more rarely.
+ * Vocabulary: *plain* is width 1; the drafter may be kept in step meanwhile (width 1, at a price, the *upkeep*) or not
+ * (width 0, for good). *Parked* is a request at width 1 because drafting did not pay; it probes now and then, ever more
+ * rarely. *Lost* is how many plain rounds a request is behind plain decoding without any drafter, since it was ahead last.
  * Invariant: a decision depends on the outcomes alone, never on the clock, so the simulator decides what the engine would.
  */
 import type { RoundOutcome } from '../engine/wire.ts'
@@ -25,36 +26,46 @@ export const rule = {
   /** The rate of the first position before anything was seen, and the observations that this is worth. */
   firstRate: 0.8,
   priorWeight: 5,
-  /** What a round that took longer than expected says of its own part, and of the machine as a whole, which other work
-      slows down and which must not make the width of the moment look bad. Further off than the clamp counts as so far. */
-  timeWeight: 0.08,
-  drift: 0.25,
+  /** What a round that took longer than expected says of its own part once that is well known, and of the machine as a
+      whole, which other work slows down and which must not make the width of the moment look bad. Further off than the
+      clamp counts as so far. */
+  timeWeight: 0.04,
+  drift: 0.05,
   timeClamp: 0.5,
+  /** How much of its doubt a time is given for free. */
+  curiosity: 1,
   /** Another width must promise so much more. */
   hysteresis: 0.01,
-  /** Rounds between looks beyond the current width. */
-  lookAhead: 24,
-  /** Rounds of the whole block before plain ones are measured, on an engine that has not run any yet. */
+  /** Rounds of the whole block, then plain ones, on an engine that has not run any yet. */
   opening: 2,
-  /** Rounds between probes of a parked request: at first, and at most; each failed probe doubles them. */
+  firstPlain: 2,
+  /** Rounds between probes of a parked request: at first, and at most; each probe doubles them. */
   firstProbe: 4,
   lastProbe: 64,
-  /** A parked request drafts no more when it lost so many plain rounds to being parked, and so many probes failed: the
-      less keeping the drafter in step costs, the longer it may wait for better text. */
-  allowance: (upkeep: number) => Math.min(Math.max(0.8 / upkeep, 10), 20),
-  patience: 3,
+  /** Plain rounds that a request may have lost before it drafts no more. */
+  allowance: 20,
+  /** A loss of such a share of it is checked first: against so many measured plain rounds. */
+  suspicion: 0.2,
+  certain: 10,
   /** What being parked may cost for ever, as a share of plain decoding. */
   tolerableUpkeep: 0.02,
 } as const
+
+interface Estimate {
+  readonly time: number
+  readonly seen: number
+}
 
 /** Times of rounds by width, relative to the machine's pace when they were measured. Shared by the requests of an engine. */
 export class RoundTimes {
   /** What a part took lately, over what it was taken to need. */
   private pace = 1
+  /** How far measurements lie from what was expected, as a share. */
+  private scatter = 0.05
   /** The target's part of a round of w rows. */
-  private readonly verify = new Map<number, number>()
-  private draft: number | undefined
-  private upkeep: number | undefined
+  private readonly verify = new Map<number, Estimate>()
+  private draft: Estimate | undefined
+  private upkeep: Estimate | undefined
 
   observe({ drafted, unusable, roundNs, draftNs }: RoundOutcome): void {
     const rows = drafted + 1
@@ -63,20 +74,28 @@ export class RoundTimes {
     if (drafting) this.draft = this.blend(this.draft, draftNs)
     else if (draftNs > 0) this.upkeep = this.blend(this.upkeep, draftNs)
   }
-  private blend(before: number | undefined, now: number): number {
-    if (before === undefined) return now / this.pace
+  private blend(before: Estimate | undefined, now: number): Estimate {
+    if (before === undefined) return { time: now / this.pace, seen: 1 }
     const { timeWeight, drift, timeClamp } = rule
-    const ratio = Math.min(Math.max(now / (before * this.pace), 1 - timeClamp), 1 + timeClamp)
+    const ratio = Math.min(Math.max(now / (before.time * this.pace), 1 - timeClamp), 1 + timeClamp)
     this.pace *= ratio ** drift
-    return before * ratio ** timeWeight
+    this.scatter += 0.05 * (Math.abs(Math.log(ratio)) - this.scatter)
+    // A mean of all that was seen at first, of what was seen lately later on.
+    const weight = Math.max(timeWeight, 1 / (before.seen + 1))
+    return { time: before.time * ratio ** weight, seen: before.seen + 1 }
   }
-  /** Whether plain rounds were ever measured. */
-  get knowsPlain(): boolean {
-    return this.verify.has(1)
+  /** How often a round of w rows was measured. */
+  seen(rows: number): number {
+    return this.verify.get(rows)?.seen ?? 0
+  }
+  /** How far a round of w rows may lie from what it is taken to need, as a share. */
+  doubt(rows: number): number {
+    return this.scatter / Math.sqrt(Math.min(Math.max(this.seen(rows), 1), 1 / rule.timeWeight))
   }
   /** A round that drafts and verifies w rows; of one row: that keeps the drafter in step. */
   round(rows: number): number {
-    return rows > 1 ? (this.draft ?? 0) + this.rowsTime(rows) : this.plain() + (this.upkeep ?? (this.draft ?? 0) / 4)
+    const draft = this.draft?.time ?? 0
+    return rows > 1 ? draft + this.rowsTime(rows) : this.plain() + (this.upkeep?.time ?? draft / 4)
   }
   /** A round without any drafter. */
   plain(): number {
@@ -84,18 +103,19 @@ export class RoundTimes {
   }
 
   private rowsTime(rows: number): number {
+    const time = (r: number) => this.verify.get(r)!.time
+    if (this.verify.has(rows)) return time(rows)
     const known = [...this.verify.keys()].sort((a, b) => a - b)
-    const exact = this.verify.get(rows)
-    if (exact !== undefined || known.length === 0) return exact ?? 1
+    if (known.length === 0) return 1
     const below = known.filter((r) => r < rows).at(-1)
     const above = known.find((r) => r > rows)
     if (below !== undefined && above !== undefined) {
-      const [low, high] = [this.verify.get(below)!, this.verify.get(above)!]
+      const [low, high] = [time(below), time(above)]
       return low + ((high - low) * (rows - below)) / (above - below)
     }
     // One side only: nothing is cheaper than a share, nothing dearer than what is known.
-    if (above !== undefined) return this.verify.get(above)! * (0.3 + (0.7 * rows) / above)
-    return this.verify.get(below!)!
+    if (above !== undefined) return time(above) * (0.3 + (0.7 * rows) / above)
+    return time(below!)
   }
 }
 
@@ -104,9 +124,9 @@ export class WidthPolicy {
   private readonly right: number[]
   private readonly times: RoundTimes
   private width: number
-  private sinceLook = 0
   private rounds = 0
-  private parked: { until: number; every: number; probes: number; lost: number } | undefined
+  private lost = 0
+  private parked: { until: number; every: number } | undefined
 
   constructor(private readonly options: PolicyOptions) {
     const { block, times } = options
@@ -125,15 +145,21 @@ export class WidthPolicy {
   next(round: RoundOutcome): number {
     this.times.observe(round)
     this.learn(round)
-    if (this.width === 0) return 0
-    if (!this.times.knowsPlain && this.width > 1) {
-      this.width = ++this.rounds > rule.opening ? 1 : this.width
-      return this.width
-    }
-    const best = this.best()
-    if (best > 1) this.parked = undefined
-    this.width = best > 1 ? this.look(best) : this.park(round)
+    if (this.width > 0) this.width = this.choose(round)
     return this.width
+  }
+
+  private choose({ drafted, tokens }: RoundOutcome): number {
+    const { times } = this
+    if (times.seen(1) < rule.firstPlain) return ++this.rounds > rule.opening ? 1 : this.width
+    this.lost = Math.max(0, this.lost + times.round(drafted + 1) / times.plain() - tokens)
+    const upkeep = times.round(1) / times.plain() - 1
+    if (this.lost > rule.suspicion * rule.allowance && times.seen(1) < rule.certain) return 1
+    if (this.lost > rule.allowance && upkeep > rule.tolerableUpkeep) return 0
+    const best = this.best()
+    if (best === 1) return this.park()
+    this.parked = undefined
+    return best
   }
 
   private learn({ drafted, accepted }: RoundOutcome): void {
@@ -157,30 +183,19 @@ export class WidthPolicy {
     return tokens
   }
 
-  /** The width of the highest expected speed from `least` on; 1 stands for plain decoding, whatever that costs now. */
+  /** The width of the highest expected speed from `least` on. */
   private best(least = 1): number {
     const tokens = this.expected()
-    const speed = (w: number) => (w === 1 ? 1 / this.times.plain() : tokens[w]! / this.times.round(w))
+    const speed = (w: number) => (tokens[w]! / this.times.round(w)) * (1 + rule.curiosity * this.times.doubt(w))
     let best = Math.max(this.width, least)
     for (let w = least; w <= this.options.block; w++) if (speed(w) > speed(best) * (1 + rule.hysteresis)) best = w
     return best
   }
 
-  /** Now and then one row more than now, so that what lies beyond is known. */
-  private look(best: number): number {
-    if (++this.sinceLook < rule.lookAhead) return best
-    this.sinceLook = 0
-    return Math.min(best + 1, this.options.block)
-  }
-
-  private park(round: RoundOutcome): number {
-    this.parked ??= { until: rule.firstProbe, every: rule.firstProbe, probes: 0, lost: 0 }
+  private park(): number {
+    this.parked ??= { until: rule.firstProbe, every: rule.firstProbe }
     const p = this.parked
-    p.lost += this.times.round(round.drafted + 1) / this.times.plain() - round.tokens
-    const upkeep = this.times.round(1) / this.times.plain() - 1
-    if (p.lost > rule.allowance(upkeep) && p.probes >= rule.patience && upkeep > rule.tolerableUpkeep) return 0
     if (--p.until > 0) return 1
-    p.probes++
     p.every = Math.min(2 * p.every, rule.lastProbe)
     p.until = p.every
     return this.best(2)

@@ -15,6 +15,8 @@ export interface Costs {
   readonly draft: number
   /** Rounds are measured as up to so much of their time more or less, at random. */
   readonly noise?: number
+  /** Other work slows the machine down to this, for so many rounds of every two times as many. */
+  readonly sway?: { readonly factor: number; readonly rounds: number }
 }
 
 export interface SimulatedRequest {
@@ -46,7 +48,9 @@ export function simulate(
   chooser: Chooser,
 ): Simulated {
   const random = mulberry32(seed)
-  const noisy = (time: number) => time * (1 + (costs.noise ?? 0) * (2 * random() - 1))
+  const { noise = 0, sway } = costs
+  const slowed = () => (sway && Math.floor(rounds / sway.rounds) % 2 === 1 ? sway.factor : 1)
+  const noisy = (time: number) => time * (1 + noise * (2 * random() - 1)) * slowed()
   // What was decided and has not reached the device yet.
   const decided: number[] = new Array<number>(lag).fill(chooser.first)
   const widths = new Array<number>(costs.verify.length + 1).fill(0)
