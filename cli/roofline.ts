@@ -30,13 +30,15 @@ function asTable({ ceiling, phases, totals, roundUs }: Roofline): string {
   const us = (n: number): string => n.toFixed(2)
   const share = (floorUs: number, took: number): string =>
     floorUs > 0 && took > 0 ? `${((100 * floorUs) / took).toFixed(0)}%` : ''
+  const predicted = phases.some((p) => p.predictedUs !== undefined)
+  const prediction = (n: number | undefined): string[] => (predicted ? [n === undefined ? '' : us(n)] : [])
   const lines = phases.map((p) => [
     `${p.segment}.${p.phase}`,
     `${p.runs}`,
     p.active === undefined ? '' : p.active.toFixed(1),
     p.bytes > 0 ? bytes(p.bytes) : '',
     p.bytes > 0 ? us(p.floorUs) : '',
-    p.predictedUs === undefined ? '' : us(p.predictedUs),
+    ...prediction(p.predictedUs),
     us(p.us),
     share(p.floorUs, p.us),
     us(p.syncUs),
@@ -48,17 +50,27 @@ function asTable({ ceiling, phases, totals, roundUs }: Roofline): string {
     '',
     bytes(t.bytes),
     us(t.floorUs),
-    t.predictedUs === undefined ? '' : us(t.predictedUs),
+    ...prediction(t.predictedUs),
     us(t.us),
     share(t.floorUs, t.us),
     us(t.syncUs),
   ])
   const columns = [
     { title: 'us of one execution' },
-    ...['runs', 'experts', 'bytes', 'floor', 'predicted', 'measured', 'of it', 'sync', 'staging'].map(right),
+    ...[
+      'runs',
+      'experts',
+      'bytes',
+      'floor',
+      ...(predicted ? ['predicted'] : []),
+      'measured',
+      'of it',
+      'sync',
+      'staging',
+    ].map(right),
   ]
   return `Ceiling: ${(ceiling / 1e9).toFixed(0)} GB/s, measured before the launch. Traced engine: a few percent are the trace's.
 ${table(columns, lines)}
-${table([{ title: 'us of a round' }, ...columns.slice(1, 9)], sums)}The engine's own clock says ${roundUs.toFixed(1)} us a round.
+${table([{ title: 'us of a round' }, ...columns.slice(1, -1)], sums)}The engine's own clock says ${roundUs.toFixed(1)} us a round.
 `
 }
