@@ -354,10 +354,11 @@ export function randomSample(number: number): Sample {
 /** Clauses about phases that there are; what cannot be done is refused with a code. */
 function withClauses(schedule: Schedule, d: Dice, graph: Graph, notes: string[]): Schedule {
   const names = [...new Set(graph.nodes.flatMap((n) => (n.phase && n.op === 'linear' ? [n.phase] : [])))]
-  const what = ['nothing', 'nothing', 'norm', 'map', 'rope'] as const
-  const fusions = names.flatMap((name) =>
-    d.chance(0.3) ? [{ what: [{ value: d.of(what) }], into: [{ value: name }] }] : [],
-  )
+  // What attention reads can hardly run apart, so that most clauses about it are refused.
+  const fusions = names.flatMap((name) => {
+    const value = d.chance(0.9) ? 'nothing' : d.of(['norm', 'map', 'rope'])
+    return d.chance(/^(qkv|q|k|v)$/.test(name) ? 0.05 : 0.4) ? [{ what: [{ value }], into: [{ value: name }] }] : []
+  })
   const prefetches = d.chance(0.5)
     ? [{ phase: { value: d.of(names) }, what: { value: `next.${d.of(names)}` }, into: 'l2' as const }]
     : []
