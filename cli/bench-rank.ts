@@ -6,7 +6,7 @@ import { readTarget } from '../runtime/session/machine.ts'
 import type { Spread } from '../runtime/session/statistics.ts'
 import type { Routing } from '../runtime/session/synthetic-routing.ts'
 import type { BenchCommandOptions } from './bench.ts'
-import { engineOption, modelRequest, positive, real } from './model-options.ts'
+import { engineOption, modelRequest, positive, real, spillsOption } from './model-options.ts'
 import { progressLine } from './progress.ts'
 import { roofline } from './roofline.ts'
 import { table } from './table.ts'
@@ -22,6 +22,7 @@ export const withRank = (command: Command, rank?: RankOptions['rank']): Command 
     .option('--routing <how>', 'uniform, or the mean of experts that eight rows meet', routing, 'uniform')
     .option('--rounds <n>', 'rounds of a run', positive(1), 32)
     .addOption(engineOption())
+    .addOption(spillsOption())
     .option('--engine-folder <folder>', 'take the engine from what tilec compile -o wrote')
 
 function rankOf(given: string): RankOptions['rank'] {
@@ -42,10 +43,10 @@ export function rankRequest(model: string, options: BenchCommandOptions, termina
       }),
     ])
   }
-  const { layers, context, rows, routing, rounds, warmup, repeat, engine, engineFolder, ctx } = options
+  const { layers, context, rows, routing, rounds, warmup, repeat, engine, spills, engineFolder, ctx } = options
   return {
     ...modelRequest(model, options),
-    ...{ rank, layers, context, rows, routing, rounds, warmup, repeat, engine, engineFolder, ctx },
+    ...{ rank, layers, context, rows, routing, rounds, warmup, repeat, engine, spills, engineFolder, ctx },
     target: readTarget(options.target),
     signal: terminal.signal,
   }

@@ -41,6 +41,7 @@ export interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, '
   readonly rounds: number
   readonly acceptance: readonly number[]
   readonly engine: EngineKind
+  readonly spills?: number
   readonly engineFolder?: string
   readonly roofline?: boolean
 }

@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import type { Compiled } from '../codegen/compile.ts'
 import type { EngineKind } from '../codegen/emit/source.ts'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
+import { headersHash } from '../runtime/build/build-engine.ts'
 import { writeEngines } from '../runtime/build/engine-folder.ts'
 import type { Target } from '../runtime/build/toolchain.ts'
 import { buildModel } from '../runtime/session/build-model.ts'
@@ -16,6 +17,7 @@ import {
   engineOption,
   type ModelOptions,
   modelRequest,
+  spillsOption,
   type TargetOptions,
   whole,
   withModel,
@@ -30,6 +32,7 @@ interface CompileOptions extends ModelOptions, TargetOptions {
   readonly layers?: number
   readonly traced?: boolean
   readonly engine: EngineKind
+  readonly spills?: number
   readonly emitOnly?: boolean
   readonly output?: string
   readonly manifest: boolean
@@ -55,6 +58,7 @@ export function addCompile(program: Command, terminal: Terminal): void {
     .option('--layers <n>', 'the first layers only, for measuring; without a drafter that needs more', whole)
     .option('--traced', 'build it a second time, with events of every role (for tilec trace and bench --roofline)')
     .addOption(engineOption())
+    .addOption(spillsOption())
     .option('--emit-only', 'write the source, run no C++ compiler')
     .option('-o, --output <folder>', 'where to write')
     .option('--no-manifest', 'leave manifest.json out, which is long for a large model')
@@ -78,7 +82,8 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
     const proved = `${(milliseconds / 1000).toFixed(2)} s of it for the proof: ${events} events of ${agents} agents`
     terminal.out(`Compiled in ${compileSeconds.toFixed(2)} s, ${proved}\n`)
   }
-  const built = options.emitOnly ? undefined : await build(compiled, target, terminal)
+  const headers = headersHash()
+  const built = options.emitOnly ? undefined : await build(compiled, target, options.spills, terminal)
   if (built && !options.json) {
     for (const k of built.ptxas)
       terminal.out(`ptxas: ${k.kernel}: ${k.registers} registers, ${k.spills} bytes spilled\n`)
@@ -90,18 +95,18 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
   }
   const traced = built && options.traced ? await buildModel(compiled, target, { trace: true }) : undefined
   const engines = built && { plain: built.executable, ...(traced && { traced: traced.executable }) }
-  const record = { target, ranks: gpus, ctx, ...layersOf(options), drafter: resolved.drafter !== undefined }
+  const record = { headers, target, ranks: gpus, ctx, ...layersOf(options), drafter: resolved.drafter !== undefined }
   const files = options.output === undefined ? [] : write(options.output, compiled, report, record, engines, options)
   if (options.json) printJson(terminal, { ...report, compileSeconds, ...(built && { built }), files })
   else if (files.length > 0) terminal.out(`Wrote ${files.join(', ')}\n`)
 }
 
-async function build(compiled: Compiled, target: Target, terminal: Terminal) {
+async function build(compiled: Compiled, target: Target, spills: number | undefined, terminal: Terminal) {
   const progress = progressLine(terminal)
   const began = performance.now()
   try {
     progress.show({ stage: 'build', target })
-    return { ...(await buildModel(compiled, target)), seconds: (performance.now() - began) / 1000 }
+    return { ...(await buildModel(compiled, target, { spills })), seconds: (performance.now() - began) / 1000 }
   } finally {
     progress.done()
   }

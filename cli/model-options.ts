@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { engineKinds } from '../codegen/emit/source.ts'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
+import { spillAllowance } from '../runtime/session/build-model.ts'
 import { defaultCtx } from '../runtime/session/open-model.ts'
 import type { ModelRequest } from '../runtime/session/resolve-model.ts'
 
@@ -34,6 +35,10 @@ export const withTarget = (command: Command, ctx: number | 'fitting' = defaultCt
     .option('--target <target>', 'host, sm_90a, or auto: a Hopper GPU where nvcc and one are there', 'auto')
     .option('--gpus <n>', 'ranks: 1, 2, 4 or 8; on the host, slabs of memory', whole, 1)
     .option('--ctx <n>', 'positions that a sequence may have', whole, ctx === 'fitting' ? undefined : ctx)
+
+/** --spills, for builds: what is over it is refused. */
+export const spillsOption = (): Option =>
+  new Option('--spills <bytes>', `bytes that a thread may spill (${spillAllowance})`).argParser(positive(0))
 
 /** --engine: what is compiled, the engine or what it is compared with. */
 export const engineOption = (): Option =>

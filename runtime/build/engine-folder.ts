@@ -28,15 +28,15 @@ export type EngineRecord = z.infer<typeof EngineRecord>
 
 const fileOf: Readonly<Record<Variant, string>> = { plain: 'engine', traced: 'engine.traced' }
 
-/** Writes executables and their record beside an engine.cu; the names of what was written. */
+/** Writes executables and their record beside an engine.cu; the names of what was written. `headers` were hashed before the build. */
 export function writeEngines(
   folder: string,
-  record: Omit<EngineRecord, 'headers' | 'variants'>,
+  record: Omit<EngineRecord, 'variants'>,
   executables: Readonly<Partial<Record<Variant, string>>>,
 ): string[] {
   const built = variants.filter((v) => executables[v] !== undefined)
   for (const v of built) copyFileSync(executables[v]!, join(folder, fileOf[v]))
-  const whole: EngineRecord = { ...record, headers: headersHash(), variants: built }
+  const whole: EngineRecord = { ...record, variants: built }
   writeFileSync(join(folder, 'engine.json'), `${JSON.stringify(whole, null, 2)}\n`)
   return [...built.map((v) => fileOf[v]), 'engine.json']
 }

@@ -35,6 +35,8 @@ export interface RankOptions extends Omit<OpenOptions, 'gpus'> {
   readonly rounds: number
   readonly warmup: number
   readonly repeat: number
+  /** Bytes that a thread may spill; the usual when left out. */
+  readonly spills?: number | undefined
   readonly engineFolder?: string | undefined
   readonly signal?: AbortSignal | undefined
   readonly onRun?: ((run: { readonly counts: boolean; readonly roundUs: number }) => void) | undefined
@@ -133,11 +135,11 @@ async function executableOf(
   folder: string | undefined,
   record: EngineRecord | undefined,
   variant: Variant,
-  { onProgress, check }: RankOptions,
+  { onProgress, check, spills }: RankOptions,
 ): Promise<string> {
   if (folder !== undefined && record) return engineIn(folder, record, variant, compiled.source)
   onProgress?.({ stage: 'build', target })
-  return (await buildModel(compiled, target, { check, trace: variant === 'traced' })).executable
+  return (await buildModel(compiled, target, { check, spills, trace: variant === 'traced' })).executable
 }
 
 /** The rounds that count of each request that counts. */

@@ -8,14 +8,22 @@ import type { Compiled } from '../../codegen/compile.ts'
 import { type Build, buildEngine } from '../build/build-engine.ts'
 import type { Target } from '../build/toolchain.ts'
 
-const spillBytes = 64
+/** Bytes that a thread may spill where nobody says otherwise. */
+export const spillAllowance = 64
+
+export interface BuildOptions {
+  readonly check?: boolean | undefined
+  readonly trace?: boolean | undefined
+  /** Bytes that a thread may spill: more than the usual to measure what is not yet as it should be. */
+  readonly spills?: number | undefined
+}
 
 export function buildModel(
   { source, plan }: Compiled,
   target: Target,
-  { check = false, trace = false }: { readonly check?: boolean | undefined; readonly trace?: boolean | undefined } = {},
+  { check = false, trace = false, spills = spillAllowance }: BuildOptions = {},
 ): Promise<Build> {
   const registers = Math.max(...plan.roles.map((r) => r.registers))
   // What a trace costs in registers is nobody's promise.
-  return buildEngine({ source, target, check, trace, ...(!trace && { budget: { registers, spillBytes } }) })
+  return buildEngine({ source, target, check, trace, ...(!trace && { budget: { registers, spillBytes: spills } }) })
 }
