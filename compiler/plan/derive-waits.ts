@@ -59,9 +59,9 @@ export function deriveWaits(program: PhaseProgram, caches: ReadonlySet<string>):
   /** The routing that an SM did last: who uses its table runs after it on the same SM, without a counter. */
   let routed: Instance | undefined
   for (let round = 0; round < 2; round++) {
-    let last: Instance | undefined
     program.sequence.forEach((entry, at) => {
-      if (at > 0 && endsPass(program, at - 1)) publish()
+      // Passes are rounds: a rank begins none before every warp of it has left the one before, with all that it did.
+      if (at > 0 && endsPass(program, at - 1)) base = new Map(executions)
       const before = new Map(executions)
       program.segments[entry.segment]!.phases.forEach((phase, index) => {
         const counter = counterOf(program, entry.segment, index)
@@ -96,14 +96,9 @@ export function deriveWaits(program: PhaseProgram, caches: ReadonlySet<string>):
           readers.set(w, [])
         }
         if (phase.kind === 'route') routed = instance
-        last = instance
       })
     })
-    publish()
-    /** The control of the next pass goes out after the last phase; every role reads it before it begins. */
-    function publish(): void {
-      if (last) base = new Map([...last.cover, [last.counter, last.execution]])
-    }
+    base = new Map(executions)
   }
   return waits.map((s) => s.map((w) => [...w].map(([counter, after]) => ({ counter, after }))))
 }
