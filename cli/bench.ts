@@ -64,7 +64,7 @@ Examples:
   tilec bench nano                                      drafted as it pays
   tilec bench nano --draft off --repeat 9               plain decoding
   tilec bench mimo-v2.5-pro --gpus 8 --synthetic-weights --drafter pro-dflash.json --synthetic-acceptance 6.3
-  tilec bench mimo-v2.5-pro --rank 0/8 --synthetic-weights --drafter pro-dflash.json --context 32768 --routing 37
+  tilec bench mimo-v2.5-pro --rank 0/8 --synthetic-weights --context 32768 --routing 37
 
 With --rank 0/N one rank runs alone on one GPU: the plan that N ranks would run, peers stood in for by the rank itself, so
 that every packet travels. Its rounds verify random tokens that all count as right, behind a context of zeros. --engine-folder

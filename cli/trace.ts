@@ -19,7 +19,7 @@ interface TraceCommandOptions extends BenchCommandOptions {
 const examples = `
 Examples:
   tilec trace nano -o nano.json                                  two rounds, some SMs
-  tilec trace mimo-v2.5-pro --rank 0/8 --drafter pro-dflash.json --sm 0,1,131 --engine-folder pro8
+  tilec trace mimo-v2.5-pro --rank 0/8 --sm 0,1,131 --engine-folder pro8
 
 Opens in ui.perfetto.dev or chrome://tracing. An SM is a process, a role a thread; a phase's slice has its layer, this SM's
 tiles and the author's file and line; a wait is a slice of its own, named after what it waits for. Weights are made up.`

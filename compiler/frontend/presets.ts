@@ -12,12 +12,24 @@ interface Preset {
   /** Within the package. */
   readonly entry: string
   readonly config: string
+  /** The config of the drafter that was published with it, where its weights do not come along. */
+  readonly drafter?: string
 }
 
 export const presets: Readonly<Record<string, Preset>> = {
   nano: { entry: 'models/mimo/graph.ts', config: 'models/mimo/nano/config.json' },
-  'mimo-v2.5-pro': { entry: 'models/mimo/graph.ts', config: 'models/mimo/configs/mimo-v2.5-pro.json' },
+  'mimo-v2.5-pro': {
+    entry: 'models/mimo/graph.ts',
+    config: 'models/mimo/configs/mimo-v2.5-pro.json',
+    drafter: 'models/mimo/configs/mimo-v2.5-pro-dflash.json',
+  },
   'mimo-v2-flash': { entry: 'models/mimo/graph.ts', config: 'models/mimo/configs/mimo-v2-flash.json' },
+}
+
+/** The config of a preset's drafter, for those who make weights up. */
+export function presetDrafter(name: string): string | undefined {
+  const drafter = Object.hasOwn(presets, name) ? presets[name]?.drafter : undefined
+  return drafter && join(packageRoot, drafter)
 }
 
 /** Loads a preset; `config` overrides the one that comes with it (a checkpoint's own config.json). */

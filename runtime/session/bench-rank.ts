@@ -9,6 +9,7 @@
  */
 import type { Compiled } from '../../codegen/compile.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import { presetDrafter } from '../../compiler/frontend/presets.ts'
 import { type EngineRecord, engineIn, readEngineRecord, type Variant } from '../build/engine-folder.ts'
 import type { Target } from '../build/toolchain.ts'
 import { type RunningEngine, startEngine } from '../engine/engine.ts'
@@ -96,8 +97,10 @@ export async function openRank(
   if (!(Number.isInteger(rows) && rows >= 1 && rows <= 8)) throw refused(`a round of ${rows} rows`, 'it has 1 to 8')
   const needed = context + (rounds + 1) * rows
   onProgress?.({ stage: 'read' })
-  const resolved = cutModel(resolveModel(options), options.layers)
   const record = folder === undefined ? undefined : readEngineRecord(folder)
+  // Weights are made up, so a drafter's config is enough; an engine that was built without one has none.
+  const drafterOf = options.drafter ?? (record?.drafter === false ? 'none' : presetDrafter(options.model))
+  const resolved = cutModel(resolveModel({ ...options, drafter: drafterOf }), options.layers ?? record?.layers)
   const ctx = options.ctx ?? record?.ctx ?? Math.ceil(needed / 64) * 64
   if (ctx < needed || context < 1)
     throw refused(

@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Session } from '../../compiler/diagnostics/diagnostic.ts'
 import { buildGraph } from '../../compiler/frontend/build-graph.ts'
+import { presetDrafter } from '../../compiler/frontend/presets.ts'
 import { graphViolations } from '../../compiler/graph/check-graph.ts'
 import { cutLayers } from '../../compiler/graph/cut-layers.ts'
 import type { RouteNode } from '../../dsl/graph.ts'
 import mimo from '../../models/mimo/graph.ts'
 import { asset } from '../../runtime/paths.ts'
+import { cutModel } from '../../runtime/session/cut-model.ts'
+import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import { meanActive, routerBiases, uniformActive } from '../../runtime/session/synthetic-routing.ts'
 
 const published = JSON.parse(readFileSync(asset('models', 'mimo', 'configs', 'mimo-v2.5-pro.json'), 'utf8'))
@@ -26,6 +29,17 @@ describe('routing', () => {
     const biases = routerBiases(pro, 37)
     expect(biases.size).toBe(pro.nodes.filter((n) => n.op === 'route').length)
     expect(Math.abs(meanActive(router, 384, [...biases.values()][0]!) - 37)).toBeLessThan(0.6)
+  })
+})
+
+describe('the drafter of a preset', () => {
+  it('comes with V2.5-Pro, where weights are made up, and goes with the layers that it taps', () => {
+    const resolved = resolveModel({ model: 'mimo-v2.5-pro', drafter: presetDrafter('mimo-v2.5-pro') })
+    expect(resolved.drafter?.built.block.rows).toBe(8)
+    expect(cutModel(resolved, 70).drafter).toBeDefined()
+    expect(cutModel(resolved, 8).drafter).toBeUndefined()
+    expect(presetDrafter('mimo-v2-flash')).toBeUndefined()
+    expect(presetDrafter('/some/folder')).toBeUndefined()
   })
 })
 
