@@ -3,7 +3,8 @@ import { expect, it } from 'vitest'
 import { tryModel } from './models.ts'
 
 // 10033: two sums over ranks that nothing but their packets orders, as their results meet in a phase of its own.
-it.each([1, 4, 6, 41, 46, 56, 10033])('model %i', { timeout: 240_000 }, async (number) => {
+// 285: a norm that each warp takes alone between two that they take together.
+it.each([1, 4, 6, 41, 46, 56, 285, 10033])('model %i', { timeout: 240_000 }, async (number) => {
   const { verdict, detail } = await tryModel(number)
   expect(verdict, detail).toBe('equal')
 })

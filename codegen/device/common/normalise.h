@@ -1,7 +1,8 @@
 // A normalisation in the prologue of a multiplication: the mean of something over all of k for every column, then x mapped in
 // registers. When k is split over warps (part = warp index % parts), warps 0..parts-1 of the compute role publish their sums in
 // shared memory and everybody adds them in that order. All warps of the role call it together. The sums are double buffered:
-// a warp reaches the next-but-one call only through a role barrier that all readers of this one have entered.
+// a warp reaches the next-but-one call only through a role barrier that all readers of this one have entered. (A call in which
+// every warp holds all of k has no barrier and takes no turn.)
 //
 // `normalise_by_scale` is for norms that are a product x * weight * scale(mean of squares): x is multiplied by the weight alone,
 // and the scale, one number a column, by the sum of the multiplication. Both take x from stage_for_norm.
@@ -12,7 +13,8 @@ namespace tile {
 /** Publishes this warp's sums and returns a function of a column: the mean over all of k. */
 template <class Sum>
 TILE_FN auto mean_over_parts(Warp& w, int units_total, int parts, int site, Sum sum_into) {
-  const int half = int(w.mean_flip++ & 1u) * Plan::compute_warps;
+  // Taken alone, the next meeting's half: who read it last has entered the last meeting since.
+  const int half = int((parts > 1 ? w.mean_flip++ : w.mean_flip) & 1u) * Plan::compute_warps;
   float* sums = w.shared<float>(Shared::mean_at) + half * 8;
   w.area_writes(Area::mean, half + w.index);
   sum_into(sums + w.index * 8);
