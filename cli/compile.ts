@@ -95,7 +95,15 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
   }
   const traced = built && options.traced ? await buildModel(compiled, target, { trace: true }) : undefined
   const engines = built && { plain: built.executable, ...(traced && { traced: traced.executable }) }
-  const record = { headers, target, ranks: gpus, ctx, ...layersOf(options), drafter: resolved.drafter !== undefined }
+  const record = {
+    headers,
+    proof: compiled.proof,
+    target,
+    ranks: gpus,
+    ctx,
+    ...layersOf(options),
+    drafter: resolved.drafter !== undefined,
+  }
   const files = options.output === undefined ? [] : write(options.output, compiled, report, record, engines, options)
   if (options.json) printJson(terminal, { ...report, compileSeconds, ...(built && { built }), files })
   else if (files.length > 0) terminal.out(`Wrote ${files.join(', ')}\n`)

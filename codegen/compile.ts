@@ -34,6 +34,8 @@ export interface CompileOptions extends Pick<SourceOptions, 'template' | 'versio
   readonly ctx: number
   readonly target: Target
   readonly drafter?: DrafterGraphs
+  /** What was proved of the very same plan before, which need not be proved again. The caller makes sure that it is the same. */
+  readonly proved?: Proof | undefined
 }
 
 export interface Compiled {
@@ -71,7 +73,7 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
   const plan = makePlan(phases, { schedule: resolved, ctx: options.ctx, session })
   session.throwIfFailed()
   assertPlan(plan, 'make-plan')
-  const proof = provePlan(plan, { session, schedule })
+  const proof = options.proved ?? provePlan(plan, { session, schedule })
   session.throwIfFailed()
   const logits = graph.nodes.find((n) => n.op === 'logits')
   const validIds = logits?.op === 'logits' ? (logits.valid ?? plan.vocabulary.whole) : plan.vocabulary.whole

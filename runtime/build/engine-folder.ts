@@ -8,7 +8,8 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import { DiagnosticError, diagnostic, InternalError } from '../../compiler/diagnostics/diagnostic.ts'
+import type { Proof } from '../../compiler/verify/prove-plan.ts'
 import { headersHash } from './build-engine.ts'
 
 export const variants = ['plain', 'traced'] as const
@@ -21,6 +22,16 @@ const EngineRecord = z.object({
   layers: z.number().optional(),
   drafter: z.boolean(),
   headers: z.string(),
+  /** What was proved of its plan (compiler/verify/prove-plan.ts): the same source needs no second proof. */
+  proof: z.object({
+    proved: z.literal(true),
+    events: z.number(),
+    joins: z.number(),
+    smClasses: z.number(),
+    agents: z.number(),
+    instances: z.number(),
+    milliseconds: z.number(),
+  }),
   variants: z.array(z.enum(variants)),
 })
 /** What engine.json says. */
@@ -31,12 +42,13 @@ const fileOf: Readonly<Record<Variant, string>> = { plain: 'engine', traced: 'en
 /** Writes executables and their record beside an engine.cu; the names of what was written. `headers` were hashed before the build. */
 export function writeEngines(
   folder: string,
-  record: Omit<EngineRecord, 'variants'>,
+  { proof, ...record }: Omit<EngineRecord, 'variants' | 'proof'> & { readonly proof: Proof },
   executables: Readonly<Partial<Record<Variant, string>>>,
 ): string[] {
   const built = variants.filter((v) => executables[v] !== undefined)
   for (const v of built) copyFileSync(executables[v]!, join(folder, fileOf[v]))
-  const whole: EngineRecord = { ...record, variants: built }
+  if (!proof.proved) throw new InternalError('an engine whose plan was not proved')
+  const whole: EngineRecord = { ...record, proof: { ...proof, proved: true }, variants: built }
   writeFileSync(join(folder, 'engine.json'), `${JSON.stringify(whole, null, 2)}\n`)
   return [...built.map((v) => fileOf[v]), 'engine.json']
 }

@@ -109,7 +109,7 @@ export async function openRank(
     )
   const target = record?.target ?? (await chooseTarget(options.target ?? 'auto', 1))
   onProgress?.({ stage: 'compile' })
-  const compiled = compileModel(resolved, { target, gpus: ranks, ctx, engine: options.engine })
+  const compiled = compileModel(resolved, { target, gpus: ranks, ctx, engine: options.engine, proved: record?.proof })
   const { drafter, model } = resolved
   const sources = syntheticSources(compiled.manifest, {
     bindings: [...model.bindings, ...(drafter?.bindings ?? [])],

@@ -9,6 +9,7 @@ import { type Compiled, compile } from '../../codegen/compile.ts'
 import { type EngineKind, readTemplate, type SourceOptions } from '../../codegen/emit/source.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { positionOf } from '../../compiler/diagnostics/render.ts'
+import type { Proof } from '../../compiler/verify/prove-plan.ts'
 import type { Target } from '../build/toolchain.ts'
 import { asset } from '../paths.ts'
 import { hopperSms } from './machine.ts'
@@ -24,6 +25,8 @@ export interface CompileRequest {
   readonly sms?: number
   /** `graph`: the control, a kernel a phase. */
   readonly engine?: EngineKind | undefined
+  /** Of an engine that was built before; whoever gives it compares the sources (engine-folder.ts). */
+  readonly proved?: Proof | undefined
 }
 
 const rankCounts = [1, 2, 4, 8]
@@ -56,6 +59,7 @@ export function compileModel(resolved: ResolvedModel, request: CompileRequest): 
       version: packageVersion(),
       lineOf: lineOf(sources),
       engine: request.engine ?? 'persistent',
+      proved: request.proved,
       ...(drafter && { drafter: { commit: drafter.built.commit, draft: drafter.built.draft } }),
     }),
   )
