@@ -311,11 +311,16 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
       })
     }
     if (product && (loop.domain.kind === 'activeShare' || loop.domain.kind === 'share')) tileOfShare(product, ctx)
+    // A chunk of one page has no loop over pages.
+    if (product && role !== 'epilogue' && loop.domain.kind === 'share' && onePageChunks(product))
+      out.line('const int page_of_tile = chunk;')
     if (product && loop.domain.kind === 'range' && product.geometry.chunks > 1)
       out.line(`const int page_of_tile = chunk * ${loop.domain.count} + page_of_chunk;`)
     emitSteps(loop.body, role, ctx)
   })
 }
+
+const onePageChunks = ({ geometry: g }: ProductPlan): boolean => g.chunks > 1 && g.chunks === g.pagesPerTile
 
 function productOf(steps: readonly Step[]): ProductPlan | undefined {
   for (const s of steps) {
