@@ -7,13 +7,22 @@ import type { Graph, GraphNode } from '../../dsl/graph.ts'
 import type { ParamSource } from './params.ts'
 import { createReference, type Reference } from './reference.ts'
 
-export function bf16Reference(graph: Graph, params: ParamSource, ctx: number): Reference {
+export const bf16Reference = (graph: Graph, params: ParamSource, ctx: number): Reference =>
+  roundedReference(graph, params, ctx, toBf16)
+
+/** The same values rounded in another way: how far a graph's numbers move when the last bits fall differently. */
+export function roundedReference(
+  graph: Graph,
+  params: ParamSource,
+  ctx: number,
+  round: (value: number) => number,
+): Reference {
   const staged = new Set(
     graph.nodes
       .filter((n) => n.op === 'linear' || n.op === 'expertLinear' || n.op === 'attention')
       .flatMap((n) => (n.op === 'attention' ? n.inputs : n.inputs.slice(0, 1))),
   )
-  const stored = (node: GraphNode, value: Float64Array) => (staged.has(node.id) ? value.map(toBf16) : value)
+  const stored = (node: GraphNode, value: Float64Array) => (staged.has(node.id) ? value.map(round) : value)
   return createReference(graph, params, { ctx, stored })
 }
 
