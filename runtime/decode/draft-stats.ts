@@ -24,7 +24,7 @@ export interface DraftStats {
   readonly acceptedByPosition: readonly number[]
   /** Rounds by the rows that they verified. */
   readonly widths: readonly number[]
-  /** Mean milliseconds of a round, and of that of drafting. */
+  /** Mean milliseconds of a round, and of that of drafting; on the host, of processor time. */
   readonly roundMs: number
   readonly draftMs: number
 }

@@ -253,7 +253,7 @@ TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen, 
   Mailbox* m = mailbox_of(w);
   Decoding& d = decoding_of(w);
   const RowBlock& block = c.block[target_program];
-  const u64 now = clock_ns();
+  const u64 now = work_ns();
   const u32 round = c.round + 1;
   const u32 cancel = load_system(&m->cancel), quit = load_system(&m->quit), width = load_system(&m->width);
   if (quit != 0) return empty_round(round, round_quit);
@@ -290,7 +290,7 @@ TILE_FN void decide(Warp& w, const RoundControl& next, bool fresh) {
   publish_round(w, next);
   w.once([&] {
     Decoding& d = decoding_of(w);
-    d.verify_began = clock_ns();
+    d.verify_began = work_ns();
     if (fresh) d.began = d.verify_began;
   });
   w.sync_lanes();

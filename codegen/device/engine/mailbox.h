@@ -90,7 +90,7 @@ struct alignas(16) Result {
   u32 drafted;   // proposals that were verified
   u32 accepted;  // of them, those before the first wrong one: tokens = accepted + 1, or accepted where the last of them ended the request
   u32 unusable;  // proposals that were thrown away because their logits were no numbers
-  u32 round_ns;  // time from the decision to begin the round, its draft included, to this result
+  u32 round_ns;  // time from the decision to begin the round, its draft included, to this result; on the host, processor time
   u32 draft_ns;  // of it, the time until the target began
   u32 logged;    // of the records of log probabilities, those that were complete before this result
 };
