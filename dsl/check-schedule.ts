@@ -97,7 +97,13 @@ function numbersAreLegal(s: Schedule, report: Report): void {
     const page = s.ring.pageBytes
     demand(page >= 16 && page % 16 === 0, 'a page of the ring', 'a positive multiple of 16 bytes', page, s.ring.span)
   }
-  if (s.joinDepth) atLeastOne('the join depth', s.joinDepth.value, s.joinDepth.span)
+  if (s.joinDepth) {
+    const { value, span } = s.joinDepth
+    // Slots and warps take turns: a slot that changed hands would be waited for by warps that had not seen its last use.
+    const warps = s.roles.find((r) => r.name === 'epilogue')?.warps ?? 1
+    const rule = warps > 1 ? `a multiple of the ${warps} warps of role 'epilogue'` : 'at least 1'
+    demand(value >= 1 && value % Math.max(1, warps) === 0, 'the join depth', rule, value, span)
+  }
   if (s.sms) atLeastOne('the number of SMs', s.sms.value, s.sms.span)
   for (const p of s.phases) {
     const of = (what: string) => `${what} of phase '${p.name}'`

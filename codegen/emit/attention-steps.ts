@@ -18,7 +18,9 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
     const slots = attendSlots(a, ctx)
     const [k, v] = [keySpanBytes(a.keyDim), valueSpanBytes(a.valueDim)]
     out.line(
-      `const size_t slot = size_t(task / (parts * spans.count) * ${slots} + (spans.first + task / parts % spans.count) % ${slots});`,
+      a.kv === 1
+        ? `const size_t slot = size_t((spans.first + task / parts) % ${slots});`
+        : `const size_t slot = size_t(task / (parts * spans.count) * ${slots} + (spans.first + task / parts % spans.count) % ${slots});`,
     )
     out.line(`w.ring_copy(${s.site}, 0, w.kv(at.kv + ${ctx.offset(a.keys)}) + slot * ${k}, ${k});`)
     out.line(`w.ring_copy(${s.site}, ${k}, w.kv(at.kv + ${ctx.offset(a.values)}) + slot * ${v}, ${v});`)
@@ -29,7 +31,11 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
     const a = s.attend
     const rows = mRows(a)
     const slots = attendSlots(a, ctx)
-    out.line('const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);')
+    out.line(
+      a.kv === 1
+        ? 'const int span = task / parts, part = task - span * parts, head = 0;'
+        : 'const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);',
+    )
     out.line(`const Share tiles = share_of(${rows / 16}, part, parts);`)
     out.line(`const bf16* q = w.ws<bf16>(${ctx.offset(a.queries)}) + size_t(head) * ${rows * a.keyDim};`)
     out.line(`float* o = w.ws<float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`)
@@ -58,7 +64,11 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
       `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
     )
     out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
-      out.line(`const int head = task / (at.block->rows * ${a.group}), m_row = task % (at.block->rows * ${a.group});`)
+      out.line(
+        a.kv === 1
+          ? 'const int head = 0, m_row = task;'
+          : `const int head = task / (at.block->rows * ${a.group}), m_row = task % (at.block->rows * ${a.group});`,
+      )
       out.line(
         `const float* o = w.ws<const float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`,
       )
@@ -66,7 +76,7 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
       const sink =
         s.sink === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.sink, ctx)})) + ${query}`
       out.line(
-        `merge_spans<${a.valueDim}>(w, o, o + ${slots * rows * a.valueDim}, o + ${slots * rows * (a.valueDim + 1)}, ${rows}, m_row, spans.count, ${sink},`,
+        `merge_spans<${a.valueDim}, ${slots}>(w, o, o + ${slots * rows * a.valueDim}, o + ${slots * rows * (a.valueDim + 1)}, ${rows}, m_row, spans.count, ${sink},`,
       )
       out.line(`    w.ws<bf16>(${ctx.offset(s.merge.output)}), m_row / ${a.group}, (${query}) * ${a.valueDim});`)
     })

@@ -22,6 +22,8 @@ export interface ElementScope {
   readonly halves: readonly Half[]
   /** The last tile has rows from here on that are nobody's: they are not loaded and not stored. */
   readonly limit?: number
+  /** Tiles that hold what was loaded ahead, by the value's number. */
+  readonly ahead?: ReadonlyMap<number, string>
 }
 
 const value = (n: number, half: Half): string => `v${n}_${half}`
@@ -40,7 +42,12 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
     out.line(`const float ${value(s.value, 'low')} = ${cppExpr(s.expr, ['low', 'high'])};`)
   },
   load: (s, scope, ctx) => {
+    const ahead = scope.ahead?.get(s.value)
     for (const h of scope.halves) {
+      if (ahead !== undefined) {
+        ctx.out.line(`const float ${value(s.value, h)} = ${h}_of(${ahead}, i, c);`)
+        continue
+      }
       const load = loadElement(s.buffer, `n_${h}`, scope, ctx)
       const found = scope.limit === undefined ? load : `n_${h} < ${scope.limit} ? ${load} : 0.0f`
       ctx.out.line(`const float ${value(s.value, h)} = ${found};`)
@@ -81,10 +88,58 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
 export const ropeTable = (s: { readonly theta: number; readonly rotary: number }): string =>
   `rope_${String(s.theta).replace(/[^0-9]/g, '_')}_${s.rotary}`
 
-/** Prints steps; `before` an exchange, or before logits go to rank 0, leaves the value that travels in the sum itself. */
+type Which = 'before' | 'after' | 'all'
+
+/** The steps of a section that run before or after its exchange. */
+function stepsOf(section: Section, which: Which): readonly ElementStep[] {
+  const at = section.elements.findIndex((e) => e.kind === 'exchange')
+  if (which === 'all') return section.elements
+  return which === 'after' ? section.elements.slice(at + 1) : at < 0 ? section.elements : section.elements.slice(0, at)
+}
+
+const aheadName = (i: number): string => `ahead_${i}`
+
+/** How many tiles what the section loads needs. */
+export const loadsOf = (section: Section, which: Which): number =>
+  stepsOf(section, which).filter((s) => s.kind === 'load').length
+
+/** What the section loads, into tiles `ahead_0`.. of its own: one trip to memory for all, while the sum is on its way. */
+export function emitLoads(section: Section, which: Which, paired: boolean, rows: number, ctx: EmitContext): void {
+  const { out } = ctx
+  const scope = scopeOf(section, paired, rows)
+  const loads = stepsOf(section, which).filter((s) => s.kind === 'load')
+  loads.forEach((s, i) => {
+    out.block(
+      `each_pair(w, ${aheadName(i)}, [&](float& low, float& high, int i, int c)`,
+      () => {
+        out.line('if (c >= at.block->rows) return;')
+        emitRows(section, paired, ctx)
+        rules.load(s, scope, ctx)
+        for (const h of scope.halves) out.line(`${h} = ${value(s.value, h)};`)
+      },
+      ');',
+    )
+  })
+}
+
+function scopeOf(section: Section, paired: boolean, rows: number): ElementScope {
+  const tiled = section.tiles * (paired ? 8 : 16)
+  return {
+    rows: Math.min(tiled, rows),
+    ...(rows < tiled && { limit: rows }),
+    head: section.head,
+    rotary: section.rotary,
+    halves: paired ? ['low'] : ['low', 'high'],
+  }
+}
+
+/**
+ * Prints steps; `before` an exchange, or before logits go to rank 0, leaves the value that travels in the sum itself. What
+ * the section loads is in the tiles of emitLoads.
+ */
 export function emitElements(
   section: Section,
-  which: 'before' | 'after' | 'all',
+  which: Which,
   paired: boolean,
   /** Rows of the product. */
   rows: number,
@@ -95,21 +150,11 @@ export function emitElements(
   const exchange = section.elements[at]
   const gathered = section.elements.find((e) => e.kind === 'store' && ctx.buffer(e.buffer).form.kind === 'logits')
   const travels = exchange ?? gathered
-  const steps =
-    which === 'all'
-      ? section.elements
-      : which === 'after'
-        ? section.elements.slice(at + 1)
-        : exchange
-          ? section.elements.slice(0, at)
-          : section.elements.filter((e) => e !== gathered)
-  const tiled = section.tiles * (paired ? 8 : 16)
-  const scope: ElementScope = {
-    rows: Math.min(tiled, rows),
-    ...(rows < tiled && { limit: rows }),
-    head: section.head,
-    rotary: section.rotary,
-    halves: paired ? ['low'] : ['low', 'high'],
+  const steps = stepsOf(section, which).filter((e) => which !== 'before' || exchange || e !== gathered)
+  const loads = steps.filter((s) => s.kind === 'load')
+  const scope = {
+    ...scopeOf(section, paired, rows),
+    ahead: new Map(loads.map((s, i) => [s.value, aheadName(i)])),
   }
   if (which === 'before' && steps.every((s) => s.kind === 'acc')) return
   out.block(

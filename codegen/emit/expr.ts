@@ -10,7 +10,7 @@ const unary: Record<UnaryOp, (a: string) => string> = {
   exp: (a) => `expf(${a})`,
   log: (a) => `logf(${a})`,
   sqrt: (a) => `sqrtf(${a})`,
-  rsqrt: (a) => `(1.0f / sqrtf(${a}))`,
+  rsqrt: (a) => `inverse_sqrt(${a})`,
   sigmoid: (a) => `sigmoid(${a})`,
   tanh: (a) => `tanhf(${a})`,
   abs: (a) => `fabsf(${a})`,

@@ -4,7 +4,7 @@
 import type { ProductPlan, RoleName, WorkStep } from '../../compiler/plan/ir.ts'
 import type { Form, Section } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
-import { emitElements } from './elements.ts'
+import { emitElements, emitLoads, loadsOf } from './elements.ts'
 import { exact, localTile, type StepRules } from './step-rules.ts'
 
 /** Whether results go where the address counts KV heads. */
@@ -12,8 +12,22 @@ const perHead = (s: Section, ctx: EmitContext): boolean =>
   s.elements.some((e) => e.kind === 'store' && headed.has(ctx.buffer(e.buffer).form.kind))
 const headed: ReadonlySet<Form['kind']> = new Set(['queries', 'keys', 'values'])
 
+type Which = 'before' | 'after' | 'all'
+
+/** What the sections load, ahead of the sum. `t` is the tile. */
+function emitAhead(p: ProductPlan, which: Which, ctx: EmitContext): void {
+  const tiles = Math.max(...p.sections.map((s) => loadsOf(s, which)))
+  if (tiles === 0) return
+  ctx.out.line(`Acc ${Array.from({ length: tiles }, (_, i) => `ahead_${i} = zeros()`).join(', ')};`)
+  ctx.out.block('', () => eachSection(p, ctx, (section, paired) => emitLoads(section, which, paired, p.rows, ctx)))
+}
+
 /** The rows that a tile's sum belongs to go their section's way. `t` is the tile. */
-function emitSections(p: ProductPlan, which: 'before' | 'after' | 'all', ctx: EmitContext): void {
+const emitSections = (p: ProductPlan, which: Which, ctx: EmitContext): void =>
+  eachSection(p, ctx, (section, paired) => emitElements(section, which, paired, p.rows, ctx))
+
+/** Prints what each section does with its tiles. */
+function eachSection(p: ProductPlan, ctx: EmitContext, emit: (section: Section, paired: boolean) => void): void {
   const { out } = ctx
   const paired = p.tileRows === 8
   const periods = p.geometry.tiles > p.period
@@ -27,7 +41,7 @@ function emitSections(p: ProductPlan, which: 'before' | 'after' | 'all', ctx: Em
   p.sections.forEach((section, i) => {
     const body = (): void => {
       out.line(`const int u = ${section.first === 0 ? position : `${position} - ${section.first}`};`)
-      emitElements(section, which, paired, p.rows, ctx)
+      emit(section, paired)
     }
     if (p.sections.length === 1) {
       body()
@@ -49,7 +63,12 @@ export const finishSteps: Pick<StepRules<WorkStep>, 'finish' | 'gatherLogits'> =
     const { tiles } = s.product.geometry
     out.line('// the logits of all ranks meet on rank 0')
     out.block('if (w.rank == 0)', () => {
-      out.line(`const Share all = share(w, ${plan.ranks * tiles});`)
+      const count = plan.ranks * tiles
+      out.line(
+        ctx.warps('communicate') > 1
+          ? `const Share all = share_of(${count}, w.sm * w.count + w.index, w.sms * w.count);`
+          : `const Share all = share(w, ${count});`,
+      )
       out.block('for (int i = all.begin; i < all.end; ++i)', () => {
         out.line(`const int source = i / ${tiles}, t = i % ${tiles};`)
         out.line(`Acc acc = w.receive_from(${s.site}, Plan::logits_inbox_at, source, t, at.round->round);`)
@@ -92,21 +111,25 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
   }
   if (s.elements === 'after') {
     out.line('const int t = tile;')
+    emitAhead(p, 'after', ctx)
     out.line(sum('receive', `${s.site}, t, ${epoch(s.after)}`))
     emitSections(p, 'after', ctx)
   } else if (s.from === 'slots') {
     out.block(`for (int t = own.begin${ctx.warps(role) > 1 ? ' + w.index' : ''}; t < own.end; t += w.count)`, () => {
+      emitAhead(p, s.elements, ctx)
       out.line(sum('slots', 't - own.begin', `<${p.topK}>`))
       conclude()
     })
   } else if (g.groups === 1) {
     out.line(`const int t = ${localTile(p)};`)
+    emitAhead(p, s.elements, ctx)
     out.line(sum('join', `0, ${g.parts}`))
     conclude()
   } else {
     out.block(`for (int g = 0; g < ${g.groups}; ++g)`, () => {
       out.line(`const int t = ${localTile(p)} * ${g.groups} + g;`)
       if (g.tiles % g.groups !== 0) out.line(`if (t >= ${g.tiles}) break;`)
+      emitAhead(p, s.elements, ctx)
       out.line(sum('join', `g * ${g.parts}, ${g.parts}`))
       conclude()
     })

@@ -164,40 +164,40 @@ const work: StepRules<WorkStep> = {
     const format = formatTag[p.format]
     const cut = p.paging!.pages > 1
     if (cut) emitPiece(p, ctx)
+    const n = ctx.warps('compute')
     out.line('// cells of all groups are dealt out in turn: no warp waits for the end of a page')
+    out.line(`const Quotient by_tiles(${cut ? 'piece_tiles.end - piece_tiles.begin' : 'own.end - own.begin'});`)
+    out.line('const int tiles = by_tiles.by;')
     out.line(
       cut
-        ? 'const int tiles = piece_tiles.end - piece_tiles.begin, before = first * (own.end - own.begin) + piece_tiles.begin;'
-        : 'const int tiles = own.end - own.begin, before = first * tiles;',
+        ? 'const int before = first * (own.end - own.begin) + piece_tiles.begin;'
+        : 'const int before = first * tiles;',
     )
-    out.block(
-      'for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count)',
-      () => {
-        out.line('const int active = first + cell / tiles;')
-        out.line(`const char* codes = page + cell * ${g.cellBytes};`)
-        out.line(leaf === undefined ? 'Acc acc = zeros();' : 'Exact sum = nothing();')
-        const source = shared ? 'w.scratch<const bf16>()' : `w.ws<const bf16>(${ctx.offset(p.source)})`
-        const body = (unit: string): void => {
-          out.line(`Staged<${chunk}> x;`)
-          out.line(
-            `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit});`,
-          )
-          if (leaf !== undefined) out.line('Acc acc = zeros();')
-          const unitCodes = g.codeBytes / g.units
-          const unitScales = scaleStride(p)
-          const offset = (stride: number): string => (unit === '0' || stride === 0 ? '' : ` + ${unit} * ${stride}`)
-          out.line(
-            `multiply<${format}, ${chunk}>(w, acc, codes${offset(unitCodes)}, codes + ${g.codeBytes}${offset(unitScales)}, x);`,
-          )
-          if (leaf !== undefined) out.line('add_routed(w, sum, acc, active);')
-        }
-        if (chunk === g.units) body('0')
-        else out.block(`for (int unit = 0; unit < ${g.units}; unit += ${chunk})`, () => body('unit'))
+    out.block(`for (int cell = (w.index + ${n} - before % ${n}) % ${n}; cell < group * tiles; cell += ${n})`, () => {
+      out.line('const int of_group = by_tiles.of(cell), active = first + of_group;')
+      out.line(`const char* codes = page + cell * ${g.cellBytes};`)
+      out.line(leaf === undefined ? 'Acc acc = zeros();' : 'Exact sum = nothing();')
+      const source = shared ? 'w.scratch<const bf16>()' : `w.ws<const bf16>(${ctx.offset(p.source)})`
+      const body = (unit: string): void => {
+        out.line(`Staged<${chunk}> x;`)
         out.line(
-          `w.slots_put(${leaf === undefined ? 'acc' : 'sum'}, ${cut ? 'piece_tiles.begin + ' : ''}cell % tiles, active);`,
+          `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit});`,
         )
-      },
-    )
+        if (leaf !== undefined) out.line('Acc acc = zeros();')
+        const unitCodes = g.codeBytes / g.units
+        const unitScales = scaleStride(p)
+        const offset = (stride: number): string => (unit === '0' || stride === 0 ? '' : ` + ${unit} * ${stride}`)
+        out.line(
+          `multiply<${format}, ${chunk}>(w, acc, codes${offset(unitCodes)}, codes + ${g.codeBytes}${offset(unitScales)}, x);`,
+        )
+        if (leaf !== undefined) out.line('add_routed(w, sum, acc, active);')
+      }
+      if (chunk === g.units) body('0')
+      else out.block(`for (int unit = 0; unit < ${g.units}; unit += ${chunk})`, () => body('unit'))
+      out.line(
+        `w.slots_put(${leaf === undefined ? 'acc' : 'sum'}, ${cut ? 'piece_tiles.begin + ' : ''}cell - of_group * tiles, active);`,
+      )
+    })
   },
 }
 
@@ -214,7 +214,7 @@ function emitPiece(p: ProductPlan, { out }: EmitContext): void {
 
 /** Units of k that a `down` cell stages at once: all, or the largest divisor that registers hold. */
 export function downChunk(units: number): number {
-  for (let c = Math.min(units, 8); ; c--) if (units % c === 0) return c
+  for (let c = Math.min(units, 4); ; c--) if (units % c === 0) return c
 }
 /** The scale of columns that a norm leaves for the sum; fixed-point sums take what is staged as it is. */
 const normScale = (p: ProductPlan): ExprNode | undefined => (p.norm && !exact(p) ? scaleOfColumns(p.norm) : undefined)
@@ -248,6 +248,20 @@ const domains: {
     const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
     return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
   },
+}
+
+/** Constants that the steps will read after they have waited are fetched before. */
+export function emitTouches(steps: readonly Step[], ctx: EmitContext): void {
+  for (const step of steps) {
+    if (step.kind === 'stage' && step.product.norm && step.kept?.role !== 'reuse') {
+      const { parts, unitsPerPart } = step.product.geometry
+      const bytes = unitsPerPart * UNIT_K * 2
+      const image = imageAt(step.product.norm.image, ctx)
+      ctx.out.line(`touch(w, w.image(${image}) + w.index % ${parts} * ${bytes}, ${bytes});`)
+    }
+    if (step.kind === 'route' && step.bias !== undefined)
+      ctx.out.line(`touch(w, w.image(${imageAt(step.bias, ctx)}), ${step.phase.experts * 4});`)
+  }
 }
 
 /** An SM without a tile stages nothing, so it reads nothing that somebody would have to wait for. */
@@ -291,19 +305,25 @@ export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitConte
 function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: EmitContext): void {
   const { out } = ctx
   const product = productOf(loop.body)
-  const head = (domains[loop.domain.kind] as (d: Domain, v: string, c: EmitContext, chunks: number) => string)(
+  const whole = (domains[loop.domain.kind] as (d: Domain, v: string, c: EmitContext, chunks: number) => string)(
     loop.domain,
     loop.variable,
     ctx,
     product?.geometry.chunks ?? 1,
   )
+  const v = loop.variable
+  // What is handed over to nobody in particular is dealt out over the warps.
+  const head =
+    role === 'communicate' && ctx.warps(role) > 1
+      ? `for (int ${v} = ${v}s.begin + w.index; ${v} < ${v}s.end; ${v} += w.count)`
+      : whole
   out.block(head, () => {
     if (loop.domain.kind === 'activeGroups') {
       out.line(
         `const int group = routes.active - ${loop.variable} < ${loop.domain.size} ? routes.active - ${loop.variable} : ${loop.domain.size};`,
       )
     }
-    const joins = loop.body.some((s) => s.kind === 'await' && s.channel === 'join')
+    const joins = handsOver(loop)
     if (joins && ctx.warps(role) > 1) {
       out.block(`if ((${loop.variable} - ${loop.variable}s.begin) % w.count != w.index)`, () => {
         out.line('w.join_skip();')
@@ -320,6 +340,8 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
   })
 }
 
+const handsOver = (loop: Extract<Step, { kind: 'loop' }>): boolean =>
+  loop.body.some((s) => s.kind === 'await' && s.channel === 'join')
 const onePageChunks = ({ geometry: g }: ProductPlan): boolean => g.chunks > 1 && g.chunks === g.pagesPerTile
 
 function productOf(steps: readonly Step[]): ProductPlan | undefined {

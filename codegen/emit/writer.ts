@@ -11,9 +11,9 @@ export class Writer {
     this.#lines.push(text === '' ? '' : '  '.repeat(this.#depth) + text)
     return this
   }
-  /** `head {`, the body one level deeper, `}` and an optional tail. */
+  /** `head {` (or a brace alone), the body one level deeper, `}` and an optional tail. */
   block(head: string, body: () => void, tail = ''): this {
-    this.line(`${head} {`)
+    this.line(head === '' ? '{' : `${head} {`)
     this.#depth++
     body()
     this.#depth--

@@ -293,6 +293,11 @@ const entries = {
     explain:
       'A counter only has one number for all SMs. If a fast SM can signal the next execution while a slow one has not signalled this one, the sum is reached too early and stands for work that is not done. So whatever signals must be ordered after the last execution on every SM.',
   },
+  TILE2108: {
+    title: 'wait that an older use would satisfy',
+    explain:
+      'What warps of an SM wait for has a parity and no number: a use of it is told from the one before, and from no other. Whoever waits for a use must therefore have heard that the one before is over, by its own wait or through a barrier of its role. A warp that skips hand-overs of others and runs ahead takes one of long ago for its own: it reads what is being written and releases what it does not own.',
+  },
   TILE3001: {
     title: 'ranks do not divide a dim',
     explain:
@@ -374,9 +379,9 @@ const entries = {
       'An SM keeps the sums of its own tiles for every (row, expert slot) until they are added in slot order. The area is sized by the plan; finding it too small is a bug of tilec.',
   },
   TILE3036: {
-    title: 'role with several warps',
+    title: 'several load warps',
     explain:
-      'The load role walks one list of pages in order, and the communicate role one list of tiles; neither can be dealt out over several warps. They take little time: more warps would not make an engine faster.',
+      'The load role walks one list of pages in order, which cannot be dealt out over several warps. It takes little time: one warp keeps the copy engine busy, and more would not make an engine faster.',
   },
   TILE5001: {
     title: 'no compiler for the target',

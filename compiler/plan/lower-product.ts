@@ -110,7 +110,8 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
       epilogueWork,
       to.channel('epilogue', 'release', 'join'),
     ]),
-    ...(remote ? [] : to.signal('epilogue')),
+    // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
+    ...(remote || !ctx.awaited ? to.meet('epilogue') : to.signal('epilogue')),
   ]
   const communicate: Step[] | undefined = product.exchange
     ? [

@@ -62,11 +62,14 @@ export class Steps {
     return this.ctx.waits.map((w) => ({ kind: 'wait', site: this.site(role, `wait ${w.counter}`), ...w }))
   }
   signal(role: RoleName): Step[] {
-    const { counter, schedule, awaited } = this.ctx
+    const { counter, awaited } = this.ctx
     if (!awaited) return []
-    const barrier: Step[] =
-      roleOf(schedule, role).warps > 1 ? [{ kind: 'barrier', site: this.site(role, 'barrier') }] : []
-    return [...barrier, { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
+    return [...this.meet(role), { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
+  }
+  /** All warps of the role come here, if there are several. */
+  meet(role: RoleName): Step[] {
+    if (roleOf(this.ctx.schedule, role).warps === 1) return []
+    return [{ kind: 'barrier', site: this.site(role, 'barrier') }]
   }
   channel(role: RoleName, kind: 'acquire' | 'commit' | 'await' | 'release', channel: 'ring' | 'join' | 'slots'): Step {
     return { kind, site: this.site(role, `${kind} ${channel}`), channel }

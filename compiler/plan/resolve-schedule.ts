@@ -2,7 +2,7 @@
  * resolve-schedule: an author's schedule, checked against the phases of a model, with the compiler's choices filled in.
  *
  * Vocabulary: what the author left out is decided here and nowhere else: registers (an equal share of the SM's file), the
- * depth of the join, parts of k (one a compute warp), experts of a page (as many as fit).
+ * depth of the join (two slots, but one for every epilogue warp), parts of k (one a compute warp), experts of a page (as many as fit).
  * Invariant: a phase that the schedule names exists; a plan is made from the result alone.
  */
 import type { RoleName, Schedule } from '../../dsl/schedule-ir.ts'
@@ -12,7 +12,9 @@ import { checkSettings } from './check-settings.ts'
 import { resolvePrefetch } from './resolve-prefetch.ts'
 import type { PlanSchedule } from './schedule.ts'
 
-const REGISTER_FILE = 65536
+/** An SM has four register files, and deals its warps out over them. */
+const FILES = 4
+const REGISTER_FILE = 16384
 const roles: readonly RoleName[] = ['load', 'compute', 'epilogue', 'communicate']
 
 export interface Target {
@@ -44,7 +46,7 @@ export function resolveSchedule(
   }
   const prefetches = schedule.prefetches.flatMap((p) => resolvePrefetch(p, program, session) ?? [])
   const all = roles.reduce((n, r) => n + warps(r), 0)
-  const share = Math.floor(REGISTER_FILE / (all * 32) / 8) * 8
+  const share = Math.floor(REGISTER_FILE / (Math.ceil(all / FILES) * 32) / 8) * 8
   return {
     roles: roles.map((name) => ({
       name,
@@ -52,7 +54,7 @@ export function resolveSchedule(
       registers: schedule.roles.find((r) => r.name === name)?.registers ?? Math.min(255, share),
     })),
     ring: schedule.ring ?? { depth: 4, pageBytes: 32 * 1024 },
-    joinDepth: schedule.joinDepth?.value ?? 2,
+    joinDepth: schedule.joinDepth?.value ?? Math.ceil(2 / warps('epilogue')) * warps('epilogue'),
     sms: schedule.sms?.value ?? target.sms,
     exchangeAs: schedule.exchangeAs?.value ?? 'bf16',
     prefetches,

@@ -40,11 +40,15 @@ const ring: Axis = {
 
 const join: Axis = {
   name: 'join',
-  moves: (s) =>
-    [1, 2, 3, 4]
-      .filter((d) => d !== (s.joinDepth?.value ?? 2))
-      .map((d) => ({ what: `join depth ${d}`, schedule: { ...s, joinDepth: { value: d } } })),
+  moves: (s) => {
+    const each = warpsOf(s, 'epilogue')
+    return [1, 2, 3, 4]
+      .filter((d) => d % each === 0 && d !== (s.joinDepth?.value ?? Math.ceil(2 / each) * each))
+      .map((d) => ({ what: `join depth ${d}`, schedule: { ...s, joinDepth: { value: d } } }))
+  },
 }
+
+const warpsOf = (s: Schedule, role: RoleName): number => s.roles.find((r) => r.name === role)?.warps ?? 1
 
 /** Registers are the compiler's to choose when the warps change; rows are split over all compute warps. */
 function withWarps(s: Schedule, role: RoleName, warps: number): Schedule {
@@ -53,19 +57,22 @@ function withWarps(s: Schedule, role: RoleName, warps: number): Schedule {
     const { registers: _, ...rest } = r
     return r.name === role ? { ...rest, warps } : rest
   })
-  const compute = roles.find((r) => r.name === 'compute')?.warps ?? 1
+  const compute = warpsOf({ ...s, roles }, 'compute')
   const phases = s.phases.map((p): PhaseSchedule => {
     if (!p.split) return p
     const { by, parts } = p.split.value
     return { ...p, split: { value: { by, parts: by === 'rows' ? compute : Math.min(parts, compute) } } }
   })
-  return { ...s, roles, phases }
+  // Warps that no longer divide the join's depth get the compiler's.
+  const { joinDepth, ...rest } = s
+  const kept = joinDepth && joinDepth.value % warpsOf({ ...s, roles }, 'epilogue') === 0
+  return { ...rest, roles, phases, ...(kept && { joinDepth }) }
 }
 
 const warps = (role: RoleName, counts: readonly number[]): Axis => ({
   name: `${role} warps`,
   moves: (s) => {
-    const now = s.roles.find((r) => r.name === role)?.warps
+    const now = warpsOf(s, role)
     return counts
       .filter((n) => n !== now)
       .map((n) => ({ what: `role ${role} ${n} ${n === 1 ? 'warp' : 'warps'}`, schedule: withWarps(s, role, n) }))
@@ -82,8 +89,8 @@ const splitK: Axis = {
   moves: (s) =>
     s.phases.flatMap((p) => {
       if (p.split?.value.by !== 'k') return []
-      const compute = s.roles.find((r) => r.name === 'compute')?.warps ?? 1
-      return [2, 4, 8, 16]
+      const compute = warpsOf(s, 'compute')
+      return [2, 4, 8, 12, 16]
         .filter((n) => n <= compute && n !== p.split!.value.parts)
         .map((parts) => ({
           what: `phase ${p.name} split k ${parts}`,

@@ -12,15 +12,15 @@ export interface SharedArea {
 }
 
 const align = (n: number, to: number): number => Math.ceil(n / to) * to
-/** One tile on its way into or out of packets, for each warp. */
+/** One tile on its way into or out of packets, for each warp that sends or receives. */
 const EXCHANGE_BYTES = 528
 const ROLES = 4
 
 export function sharedMemory(
   plan: Pick<Plan, 'roles' | 'ring' | 'join' | 'slots' | 'scratchBytes' | 'route' | 'tallies'>,
 ): { readonly areas: readonly SharedArea[]; readonly total: number } {
-  const warps = plan.roles.reduce((n, r) => n + r.warps, 0)
-  const compute = plan.roles.find((r) => r.name === 'compute')!.warps
+  const warps = (role: string): number => plan.roles.find((r) => r.name === role)!.warps
+  const compute = warps('compute')
   const { maxActive, topK, experts } = plan.route
   const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
   const locals = plan.tallies.filter((t) => t.scope === 'local').length
@@ -31,7 +31,7 @@ export function sharedMemory(
     ['round control', 2 * 384 + 48, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],
-    ['packet staging', warps * EXCHANGE_BYTES, 128],
+    ['packet staging', (warps('epilogue') + warps('communicate')) * EXCHANGE_BYTES, 128],
     ['scratch', plan.scratchBytes, 128],
     ['slots', plan.slots.bytes, 128],
     ['join', plan.join.depth * plan.join.parts * 512, 128],

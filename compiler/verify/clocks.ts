@@ -58,6 +58,10 @@ export class Note {
     this.global = global
     this.local = new Array<number>(agents).fill(0)
   }
+  /** Whether somebody of the SM who knows `local` has heard it, directly or through others. */
+  heardBy(local: LocalTimes): boolean {
+    return this.local.every((time, a) => local[a]! >= time)
+  }
   add(local: LocalTimes, global: Global): void {
     joinLocal(this.local, local)
     this.global = global.join(this.global)

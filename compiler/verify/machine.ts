@@ -42,6 +42,7 @@ export interface Findings {
   /** A page, packet or signal that another execution was meant to get. */
   readonly mismatch: (message: string, at: Source, other: Source | undefined, agent: Agent) => void
   readonly alias: (counter: string, at: Source, agent: Agent) => void
+  readonly parity: (what: string, at: Source, agent: Agent) => void
 }
 
 /** An SM that is run. */

@@ -120,9 +120,13 @@ export class Channel {
     }
     return page
   }
-  /** No producer that is stopped by this page or a later one looks further back. */
+  /** Nobody who waits for this page or a later one looks further back than two uses of its place. */
   freed(position: number): void {
-    this.#pages.delete(position - this.shape.depth - 1)
+    this.#pages.delete(position - 2 * this.shape.depth - 1)
+  }
+  /** The use before of the same place, if there was one and it is remembered. */
+  before(position: number): Page | undefined {
+    return this.#pages.get(position - this.shape.depth)
   }
   isFree(position: number): boolean {
     return position < 0 || this.page(position).releases >= this.shape.consumers

@@ -148,11 +148,12 @@ function loop(l: Loop, turn: Turn, to: Target): void {
   if (headReadsRoute(l, turns)) {
     ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
   }
-  const dealt = view.warps > 1 && l.body.some((s) => s.kind === 'await' && s.channel === 'join')
+  const handed = l.body.some((s) => s.kind === 'await' && s.channel === 'join')
+  const dealt = view.warps > 1 && (handed || view.role === 'communicate')
   const mine = Array.from({ length: turns }, (_, i) => i).filter((i) => !dealt || i % view.warps === view.warp)
   for (let i = 0; i < turns; i++) {
     if (dealt && i % view.warps !== view.warp) {
-      ops.push({ kind: 'skip', source: source(l) })
+      if (handed) ops.push({ kind: 'skip', source: source(l) })
       continue
     }
     const inner = { first: turn.first && i === mine[0], last: turn.last && i === mine.at(-1) }
@@ -246,8 +247,9 @@ const rules: Rules = {
       a.emit({ kind: 'send', last, after: s.after, logits })
   },
   gatherLogits: (s, a) => {
-    const { plan, rank, sm } = a.view
-    if (rank !== 0 || shareOf(plan.ranks * s.product.geometry.tiles, sm, plan.sms) === 0) return
+    const { plan, rank, sm, warp, warps } = a.view
+    const tiles = plan.ranks * s.product.geometry.tiles
+    if (rank !== 0 || shareOf(tiles, sm * warps + warp, plan.sms * warps) === 0) return
     a.emit({ kind: 'receive', last: true, after: 0, logits: true })
     accesses(a, s.reads, s.writes)
   },

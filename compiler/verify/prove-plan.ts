@@ -111,6 +111,16 @@ class Collected implements Findings {
       help: `let '${at.phase.name}' wait for something that implies that its last execution is done on every SM`,
     }))
   }
+  parity(what: string, at: Source, agent: Agent): void {
+    this.#add(`parity ${what} ${at.text}`, () => ({
+      code: 'TILE2108',
+      subject: placeName(at),
+      message: `${at.text} can wait for ${what} two uses ahead: it has not heard of the use before, and takes an older one for its own`,
+      span: at.phase.span,
+      notes: [noteAt(at, `${who(agent)}: ${at.text}`)],
+      help: 'let the warps of the role meet between phases, and the depth of the join be a multiple of them',
+    }))
+  }
 }
 
 const act = (t: Touch): string => `${placeName(t.source)} ${t.write ? 'writes' : 'reads'}`

@@ -27,7 +27,7 @@ export function proveResources(plan: Plan, schedule: Schedule | undefined, repor
   const spans = spansOf(schedule)
   shared(plan, spans, report)
   registers(plan, spans, report)
-  oneWarp(plan, spans, report)
+  oneLoadWarp(plan, spans, report)
   for (const segment of plan.segments) {
     for (const phase of segment.phases) {
       for (const role of roleNames) {
@@ -108,20 +108,18 @@ function registers(plan: Plan, spans: Spans, report: Report): void {
   })
 }
 
-/** Roles whose warps cannot share their work yet. */
-function oneWarp(plan: Plan, spans: Spans, report: Report): void {
-  for (const name of ['load', 'communicate'] as const) {
-    const { warps } = plan.roles.find((r) => r.name === name)!
-    if (warps === 1) continue
-    report({
-      code: 'TILE3036',
-      subject: name,
-      message: `role '${name}' has ${warps} warps; it must have 1`,
-      span: spans.role(name),
-      notes: [],
-      help: `role ${name} 1 warp`,
-    })
-  }
+/** One warp keeps the copy engine busy; several would have to agree on the order of pages. */
+function oneLoadWarp(plan: Plan, spans: Spans, report: Report): void {
+  const { warps } = plan.roles.find((r) => r.name === 'load')!
+  if (warps === 1) return
+  report({
+    code: 'TILE3036',
+    subject: 'load',
+    message: `role 'load' has ${warps} warps; it must have 1`,
+    span: spans.role('load'),
+    notes: [],
+    help: 'role load 1 warp',
+  })
 }
 
 interface Need {

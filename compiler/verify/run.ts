@@ -6,7 +6,7 @@
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { ChannelName } from '../plan/ir.ts'
-import type { Global } from './clocks.ts'
+import type { Global, Note } from './clocks.ts'
 import type { Agent, Fault, Findings, Sm, Stage } from './machine.ts'
 import { Counter, Exchange, Execution, type Page } from './objects.ts'
 import type { Op, Source } from './program.ts'
@@ -146,6 +146,11 @@ function expectOwn(page: Page, op: Op, agent: Agent, stage: Stage, run: Run, cha
   }
 }
 
+/** mbarriers tell uses apart by parity: who waits for one must have heard of the one before, or takes an older one for it. */
+function expectHeard(before: Note | undefined, what: string, op: Op, agent: Agent, run: Run): void {
+  if (before && !before.heardBy(agent.local)) run.findings.parity(what, op.source, agent)
+}
+
 /** A step that reads a page must find it filled; that it has waited for it, the region's order tells. */
 function expectFull(name: 'ring' | 'join', op: Op, agent: Agent, run: Run): void {
   const channel = agent.sm.channels[name]
@@ -187,6 +192,7 @@ const rules: Rules = {
     const fault = run.faults.get(op.site)
     const runs = stage.runs.get(op.local)! + op.after + (fault === 'targetUp' ? 1 : fault === 'targetDown' ? -1 : 0)
     if (local.runs < runs) return false
+    if (!fault && runs > 1) expectHeard(local.notes[runs - 2], `execution ${runs} of '${op.local}'`, op, agent, run)
     if (runs > 0) agent.hear(local.notes[runs - 1]!)
     return true
   },
@@ -204,6 +210,7 @@ const rules: Rules = {
     const position = agent.positions[op.channel] - channel.shape.depth - deeper
     if (position < 0) return true
     if (!channel.isFree(position)) return false
+    if (!deeper) expectHeard(channel.before(position)?.free, `a free place in the ${op.channel}`, op, agent, run)
     agent.hear(channel.page(position).free)
     run.joins++
     return true
@@ -225,6 +232,7 @@ const rules: Rules = {
       position + (fault === 'targetUp' ? channel.shape.depth : fault === 'targetDown' ? -channel.shape.depth : 0)
     if (target < 0) return true
     if (!channel.isFull(target)) return false
+    if (!fault) expectHeard(channel.before(target)?.full, `the ${op.channel}`, op, agent, run)
     const page = channel.page(target)
     agent.hear(page.full)
     run.joins++

@@ -479,6 +479,7 @@ TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -487,7 +488,7 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 6,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -634,7 +635,7 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 17408;
-    merge_spans<32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
+    merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(27);
@@ -686,6 +687,18 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_dense_o_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -693,8 +706,8 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -721,6 +734,7 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 945920) + w.index % 12 * 64, 64);
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
@@ -728,7 +742,7 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 48,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -812,6 +826,18 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_x_plain);
     writes_own(w, at, R_taps_columns);
     const int t = tile;
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v1_low = w.ws<const float>(B_full_dense_o_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_full_dense_o_plain)[c * 384 + n_high];
+        low = v1_low;
+        high = v1_high;
+      });
+    }
     Acc acc = rounded(w, w.join_total(0, 8));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -819,8 +845,8 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
-      const float v1_low = w.ws<const float>(B_full_dense_o_plain)[c * 384 + n_low];
-      const float v1_high = w.ws<const float>(B_full_dense_o_plain)[c * 384 + n_high];
+      const float v1_low = low_of(ahead_0, i, c);
+      const float v1_high = high_of(ahead_0, i, c);
       const float v2_low = (v1_low + v0_low);
       const float v2_high = (v1_high + v0_high);
       w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -850,6 +876,7 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
   w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -858,7 +885,7 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 78,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1005,7 +1032,7 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 2176;
-    merge_spans<32>(w, o, o + 2048, o + 2112, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 552704)) + head * 2 + m_row % 2,
+    merge_spans<32, 4>(w, o, o + 2048, o + 2112, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 552704)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(99);
@@ -1057,6 +1084,18 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_sliding_experts_o_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -1064,8 +1103,8 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -1092,6 +1131,7 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 946048) + w.index % 12 * 64, 64);
   w.wait(119, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
@@ -1099,7 +1139,7 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 120,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1143,6 +1183,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 971392), 64);
   w.wait(131, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   w.wait_local(132, L_table, at.runs(T_table));
   reads_all(w, at, R_sliding_experts_router_plain);
@@ -1166,6 +1207,7 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 946048) + w.index % 4 * 192, 192);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 4;
@@ -1173,7 +1215,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 139,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
@@ -1248,9 +1290,11 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
     const int group = routes.active - first < 2 ? routes.active - first : 2;
     const char* page = w.ring_await(157);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const int tiles = own.end - own.begin, before = first * tiles;
-    for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
-      const int active = first + cell / tiles;
+    const Quotient by_tiles(own.end - own.begin);
+    const int tiles = by_tiles.by;
+    const int before = first * tiles;
+    for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
+      const int of_group = by_tiles.of(cell), active = first + of_group;
       const char* codes = page + cell * 2176;
       Exact sum = nothing();
       for (int unit = 0; unit < 8; unit += 1) {
@@ -1260,7 +1304,7 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
         multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         add_routed(w, sum, acc, active);
       }
-      w.slots_put(sum, cell % tiles, active);
+      w.slots_put(sum, cell - of_group * tiles, active);
     }
     w.ring_release(158);
   }
@@ -1274,6 +1318,18 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v1_low = w.ws<const float>(B_sliding_experts_o_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_sliding_experts_o_plain)[c * 384 + n_high];
+        low = v1_low;
+        high = v1_high;
+      });
+    }
     Acc acc = rounded(w, w.slots_total<4>(t - own.begin));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -1281,8 +1337,8 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
-      const float v1_low = w.ws<const float>(B_sliding_experts_o_plain)[c * 384 + n_low];
-      const float v1_high = w.ws<const float>(B_sliding_experts_o_plain)[c * 384 + n_high];
+      const float v1_low = low_of(ahead_0, i, c);
+      const float v1_high = high_of(ahead_0, i, c);
       const float v2_low = (v1_low + v0_low);
       const float v2_high = (v1_high + v0_high);
       w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -1310,6 +1366,7 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
   w.wait(168, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1318,7 +1375,7 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 169,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1465,7 +1522,7 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 17408;
-    merge_spans<32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
+    merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(190);
@@ -1517,6 +1574,18 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_experts_o_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -1524,8 +1593,8 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -1552,6 +1621,7 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 945920) + w.index % 12 * 64, 64);
   w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
@@ -1559,7 +1629,7 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 211,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1603,6 +1673,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 971264), 64);
   w.wait(222, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   w.wait_local(223, L_table, at.runs(T_table));
   reads_all(w, at, R_full_experts_router_plain);
@@ -1626,6 +1697,7 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 945920) + w.index % 4 * 192, 192);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
@@ -1633,7 +1705,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 230,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
@@ -1708,9 +1780,11 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
     const char* page = w.ring_await(248);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const int tiles = own.end - own.begin, before = first * tiles;
-    for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
-      const int active = first + cell / tiles;
+    const Quotient by_tiles(own.end - own.begin);
+    const int tiles = by_tiles.by;
+    const int before = first * tiles;
+    for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
+      const int of_group = by_tiles.of(cell), active = first + of_group;
       const char* codes = page + cell * 2176;
       Exact sum = nothing();
       for (int unit = 0; unit < 8; unit += 1) {
@@ -1720,7 +1794,7 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
         multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         add_routed(w, sum, acc, active);
       }
-      w.slots_put(sum, cell % tiles, active);
+      w.slots_put(sum, cell - of_group * tiles, active);
     }
     w.ring_release(249);
   }
@@ -1735,6 +1809,18 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
   writes_own(w, at, R_x_plain);
   writes_own(w, at, R_taps_columns);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v1_low = w.ws<const float>(B_full_experts_o_plain)[c * 384 + n_low];
+        const float v1_high = w.ws<const float>(B_full_experts_o_plain)[c * 384 + n_high];
+        low = v1_low;
+        high = v1_high;
+      });
+    }
     Acc acc = rounded(w, w.slots_total<4>(t - own.begin));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -1742,8 +1828,8 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
-      const float v1_low = w.ws<const float>(B_full_experts_o_plain)[c * 384 + n_low];
-      const float v1_high = w.ws<const float>(B_full_experts_o_plain)[c * 384 + n_high];
+      const float v1_low = low_of(ahead_0, i, c);
+      const float v1_high = high_of(ahead_0, i, c);
       const float v2_low = (v1_low + v0_low);
       const float v2_high = (v1_high + v0_high);
       w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -1773,6 +1859,7 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
   w.wait(259, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1780,7 +1867,7 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 260,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1906,6 +1993,7 @@ TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
   w.wait(288, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -1913,7 +2001,7 @@ TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 289,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1995,8 +2083,8 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -2029,6 +2117,7 @@ TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
+  touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
   w.wait(306, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -2036,7 +2125,7 @@ TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 307,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2118,8 +2207,8 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -2152,6 +2241,7 @@ TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
+  touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
   w.wait(324, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -2159,7 +2249,7 @@ TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 325,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2241,8 +2331,8 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -2275,6 +2365,7 @@ TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
+  touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
   w.wait(342, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -2282,7 +2373,7 @@ TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 343,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2364,8 +2455,8 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -2451,6 +2542,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
   w.wait(369, C_draft_x, at.runs(C_draft_x));
   w.wait(370, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2460,7 +2552,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 371,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2557,8 +2649,8 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -2601,8 +2693,8 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -2678,7 +2770,7 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
-    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(401);
@@ -2730,6 +2822,18 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_draft_sliding_dense_o_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -2737,8 +2841,8 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_sliding_dense_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -2765,6 +2869,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
   w.wait(421, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
@@ -2772,7 +2877,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 422,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2857,6 +2962,18 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
     writes_own(w, at, R_draft_x_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -2864,8 +2981,8 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -2894,6 +3011,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
   w.wait(451, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -2902,7 +3020,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 452,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2998,8 +3116,8 @@ TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) 
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -3042,8 +3160,8 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -3119,7 +3237,7 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
-    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(481);
@@ -3171,6 +3289,18 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_draft_sliding_dense2_o_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -3178,8 +3308,8 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_sliding_dense2_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -3206,6 +3336,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at)
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
   w.wait(501, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_o_columns);
@@ -3213,7 +3344,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& 
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 502,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -3298,6 +3429,18 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
     writes_own(w, at, R_draft_x_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -3305,8 +3448,8 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -3335,6 +3478,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
   w.wait(531, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -3343,7 +3487,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 532,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -3439,8 +3583,8 @@ TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) 
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -3483,8 +3627,8 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -3560,7 +3704,7 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
-    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(561);
@@ -3612,6 +3756,18 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_draft_sliding_dense3_o_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -3619,8 +3775,8 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_sliding_dense3_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -3647,6 +3803,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at)
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
   w.wait(581, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_o_columns);
@@ -3654,7 +3811,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& 
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 582,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -3739,6 +3896,18 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
     writes_own(w, at, R_draft_x_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -3746,8 +3915,8 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -3776,6 +3945,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
   w.wait(611, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -3784,7 +3954,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 612,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -3880,8 +4050,8 @@ TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) 
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -3924,8 +4094,8 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
         const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
         (void)d;
         const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * (1.0f / sqrtf((mean + 0.00000999999975f)))) * to_f32(weight[at_high]));
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -4001,7 +4171,7 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
-    merge_spans<32>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(641);
@@ -4053,6 +4223,18 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_draft_sliding_dense4_o_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -4060,8 +4242,8 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_sliding_dense4_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -4088,6 +4270,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at)
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
   w.wait(661, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_o_columns);
@@ -4095,7 +4278,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& 
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 662,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -4180,6 +4363,18 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
     writes_own(w, at, R_draft_x_plain);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
+      Acc ahead_0 = zeros();
+      {
+        const int u = t;
+        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const float v1_low = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_low];
+          const float v1_high = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high];
+          low = v1_low;
+          high = v1_high;
+        });
+      }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
       each_pair(w, acc, [&](float& low, float& high, int i, int c) {
@@ -4187,8 +4382,8 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        const float v1_low = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_low];
-        const float v1_high = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high];
+        const float v1_low = low_of(ahead_0, i, c);
+        const float v1_high = high_of(ahead_0, i, c);
         const float v2_low = (v1_low + v0_low);
         const float v2_high = (v1_high + v0_high);
         w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
@@ -4217,6 +4412,7 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
 }
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
   w.wait(691, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -4224,7 +4420,7 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
   const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 692,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -4275,10 +4471,10 @@ TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
 
 // ==== roles ====
 
-/** Runs phases of an entry, which are a function of their own on a GPU (`called`): registers hold nothing of other phases. */
+/** Runs phases of an entry, each `apart`: registers hold nothing of other phases. */
 template <class Phase>
 TILE_FN void run(Warp& w, const RoundControl& c, int entry, Phase body) {
-  called(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
+  apart(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
 }
 template <class Phase>
 TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {

@@ -12,21 +12,21 @@
 struct Plan {
   static constexpr int ranks = 8, sms = 132, rows = 8, ctx = 2048, valid_ids = 152576, programs = 1, mask_token = 0;
   static constexpr int entries = 72, phases = 8;
-  static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
+  static constexpr int load_warps = 1, compute_warps = 12, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 52224, slots_bytes = 12288, scratch_bytes = 32768;
-  static constexpr int ring_depth = 3, join_depth = 2, join_parts = 16;
+  static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12;
   static constexpr int experts = 384, max_active = 64, top_k = 8;
   using Exchange = tile::bf16;
-  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30023040;
+  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30012800;
   static constexpr size_t counters_at = 0, abort_at = 3072, control_at = 3200, control_inbox_at = 3968;
-  static constexpr size_t decode_at = 4992, sampler_at = 15289728, history_at = 17771904, inbox_at = 5504, logits_inbox_at = 2168192;
+  static constexpr size_t decode_at = 4992, sampler_at = 15289728, history_at = 17761664, inbox_at = 5504, logits_inbox_at = 2168192;
   static constexpr size_t zeroed_bytes = 15289728;
   static constexpr int counters = 24, control_counter = 22, control_left_counter = 23, local_counters = 1;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "round control", "left round"};
-  static constexpr int sites = 273, site_round = 269, site_relay = 270, site_mailbox = 271, site_sample = 272;
+  static constexpr int sites = 278, site_round = 274, site_relay = 275, site_mailbox = 276, site_sample = 277;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -38,46 +38,47 @@ struct Plan {
     "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge",
     "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring", "full_dense.o/compute acquire join",
     "full_dense.o/compute commit join", "full_dense.o/epilogue send", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
-    "full_dense.o/communicate wait full_dense.attend.merge", "full_dense.o/communicate receive", "full_dense.o/communicate signal full_dense.o", "full_dense.dense.up/load acquire ring",
-    "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier",
-    "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join",
-    "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier",
-    "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring",
-    "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring",
-    "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue send", "full_dense.dense.down/epilogue await join",
-    "full_dense.dense.down/epilogue release join", "full_dense.dense.down/communicate wait full_dense.dense.up", "full_dense.dense.down/communicate receive", "full_dense.dense.down/communicate signal x",
-    "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x",
-    "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join",
-    "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join",
-    "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring",
-    "sliding_experts.attend/load copy span", "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring",
-    "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
-    "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
-    "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
-    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue send",
-    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.o/communicate wait sliding_experts.attend.merge", "sliding_experts.o/communicate receive",
-    "sliding_experts.o/communicate signal sliding_experts.o", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring",
-    "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
-    "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue wait sliding_experts.o",
-    "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
-    "sliding_experts.router/load prefetch next.qkv", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
-    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
-    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
-    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
-    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring",
-    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
-    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up",
-    "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
-    "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
-    "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
-    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
-    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
-    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
-    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
-    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
-    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
-    "full_experts.o/compute commit join", "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
+    "full_dense.o/epilogue barrier", "full_dense.o/communicate wait full_dense.attend.merge", "full_dense.o/communicate receive", "full_dense.o/communicate signal full_dense.o",
+    "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o",
+    "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join",
+    "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join",
+    "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page",
+    "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring",
+    "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue send",
+    "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/communicate wait full_dense.dense.up",
+    "full_dense.dense.down/communicate receive", "full_dense.dense.down/communicate signal x", "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page",
+    "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring",
+    "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish",
+    "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv",
+    "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span", "sliding_experts.attend/load commit ring",
+    "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring", "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier",
+    "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend", "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge",
+    "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge",
+    "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join",
+    "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
+    "sliding_experts.o/epilogue barrier", "sliding_experts.o/communicate wait sliding_experts.attend.merge", "sliding_experts.o/communicate receive", "sliding_experts.o/communicate signal sliding_experts.o",
+    "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
+    "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
+    "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join",
+    "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/load prefetch next.qkv",
+    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
+    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
+    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
+    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots",
+    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots",
+    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive",
+    "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join",
+    "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv",
+    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
+    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
+    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
+    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
+    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
+    "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier",
     "full_experts.o/communicate wait full_experts.attend.merge", "full_experts.o/communicate receive", "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring",
     "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
     "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
@@ -94,9 +95,9 @@ struct Plan {
     "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
     "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
     "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head", "end.logits/compute wait end.head",
-    "end.logits/compute sample", "round", "relay", "mailbox",
-    "sample",
+    "end.head/epilogue barrier", "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head",
+    "end.logits/compute wait end.head", "end.logits/compute sample", "round", "relay",
+    "mailbox", "sample",
   };
   static constexpr int regions = 29;
   static constexpr const char* region_names[] = {
@@ -135,35 +136,35 @@ enum Region : int {
 TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 18992512;
-constexpr size_t B_x_plain = 19090816;
-constexpr size_t B_full_dense_qkv_queries = 19287424;
+constexpr size_t B_x_columns = 18982272;
+constexpr size_t B_x_plain = 19080576;
+constexpr size_t B_full_dense_qkv_queries = 19277184;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 786432;
-constexpr size_t B_full_dense_attend_partials = 19336576;
-constexpr size_t B_full_dense_attend_columns = 21466496;
-constexpr size_t B_full_dense_o_columns = 21499264;
-constexpr size_t B_full_dense_o_plain = 21597568;
-constexpr size_t B_full_dense_dense_up_columns = 21794176;
-constexpr size_t B_sliding_experts_qkv_queries = 21826944;
+constexpr size_t B_full_dense_attend_partials = 19326336;
+constexpr size_t B_full_dense_attend_columns = 21456256;
+constexpr size_t B_full_dense_o_columns = 21489024;
+constexpr size_t B_full_dense_o_plain = 21587328;
+constexpr size_t B_full_dense_dense_up_columns = 21783936;
+constexpr size_t B_sliding_experts_qkv_queries = 21816704;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 98304;
-constexpr size_t B_sliding_experts_attend_partials = 21876096;
-constexpr size_t B_sliding_experts_attend_columns = 22142336;
-constexpr size_t B_sliding_experts_o_columns = 22175104;
-constexpr size_t B_sliding_experts_o_plain = 22273408;
-constexpr size_t B_sliding_experts_router_plain = 22470016;
-constexpr size_t B_sliding_experts_expert_up_routedRows = 22519168;
-constexpr size_t B_full_experts_qkv_queries = 22551936;
+constexpr size_t B_sliding_experts_attend_partials = 21865856;
+constexpr size_t B_sliding_experts_attend_columns = 22132096;
+constexpr size_t B_sliding_experts_o_columns = 22164864;
+constexpr size_t B_sliding_experts_o_plain = 22263168;
+constexpr size_t B_sliding_experts_router_plain = 22459776;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 22508928;
+constexpr size_t B_full_experts_qkv_queries = 22541696;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 786432;
-constexpr size_t B_full_experts_attend_partials = 22601088;
-constexpr size_t B_full_experts_attend_columns = 24731008;
-constexpr size_t B_full_experts_o_columns = 24763776;
-constexpr size_t B_full_experts_o_plain = 24862080;
-constexpr size_t B_full_experts_router_plain = 25058688;
-constexpr size_t B_full_experts_expert_up_routedRows = 25107840;
-constexpr size_t B_end_head_logits = 25140608;
+constexpr size_t B_full_experts_attend_partials = 22590848;
+constexpr size_t B_full_experts_attend_columns = 24720768;
+constexpr size_t B_full_experts_o_columns = 24753536;
+constexpr size_t B_full_experts_o_plain = 24851840;
+constexpr size_t B_full_experts_router_plain = 25048448;
+constexpr size_t B_full_experts_expert_up_routedRows = 25097600;
+constexpr size_t B_end_head_logits = 25130368;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
@@ -394,21 +395,22 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
+  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 16;
-  Staged<12> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 6,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  const int part = w.index % 12;
+  Staged<16> x;
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 6,
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       const char* page = w.ring_await(7);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
+      multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
       w.ring_release(8);
     }
     w.join_acquire(9);
@@ -430,7 +432,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_dense_qkv_keys);
     writes_own(w, at, R_full_dense_qkv_values);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
@@ -504,7 +506,7 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
     w.ring_acquire(17);
     reads_all(w, at, R_full_dense_qkv_keys);
     reads_all(w, at, R_full_dense_qkv_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
+    const size_t slot = size_t((spans.first + task / parts) % 32);
     w.ring_copy(18, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 24576, 24576);
     w.ring_copy(18, 24576, w.kv(at.kv + B_full_dense_qkv_values) + slot * 16384, 16384);
     w.ring_commit(19, 40960);
@@ -520,7 +522,7 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
     const char* page = w.ring_await(21);
     reads_all(w, at, R_full_dense_qkv_queries);
     writes_own(w, at, R_full_dense_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const int span = task / parts, part = task - span * parts, head = 0;
     const Share tiles = share_of(8, part, parts);
     const bf16* q = w.ws<bf16>(B_full_dense_qkv_queries) + size_t(head) * 24576;
     float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 532480;
@@ -546,9 +548,9 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
   const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 16), m_row = task % (at.block->rows * 16);
+    const int head = 0, m_row = task;
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 532480;
-    merge_spans<128>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
+    merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
   w.role_barrier(26);
@@ -573,20 +575,20 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(31, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_attend_columns);
-  const int part = w.index % 16;
-  Staged<4> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 4);
+  const int part = w.index % 8;
+  Staged<8> x;
+  stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 8);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
       const char* page = w.ring_await(33);
-      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<2>(x, page_of_tile * 2));
+      if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
       w.ring_release(34);
     }
     w.join_acquire(35);
-    w.join_put(w.index, acc);
+    if (w.index < 8) w.join_put(w.index, acc);
     w.join_commit(36);
   }
 }
@@ -600,30 +602,43 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
     }
     w.join_wait(38);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 8);
     const int u = t;
     w.send(37, acc, t, at.epoch(1));
     w.join_release(39);
   }
+  w.role_barrier(40);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
-  w.wait(40, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(41, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_dense_o_columns);
     writes_own(w, at, R_full_dense_o_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(41, t, at.epoch(1));
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
+        const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+        low = v2_low;
+        high = v2_high;
+      });
+    }
+    Acc acc = w.receive_sum(42, t, at.epoch(1));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
-      const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
-      const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+      const float v2_low = low_of(ahead_0, i, c);
+      const float v2_high = high_of(ahead_0, i, c);
       const float v3_low = (v2_low + v1_low);
       const float v3_high = (v2_high + v1_high);
       w.ws<bf16>(B_full_dense_o_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
@@ -632,7 +647,7 @@ TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(42, C_full_dense_o);
+  w.signal(43, C_full_dense_o);
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
@@ -642,35 +657,36 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(43);
-      w.ring_copy(44, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(45, 49920);
+      w.ring_acquire(44);
+      w.ring_copy(45, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(46, 49920);
     }
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  w.wait(46, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  touch(w, w.image(at.image + 46344192) + w.index % 12 * 1024, 1024);
+  w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 256))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
-  const int part = w.index % 16;
-  Staged<12> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 12);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 47,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  const int part = w.index % 12;
+  Staged<16> x;
+  stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 16);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 48,
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(48);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
-      w.ring_release(49);
+      const char* page = w.ring_await(49);
+      multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
+      w.ring_release(50);
     }
-    w.join_acquire(50);
+    w.join_acquire(51);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(51);
+    w.join_commit(52);
   }
 }
 #line 78 "models/mimo/graph.ts"
@@ -681,10 +697,10 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(53);
+    w.join_wait(54);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -693,10 +709,10 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(54);
+    w.join_release(55);
   }
-  w.role_barrier(55);
-  if (w.index == 0) w.signal(56, C_full_dense_dense_up);
+  w.role_barrier(56);
+  if (w.index == 0) w.signal(57, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
@@ -704,28 +720,28 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(57);
-    w.ring_copy(58, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
-    w.ring_commit(59, 33280);
+    w.ring_acquire(58);
+    w.ring_copy(59, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
+    w.ring_commit(60, 33280);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(60, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(61, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_dense_up_columns);
-  const int part = w.index % 16;
-  Staged<4> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 4);
+  const int part = w.index % 8;
+  Staged<8> x;
+  stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 8);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(62);
-    multiply<E4M3, 4>(w, acc, page + part * 2080, page + part * 2080 + 2048, x);
-    w.ring_release(63);
-    w.join_acquire(64);
-    w.join_put(w.index, acc);
-    w.join_commit(65);
+    const char* page = w.ring_await(63);
+    if (w.index < 8) multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, x);
+    w.ring_release(64);
+    w.join_acquire(65);
+    if (w.index < 8) w.join_put(w.index, acc);
+    w.join_commit(66);
   }
 }
 #line 78 "models/mimo/graph.ts"
@@ -736,32 +752,45 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(67);
+    w.join_wait(68);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(66, acc, t, at.epoch(2));
-    w.join_release(68);
+    w.send(67, acc, t, at.epoch(2));
+    w.join_release(69);
   }
+  w.role_barrier(70);
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) {
-  w.wait(69, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(71, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_full_dense_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(70, t, at.epoch(2));
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v2_low = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_low];
+        const float v2_high = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_high];
+        low = v2_low;
+        high = v2_high;
+      });
+    }
+    Acc acc = w.receive_sum(72, t, at.epoch(2));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
-      const float v2_low = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_low];
-      const float v2_high = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_high];
+      const float v2_low = low_of(ahead_0, i, c);
+      const float v2_high = high_of(ahead_0, i, c);
       const float v3_low = (v2_low + v1_low);
       const float v3_high = (v2_high + v1_high);
       w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
@@ -770,7 +799,7 @@ TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) 
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(71, C_x);
+  w.signal(73, C_x);
 }
 
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
@@ -782,35 +811,36 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(72);
-      w.ring_copy(73, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(74, 49920);
+      w.ring_acquire(74);
+      w.ring_copy(75, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(76, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  w.wait(75, C_x, at.runs(C_x));
+  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
+  w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 16;
-  Staged<12> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 76,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  const int part = w.index % 12;
+  Staged<16> x;
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 78,
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(77);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
-      w.ring_release(78);
+      const char* page = w.ring_await(79);
+      multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
+      w.ring_release(80);
     }
-    w.join_acquire(79);
+    w.join_acquire(81);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(80);
+    w.join_commit(82);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -821,12 +851,12 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(82);
+    w.join_wait(84);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
@@ -883,40 +913,40 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(83);
+    w.join_release(85);
   }
-  w.role_barrier(84);
-  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
+  w.role_barrier(86);
+  if (w.index == 0) w.signal(87, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
-  w.wait(86, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  w.wait(88, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
   const int parts = attend_parts(w.sms, 1 * spans.count, 8);
   const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(87);
+    w.ring_acquire(89);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 4 + (spans.first + task / parts % spans.count) % 4);
-    w.ring_copy(88, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(88, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(89, 40960);
+    const size_t slot = size_t((spans.first + task / parts) % 4);
+    w.ring_copy(90, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(90, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(91, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  w.wait(92, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
   const int parts = attend_parts(w.sms, 1 * spans.count, 8);
   const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(91);
+    const char* page = w.ring_await(93);
     reads_all(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const int span = task / parts, part = task - span * parts, head = 0;
     const Share tiles = share_of(8, part, parts);
     const bf16* q = w.ws<bf16>(B_sliding_experts_qkv_queries) + size_t(head) * 24576;
     float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
@@ -927,28 +957,28 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
       attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 128, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(92);
+    w.ring_release(94);
   }
-  w.role_barrier(93);
-  if (w.index == 0) w.signal(94, C_sliding_experts_attend);
+  w.role_barrier(95);
+  if (w.index == 0) w.signal(96, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(95, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  w.wait(97, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
   writes_own(w, at, R_sliding_experts_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
   const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 16), m_row = task % (at.block->rows * 16);
+    const int head = 0, m_row = task;
     const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
-    merge_spans<128>(w, o, o + 65536, o + 66048, 128, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
+    merge_spans<128, 4>(w, o, o + 65536, o + 66048, 128, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(96);
-  if (w.index == 0) w.signal(97, C_sliding_experts_attend_merge);
+  w.role_barrier(98);
+  if (w.index == 0) w.signal(99, C_sliding_experts_attend_merge);
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
@@ -958,32 +988,32 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(98);
-      w.ring_copy(99, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(100, 32768);
+      w.ring_acquire(100);
+      w.ring_copy(101, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(102, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(101, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(103, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_attend_columns);
-  const int part = w.index % 16;
-  Staged<4> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 4);
+  const int part = w.index % 8;
+  Staged<8> x;
+  stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 8);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(103);
-      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(104);
+      const char* page = w.ring_await(105);
+      if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
+      w.ring_release(106);
     }
-    w.join_acquire(105);
-    w.join_put(w.index, acc);
-    w.join_commit(106);
+    w.join_acquire(107);
+    if (w.index < 8) w.join_put(w.index, acc);
+    w.join_commit(108);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -994,32 +1024,45 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(108);
+    w.join_wait(110);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(107, acc, t, at.epoch(1));
-    w.join_release(109);
+    w.send(109, acc, t, at.epoch(1));
+    w.join_release(111);
   }
+  w.role_barrier(112);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(110, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(113, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_sliding_experts_o_columns);
     writes_own(w, at, R_sliding_experts_o_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(111, t, at.epoch(1));
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
+        const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+        low = v2_low;
+        high = v2_high;
+      });
+    }
+    Acc acc = w.receive_sum(114, t, at.epoch(1));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
-      const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
-      const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+      const float v2_low = low_of(ahead_0, i, c);
+      const float v2_high = high_of(ahead_0, i, c);
       const float v3_low = (v2_low + v1_low);
       const float v3_high = (v2_high + v1_high);
       w.ws<bf16>(B_sliding_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
@@ -1028,7 +1071,7 @@ TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(112, C_sliding_experts_o);
+  w.signal(115, C_sliding_experts_o);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1038,45 +1081,46 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
 TILE_LOOP
-    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
-      const int page_of_tile = chunk * 3 + page_of_chunk;
-      w.ring_acquire(113);
-      w.ring_copy(114, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 12 + page_of_tile) * 32768), 32768);
-      w.ring_commit(115, 32768);
+    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
+      const int page_of_tile = chunk * 2 + page_of_chunk;
+      w.ring_acquire(116);
+      w.ring_copy(117, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(118, 49152);
     }
   }
-  prefetch_share(w, 128, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
+  prefetch_share(w, 131, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<12>& kept) {
-  w.wait(116, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
+  touch(w, w.image(at.image + 46344320) + w.index % 12 * 1024, 1024);
+  w.wait(119, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
-  const int part = w.index % 16;
-  Staged<12>& x = kept.x;
+  const int part = w.index % 12;
+  Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
-  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 12);
-  scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 16, 117,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 120,
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
     Acc acc = zeros();
 TILE_LOOP
-    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
-      const int page_of_tile = chunk * 3 + page_of_chunk;
-      const char* page = w.ring_await(118);
-      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(119);
+    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
+      const int page_of_tile = chunk * 2 + page_of_chunk;
+      const char* page = w.ring_await(121);
+      multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
+      w.ring_release(122);
     }
-    w.join_acquire(120);
+    w.join_acquire(123);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(121);
+    w.join_commit(124);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(123, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(126, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1084,10 +1128,10 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(124);
+    w.join_wait(127);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1097,58 +1141,59 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(125);
+    w.join_release(128);
   }
-  w.role_barrier(126);
-  if (w.index == 0) w.signal(127, C_sliding_experts_router);
+  w.role_barrier(129);
+  if (w.index == 0) w.signal(130, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
-  w.wait(129, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  touch(w, w.image(at.image + 55793792), 1536);
+  w.wait(132, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 130,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 133,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(131, L_route);
+  if (w.index == 0) w.signal_local(134, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(135, L_route, at.runs(T_route) + 1);
+  w.wait_local(138, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(132);
-    w.ring_copy(133, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(134, 52224);
+    w.ring_acquire(135);
+    w.ring_copy(136, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(137, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, Kept<12>& kept) {
+TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, Kept<16>& kept) {
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
-  const int part = w.index % 16;
+  const int part = w.index % 12;
   // staged by router
-  Staged<12>& x = kept.x;
+  Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(137);
-    multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
-    w.ring_release(138);
-    w.join_acquire(139);
+    const char* page = w.ring_await(140);
+    multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
+    w.ring_release(141);
+    w.join_acquire(142);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(140);
+    w.join_commit(143);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(142, L_route, at.runs(T_route) + 1);
+  w.wait_local(145, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1156,10 +1201,10 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(143);
+    w.join_wait(146);
     writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     const int t = (tile % 32);
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1170,10 +1215,10 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(144);
+    w.join_release(147);
   }
-  w.role_barrier(145);
-  if (w.index == 0) w.signal(146, C_sliding_experts_expert_up);
+  w.role_barrier(148);
+  if (w.index == 0) w.signal(149, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
@@ -1183,70 +1228,86 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(147);
+    w.ring_acquire(150);
     const u32 each = u32(own.end - own.begin) * 2176;
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(148, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(151, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(149, u32(group) * each);
+    w.ring_commit(152, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(150, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(153, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   reads_all(w, at, R_sliding_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(151);
-  w.slots_acquire(152);
+  w.role_barrier(154);
+  w.slots_acquire(155);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(153);
+    const char* page = w.ring_await(156);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const int tiles = own.end - own.begin, before = first * tiles;
-    for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
-      const int active = first + cell / tiles;
+    const Quotient by_tiles(own.end - own.begin);
+    const int tiles = by_tiles.by;
+    const int before = first * tiles;
+    for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
+      const int of_group = by_tiles.of(cell), active = first + of_group;
       const char* codes = page + cell * 2176;
       Acc acc = zeros();
-      Staged<8> x;
-      stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], 0);
-      multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
-      w.slots_put(acc, cell % tiles, active);
+      for (int unit = 0; unit < 8; unit += 4) {
+        Staged<4> x;
+        stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
+        multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+      }
+      w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(154);
+    w.ring_release(157);
   }
-  w.slots_commit(155);
+  w.slots_commit(158);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(156);
+  w.slots_await(159);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(157, acc, t, at.epoch(2));
+    w.send(160, acc, t, at.epoch(2));
   }
-  w.slots_release(158);
+  w.slots_release(161);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(159, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(162, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_sliding_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(160, t, at.epoch(2));
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v2_low = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_low];
+        const float v2_high = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_high];
+        low = v2_low;
+        high = v2_high;
+      });
+    }
+    Acc acc = w.receive_sum(163, t, at.epoch(2));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
-      const float v2_low = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_low];
-      const float v2_high = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_high];
+      const float v2_low = low_of(ahead_0, i, c);
+      const float v2_high = high_of(ahead_0, i, c);
       const float v3_low = (v2_low + v1_low);
       const float v3_high = (v2_high + v1_high);
       w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
@@ -1255,7 +1316,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(161, C_x);
+  w.signal(164, C_x);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1267,35 +1328,36 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(162);
-      w.ring_copy(163, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(164, 49920);
+      w.ring_acquire(165);
+      w.ring_copy(166, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(167, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  w.wait(165, C_x, at.runs(C_x));
+  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
+  w.wait(168, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 16;
-  Staged<12> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 166,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  const int part = w.index % 12;
+  Staged<16> x;
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 169,
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(167);
-      multiply<E4M3, 6>(w, acc, page + part * 3120, page + part * 3120 + 3072, units_of<6>(x, page_of_tile * 6));
-      w.ring_release(168);
+      const char* page = w.ring_await(170);
+      multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
+      w.ring_release(171);
     }
-    w.join_acquire(169);
+    w.join_acquire(172);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(170);
+    w.join_commit(173);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1306,12 +1368,12 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(172);
+    w.join_wait(175);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
@@ -1368,40 +1430,40 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(173);
+    w.join_release(176);
   }
-  w.role_barrier(174);
-  if (w.index == 0) w.signal(175, C_full_experts_qkv);
+  w.role_barrier(177);
+  if (w.index == 0) w.signal(178, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(176, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
   const int parts = attend_parts(w.sms, 1 * spans.count, 8);
   const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(177);
+    w.ring_acquire(180);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
-    w.ring_copy(178, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(178, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(179, 40960);
+    const size_t slot = size_t((spans.first + task / parts) % 32);
+    w.ring_copy(181, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(181, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(182, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
   const int parts = attend_parts(w.sms, 1 * spans.count, 8);
   const Share tasks = share(w, 1 * spans.count * parts);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(181);
+    const char* page = w.ring_await(184);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
+    const int span = task / parts, part = task - span * parts, head = 0;
     const Share tiles = share_of(8, part, parts);
     const bf16* q = w.ws<bf16>(B_full_experts_qkv_queries) + size_t(head) * 24576;
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 532480;
@@ -1412,28 +1474,28 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
       attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(182);
+    w.ring_release(185);
   }
-  w.role_barrier(183);
-  if (w.index == 0) w.signal(184, C_full_experts_attend);
+  w.role_barrier(186);
+  if (w.index == 0) w.signal(187, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(185, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(188, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
   const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 16), m_row = task % (at.block->rows * 16);
+    const int head = 0, m_row = task;
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 532480;
-    merge_spans<128>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
+    merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(186);
-  if (w.index == 0) w.signal(187, C_full_experts_attend_merge);
+  w.role_barrier(189);
+  if (w.index == 0) w.signal(190, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1443,32 +1505,32 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(188);
-      w.ring_copy(189, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(190, 32768);
+      w.ring_acquire(191);
+      w.ring_copy(192, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(193, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(191, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
-  const int part = w.index % 16;
-  Staged<4> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 4);
+  const int part = w.index % 8;
+  Staged<8> x;
+  stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 8);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(193);
-      multiply<BF16, 2>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(194);
+      const char* page = w.ring_await(196);
+      if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
+      w.ring_release(197);
     }
-    w.join_acquire(195);
-    w.join_put(w.index, acc);
-    w.join_commit(196);
+    w.join_acquire(198);
+    if (w.index < 8) w.join_put(w.index, acc);
+    w.join_commit(199);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -1479,32 +1541,45 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(198);
+    w.join_wait(201);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(197, acc, t, at.epoch(1));
-    w.join_release(199);
+    w.send(200, acc, t, at.epoch(1));
+    w.join_release(202);
   }
+  w.role_barrier(203);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(200, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(204, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(201, t, at.epoch(1));
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
+        const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+        low = v2_low;
+        high = v2_high;
+      });
+    }
+    Acc acc = w.receive_sum(205, t, at.epoch(1));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
-      const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
-      const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
+      const float v2_low = low_of(ahead_0, i, c);
+      const float v2_high = high_of(ahead_0, i, c);
       const float v3_low = (v2_low + v1_low);
       const float v3_high = (v2_high + v1_high);
       w.ws<bf16>(B_full_experts_o_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
@@ -1513,7 +1588,7 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(202, C_full_experts_o);
+  w.signal(206, C_full_experts_o);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1523,45 +1598,46 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
 TILE_LOOP
-    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
-      const int page_of_tile = chunk * 3 + page_of_chunk;
-      w.ring_acquire(203);
-      w.ring_copy(204, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 12 + page_of_tile) * 32768), 32768);
-      w.ring_commit(205, 32768);
+    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
+      const int page_of_tile = chunk * 2 + page_of_chunk;
+      w.ring_acquire(207);
+      w.ring_copy(208, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(209, 49152);
     }
   }
-  prefetch_share(w, 218, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
+  prefetch_share(w, 222, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<12>& kept) {
-  w.wait(206, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
+  touch(w, w.image(at.image + 46344192) + w.index % 12 * 1024, 1024);
+  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
-  const int part = w.index % 16;
-  Staged<12>& x = kept.x;
+  const int part = w.index % 12;
+  Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
-  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 12);
-  scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 16, 207,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 211,
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
     Acc acc = zeros();
 TILE_LOOP
-    for (int page_of_chunk = 0; page_of_chunk < 3; ++page_of_chunk) {
-      const int page_of_tile = chunk * 3 + page_of_chunk;
-      const char* page = w.ring_await(208);
-      multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(209);
+    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
+      const int page_of_tile = chunk * 2 + page_of_chunk;
+      const char* page = w.ring_await(212);
+      multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
+      w.ring_release(213);
     }
-    w.join_acquire(210);
+    w.join_acquire(214);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(211);
+    w.join_commit(215);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(217, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1569,10 +1645,10 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(214);
+    w.join_wait(218);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1582,58 +1658,59 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(215);
+    w.join_release(219);
   }
-  w.role_barrier(216);
-  if (w.index == 0) w.signal(217, C_full_experts_router);
+  w.role_barrier(220);
+  if (w.index == 0) w.signal(221, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
-  w.wait(219, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  touch(w, w.image(at.image + 55793664), 1536);
+  w.wait(223, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 220,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 224,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(221, L_route);
+  if (w.index == 0) w.signal_local(225, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(225, L_route, at.runs(T_route) + 1);
+  w.wait_local(229, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(222);
-    w.ring_copy(223, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(224, 52224);
+    w.ring_acquire(226);
+    w.ring_copy(227, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(228, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kept<12>& kept) {
+TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kept<16>& kept) {
   if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
-  const int part = w.index % 16;
+  const int part = w.index % 12;
   // staged by router
-  Staged<12>& x = kept.x;
+  Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(227);
-    multiply<E2M1, 12>(w, acc, page + part * 3264, page + part * 3264 + 3072, x);
-    w.ring_release(228);
-    w.join_acquire(229);
+    const char* page = w.ring_await(231);
+    multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
+    w.ring_release(232);
+    w.join_acquire(233);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(230);
+    w.join_commit(234);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(232, L_route, at.runs(T_route) + 1);
+  w.wait_local(236, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1641,10 +1718,10 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(233);
+    w.join_wait(237);
     writes_own(w, at, R_full_experts_expert_up_routedRows);
     const int t = (tile % 32);
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1655,10 +1732,10 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(234);
+    w.join_release(238);
   }
-  w.role_barrier(235);
-  if (w.index == 0) w.signal(236, C_full_experts_expert_up);
+  w.role_barrier(239);
+  if (w.index == 0) w.signal(240, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
@@ -1668,70 +1745,86 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(237);
+    w.ring_acquire(241);
     const u32 each = u32(own.end - own.begin) * 2176;
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(238, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(242, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(239, u32(group) * each);
+    w.ring_commit(243, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(240, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(244, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   reads_all(w, at, R_full_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(241);
-  w.slots_acquire(242);
+  w.role_barrier(245);
+  w.slots_acquire(246);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(243);
+    const char* page = w.ring_await(247);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const int tiles = own.end - own.begin, before = first * tiles;
-    for (int cell = (w.index + w.count - before % w.count) % w.count; cell < group * tiles; cell += w.count) {
-      const int active = first + cell / tiles;
+    const Quotient by_tiles(own.end - own.begin);
+    const int tiles = by_tiles.by;
+    const int before = first * tiles;
+    for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
+      const int of_group = by_tiles.of(cell), active = first + of_group;
       const char* codes = page + cell * 2176;
       Acc acc = zeros();
-      Staged<8> x;
-      stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], 0);
-      multiply<E2M1, 8>(w, acc, codes, codes + 2048, x);
-      w.slots_put(acc, cell % tiles, active);
+      for (int unit = 0; unit < 8; unit += 4) {
+        Staged<4> x;
+        stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
+        multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+      }
+      w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(244);
+    w.ring_release(248);
   }
-  w.slots_commit(245);
+  w.slots_commit(249);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(246);
+  w.slots_await(250);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(247, acc, t, at.epoch(2));
+    w.send(251, acc, t, at.epoch(2));
   }
-  w.slots_release(248);
+  w.slots_release(252);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(249, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(253, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_full_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
     const int t = tile;
-    Acc acc = w.receive_sum(250, t, at.epoch(2));
+    Acc ahead_0 = zeros();
+    {
+      const int u = t;
+      each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const float v2_low = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_low];
+        const float v2_high = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_high];
+        low = v2_low;
+        high = v2_high;
+      });
+    }
+    Acc acc = w.receive_sum(254, t, at.epoch(2));
     const int u = t;
     each_pair(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
-      const float v2_low = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_low];
-      const float v2_high = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_high];
+      const float v2_low = low_of(ahead_0, i, c);
+      const float v2_high = high_of(ahead_0, i, c);
       const float v3_low = (v2_low + v1_low);
       const float v3_high = (v2_high + v1_high);
       w.ws<bf16>(B_x_columns)[columns_at(n_low, c)] = to_bf16(v3_low);
@@ -1740,7 +1833,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(251, C_x);
+  w.signal(255, C_x);
 }
 
 // ==== end ====
@@ -1752,35 +1845,36 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(252);
-      w.ring_copy(253, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(254, 49152);
+      w.ring_acquire(256);
+      w.ring_copy(257, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(258, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  w.wait(255, C_x, at.runs(C_x));
+  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
+  w.wait(259, C_x, at.runs(C_x));
   if (empty(share(w, 1192))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 16;
-  Staged<12> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 12);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 12, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 16, 256,
-            [](float mean) { return (1.0f / sqrtf((mean + 0.00000999999975f))); });
+  const int part = w.index % 12;
+  Staged<16> x;
+  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 260,
+            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      const char* page = w.ring_await(257);
-      multiply<BF16, 3>(w, acc, page + part * 3072, page + part * 3072 + 3072, units_of<3>(x, page_of_tile * 3));
-      w.ring_release(258);
+      const char* page = w.ring_await(261);
+      multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
+      w.ring_release(262);
     }
-    w.join_acquire(259);
+    w.join_acquire(263);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(260);
+    w.join_commit(264);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1791,36 +1885,37 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(262);
+    w.join_wait(266);
     const int t = tile;
-    Acc acc = w.join_sum(0, 16);
+    Acc acc = w.join_sum(0, 12);
     const int u = t;
-    w.send_to(261, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(263);
+    w.send_to(265, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(267);
   }
+  w.role_barrier(268);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
-  w.wait(264, C_x, at.runs(C_x));
+  w.wait(269, C_x, at.runs(C_x));
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share(w, 9536);
     for (int i = all.begin; i < all.end; ++i) {
       const int source = i / 1192, t = i % 1192;
-      Acc acc = w.receive_from(265, Plan::logits_inbox_at, source, t, at.round->round);
+      Acc acc = w.receive_from(270, Plan::logits_inbox_at, source, t, at.round->round);
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     }
   }
-  w.signal(266, C_end_head);
+  w.signal(271, C_end_head);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(267, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(272, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 152576); });
@@ -1828,10 +1923,10 @@ TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
 
 // ==== roles ====
 
-/** Runs phases of an entry, which are a function of their own on a GPU (`called`): registers hold nothing of other phases. */
+/** Runs phases of an entry, each `apart`: registers hold nothing of other phases. */
 template <class Phase>
 TILE_FN void run(Warp& w, const RoundControl& c, int entry, Phase body) {
-  called(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
+  apart(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
 }
 template <class Phase>
 TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {
@@ -1974,7 +2069,7 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 3, sliding_experts_o_compute);
           });
           run(w, c, entry, [](Warp& w, const At& at) {
-            Kept<12> kept;
+            Kept<16> kept;
             traced(w, at, 4, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
             traced(w, at, 5, sliding_experts_route_compute);
             traced(w, at, 6, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept); });
@@ -1999,7 +2094,7 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 3, full_experts_o_compute);
           });
           run(w, c, entry, [](Warp& w, const At& at) {
-            Kept<12> kept;
+            Kept<16> kept;
             traced(w, at, 4, [&](Warp& w, const At& at) { full_experts_router_compute(w, at, kept); });
             traced(w, at, 5, full_experts_route_compute);
             traced(w, at, 6, [&](Warp& w, const At& at) { full_experts_expert_up_compute(w, at, kept); });

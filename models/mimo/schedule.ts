@@ -9,17 +9,17 @@ import type { MimoConfig } from './config.ts'
 
 const large = {
   sm_90a: schedule`
-    role load 1 warp regs 24 | role compute 16 warps regs 96 | role epilogue 2 warps | role communicate 1 warp
+    role load 1 warp | role compute 12 warps regs 128 | role epilogue 2 warps | role communicate 1 warp
     ring weights 3 x 51 KiB
-    phase qkv         { tile 16 rows, split k 16 }
-    phase o           { tile 16 rows, split k 16 }
-    phase router      { tile 16 rows, split k 16 }
-    phase dense.up    { tile 16 rows, split k 16 }
-    phase dense.down  { tile 16 rows, split k 16 }
-    phase expert.up   { tile 16 rows, split k 16, balance flat }
-    phase expert.down { tile 16 rows, split rows 16 }
+    phase qkv         { tile 16 rows, split k 12 }
+    phase o           { tile 16 rows, split k 8 }
+    phase router      { tile 16 rows, split k 12 }
+    phase dense.up    { tile 16 rows, split k 12 }
+    phase dense.down  { tile 16 rows, split k 8 }
+    phase expert.up   { tile 16 rows, split k 12, balance flat }
+    phase expert.down { tile 16 rows, split rows 12 }
     phase attend      { span 64 keys }
-    phase head        { tile 16 rows, split k 16 }
+    phase head        { tile 16 rows, split k 12 }
     fuse norm -> qkv, router, expert.up, dense.up, head ; rope, map -> qkv ; map -> o, dense.up, dense.down, expert.up, expert.down
     exchange as bf16
     while router prefetch next.qkv into l2

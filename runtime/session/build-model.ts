@@ -8,8 +8,8 @@ import type { Compiled } from '../../codegen/compile.ts'
 import { type Build, buildEngine } from '../build/build-engine.ts'
 import type { Target } from '../build/toolchain.ts'
 
-/** Bytes that a thread may spill where nobody says otherwise. */
-export const spillAllowance = 64
+/** Bytes that a thread may spill where nobody says otherwise: over all phases, which are one function on a GPU. */
+export const spillAllowance = 2048
 
 export interface BuildOptions {
   readonly check?: boolean | undefined

@@ -24,7 +24,7 @@ import { campaign, options, type Result } from './campaign.ts'
 import { Dice, randomSample, type Sample } from './random-model.ts'
 
 /** Deadlock, race, mismatch of counts: what the proof says of order. */
-const ordering = /^TILE210[1-7]/
+const ordering = /^TILE210[1-8]/
 /** What a schedule or a size may be refused for; TILE6002: rows of a tile that use two rows of a scale grid. */
 const refusals = /^TILE(2|3|6002)/
 

@@ -374,15 +374,16 @@ function randomSchedule(d: Dice, graph: Graph): Schedule {
   for (const name of names) if (d.chance(0.3)) phases[name] = { split: { by: 'k', parts: d.int(1, 8) } }
   if (graph.nodes.some((n) => n.phase === 'expert.down') && d.chance(0.3))
     phases['expert.down'] = { group: d.int(1, 3) }
+  const epilogue = d.int(1, 3)
   return scheduleOf({
     roles: {
       load: { warps: 1 },
       compute: { warps: d.int(1, 8) },
-      epilogue: { warps: d.int(1, 3) },
-      communicate: { warps: d.chance(0.98) ? 1 : 2 },
+      epilogue: { warps: epilogue },
+      communicate: { warps: d.int(1, 3) },
     },
     ring: { name: 'weights', depth: d.int(2, 5), pageBytes: 1024 * d.of([20, 24, 32, 40]) },
-    ...(d.chance(0.5) && { joinDepth: d.int(1, 4) }),
+    ...(d.chance(0.5) && { joinDepth: epilogue * d.int(1, 3) }),
     phases,
     exchangeAs: d.of(['f32', 'f32', 'bf16'] as const),
     sms: d.int(1, 5),

@@ -3,7 +3,7 @@
  * sample x widths x ranks. Rounds of nano's trained drafter against plain decoding of the same engine: tokens, why the
  * text ended, and of every emitted token the digest of all logits of its row.
  *
- *   npm run campaign:dflash -- [--prompts 200] [--tokens 24] [--ranks 0]
+ *   npm run campaign:dflash -- [--prompts 200] [--tokens 24] [--ranks 0]        on GPUs: TILEC_TEST_TARGET=sm_90a
  *
  * A case is one prompt with one way to sample on so many ranks: plain decoding once, then every width. Verdicts: same;
  * different (tokens, logits or end), counters (they do not add up), failed. One engine a number of ranks serves all cases.
@@ -17,7 +17,7 @@ import { buildModel } from '../../runtime/session/build-model.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
 import type { Session } from '../../runtime/session/open-model.ts'
 import { campaign, options } from '../campaigns/campaign.ts'
-import { ctx, openNano } from '../support/run-nano.ts'
+import { ctx, openNano, target } from '../support/run-nano.ts'
 import { samplings } from './drafting.ts'
 
 interface Case {
@@ -97,8 +97,8 @@ const open = new Map<number, { session: Session; times: RoundTimes; prompts: rea
 const engines: string[] = []
 for (const ranks of rankCounts) {
   const session = await openNano({ gpus: ranks })
-  const compiled = compileModel(session.resolved, { target: 'host', gpus: ranks, ctx })
-  engines.push((await buildModel(compiled, 'host', {})).executable.split('/').at(-2)!)
+  const compiled = compileModel(session.resolved, { target, gpus: ranks, ctx })
+  engines.push((await buildModel(compiled, target, {})).executable.split('/').at(-2)!)
   open.set(ranks, { session, times: new RoundTimes(), prompts: prompts(session, o.prompts) })
 }
 // Kinds of prompts and numbers of ranks in turn: a campaign that is interrupted has seen some of each.

@@ -27,7 +27,7 @@ function underlined(text: string, p: Problem | undefined) {
 const complete = `
   role load 1 warp regs 24 | role compute 16 warps regs 96 | role epilogue 2 warps
   role communicate 1 warp   # relays
-  ring weights 4 x 52 KiB ; join depth 3
+  ring weights 4 x 52 KiB ; join depth 4
   phase qkv        { tile 16 rows, split k 16 }
   phase expert.down {
     tile 16 rows, split rows 16
@@ -53,7 +53,7 @@ test('text reads into data', () => {
         communicate: { warps: 1 },
       },
       ring: { name: 'weights', depth: 4, pageBytes: 52 * 1024 },
-      joinDepth: 3,
+      joinDepth: 4,
       phases: {
         qkv: { tile: 16, split: { by: 'k', parts: 16 } },
         'expert.down': { tile: 16, split: { by: 'rows', parts: 16 }, group: 8 },
@@ -270,6 +270,11 @@ describe('what needs only the schedule is checked', () => {
       `${roles}\n${ring}\nphase a { tile 32 rows }`,
       'TILE2007',
       "tile of phase 'a' must be 16 rows, the multiplier has no other, got 32",
+    ],
+    [
+      `${roles.replace('epilogue 1 warp', 'epilogue 2 warps')}\n${ring}\njoin depth 3`,
+      'TILE2007',
+      "the join depth must be a multiple of the 2 warps of role 'epilogue', got 3",
     ],
     [roles, 'TILE2008', 'the schedule has no ring'],
     [

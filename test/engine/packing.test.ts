@@ -113,15 +113,14 @@ function element(image: Buffer, e: TilesEntry, base: number, tile: number, row: 
       return [image[codes + lane * 16 + half * 8 + (j >> 2) * 4 + byte]!, image.readUInt32LE(scales + half * 4)]
     },
     e2m1: () => {
-      const word = image.readUInt16LE(codes + lane * 8 + half * 4 + (j % 2) * 2)
-      const [sign, m2, m1, m0] = [
-        [15, 8, 7, 6],
-        [12, 5, 4, 3],
-        [9, 2, 1, 0],
-        [14, 11, 10, 13],
-      ][j >> 1]! as [number, number, number, number]
-      const bit = (b: number) => (word >> b) & 1
-      return [bit(sign) * 8 + bit(m2) * 4 + bit(m1) * 2 + bit(m0), image[scales + (row % 8) * 2 + half]!]
+      const [low, high] = [image.readUInt32LE(codes + lane * 8), image.readUInt32LE(codes + lane * 8 + 4)]
+      const turned = (word: number, left: number) =>
+        left === 0 ? word : ((word << left) | (word >>> (32 - left))) >>> 0
+      const rest = (low & 0x06030603) | (turned(high, 2) & ~0x06030603)
+      const pair = j >> 1
+      const word = pair < 3 ? turned(half === 0 ? low : high, [0, 4, 10][pair]!) : turned(rest, half === 0 ? 6 : 12)
+      const value = word >>> ((j % 2) * 16)
+      return [((value >>> 15) & 1) * 8 + ((value >>> 6) & 7), image[scales + (row % 8) * 2 + half]!]
     },
   }
   return decoders[e.format]()

@@ -111,15 +111,16 @@ export function randomModel(seed: number): RandomModel {
 /** Roles, ring and SMs that hold every model of `randomModel`. */
 function randomSchedule(dice: Dice): Schedule {
   const compute = dice.pick([1, 2, 3, 4, 4, 8])
+  const epilogue = dice.int(1, 3)
   return scheduleOf({
     roles: {
       load: { warps: 1, registers: 40 },
       compute: { warps: compute, registers: 168 },
-      epilogue: { warps: dice.int(1, 3), registers: 96 },
-      communicate: { warps: 1, registers: 96 },
+      epilogue: { warps: epilogue, registers: 96 },
+      communicate: { warps: dice.int(1, 3), registers: 96 },
     },
     ring: { name: 'weights', depth: dice.int(2, 4), pageBytes: 1024 * dice.pick([32, 34, 40]) },
-    joinDepth: dice.int(1, 3),
+    joinDepth: epilogue * dice.int(1, 3),
     sms: dice.pick([1, 2, 2, 3, 4, 7]),
     exchangeAs: dice.pick(['f32', 'bf16']),
   })

@@ -1,4 +1,4 @@
-/** nano on the host engine: the session that the command line uses, and the prompts that everything is tried on. */
+/** nano on the host engine, or on what TILEC_TEST_TARGET names: the session that the command line uses, and the prompts that everything is tried on. */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type OpenOptions, openModel, type Session } from '../../runtime/session/open-model.ts'
@@ -18,9 +18,10 @@ export const prompts = [
 ]
 
 export const ctx = 512
+export const target = process.env.TILEC_TEST_TARGET === 'sm_90a' ? 'sm_90a' : 'host'
 
 export const openNano = (options: Partial<OpenOptions> = {}): Promise<Session> =>
-  openModel({ model: 'nano', target: 'host', ctx, ...options })
+  openModel({ model: 'nano', target, ctx, ...options })
 
 export async function greedy(session: Session, tokens: readonly number[], count: number): Promise<readonly number[]> {
   return (await session.complete({ tokens, maxTokens: count, ignoreEnd: true })).tokenIds

@@ -66,6 +66,15 @@ describe('plans that are wrong', () => {
     expect(found!.span?.start).not.toBe(found!.notes[1]!.span?.start)
   })
 
+  it('refuses epilogue warps that can run ahead of each other: a barrier has a parity and no number', () => {
+    const plan = proPlan()
+    expect(new Set(findings({ ...plan, join: { ...plan.join, depth: 1 } }).map((d) => d.code))).toEqual(
+      new Set(['TILE2108']),
+    )
+    const [mutant] = [...mutantsOf(plan)].filter((m) => m.name === 'full_dense.o/epilogue barrier: dropped')
+    expect(findings(mutant!.plan)[0]!.code).toBe('TILE2108')
+  })
+
   it('names who waits, for what, and who should have signalled', () => {
     const plan = nanoPlan({ ranks: 2 })
     const mutant = [...mutantsOf(plan)].find(

@@ -41,7 +41,7 @@ TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int count) {
         if (first + i * step < packets) loaded[i] = source[first + i * step];
       TILE_UNROLL
       for (int i = 0; i < ahead; ++i)
-        if (first + i * step < packets) target[first + i * step] = loaded[i];
+        if (first + i * step < packets) target[first + i * step] = as_staged(loaded[i]);
     }
   });
 }
@@ -52,9 +52,11 @@ TILE_FN void Warp::slots_put(const Acc& acc, int tile, int active_index) {
   expect(tile >= 0 && size_t(tile + 1) * Plan::rows * Plan::top_k * 64 <= Plan::slots_bytes, "the slots");
   expect(active_index >= 0 && active_index < Plan::max_active, "the route table");
   Acc copy = acc;
-  each(*this, copy, [&](float& value, int row, int column) {
+  each_pair(*this, copy, [&](float& low, float& high, int row, int column) {
     const int slot = column < Plan::rows ? routes.slot[active_index][column] : -1;
-    if (slot >= 0) area[(column * Plan::top_k + slot) * 16 + row] = value;
+    if (slot < 0) return;
+    float* to = area + (column * Plan::top_k + slot) * 16 + row;
+    to[0] = low, to[8] = high;
   });
   for (int column = 0; column < Plan::rows; ++column)
     if (const int slot = routes.slot[active_index][column]; slot >= 0) area_writes(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);

@@ -7,19 +7,17 @@
 
 namespace tile {
 
-/** Spans whose values are loaded before the first of them is used. */
-constexpr int merge_ahead = 8;
-
 /** What a lane loads at once. */
 template <int N>
 struct alignas(N == 4 ? 16 : N == 2 ? 8 : 4) Neighbours {
   float value[N];
 };
 
-/** Merges one m row and writes Vd values of `row` at k = first_k of the columns form `out`. */
-template <int Vd>
+/** Merges one m row and writes Vd values of `row` at k = first_k of the columns form `out`. There are never more than MostSpans. */
+template <int Vd, int MostSpans>
 TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l, int m_rows, int m_row, int spans, const float* sink, bf16* out, int row, int first_k) {
   constexpr int per_lane = ceil_div(Vd, 32);
+  constexpr int ahead = MostSpans <= 4 ? 4 : 8;  // spans whose values are loaded before the first of them is used
   static_assert(Vd % 8 == 0, "a lane's neighbours lie within a row");
   const auto dim = [](int lane, int i) { return lane * per_lane + i; };
   PerLane<float> peaks, totals, greatest;  // of the 32 spans at hand
@@ -32,11 +30,14 @@ TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l
   };
   load(0, true);
   w.lanes([&](int lane) { greatest[lane] = peaks[lane]; });
-  for (int base = 32; base < spans; base += 32) {
-    load(base, false);
-    w.lanes([&](int lane) { greatest[lane] = fmaxf(greatest[lane], peaks[lane]); });
+  if constexpr (MostSpans > 32) {
+    TILE_LOOP
+    for (int base = 32; base < spans; base += 32) {
+      load(base, false);
+      w.lanes([&](int lane) { greatest[lane] = fmaxf(greatest[lane], peaks[lane]); });
+    }
+    if (spans > 32) load(0, false);
   }
-  if (spans > 32) load(0, false);
   const float peak = fmaxf(w.max(greatest), sink ? *sink : -INFINITY);
   float total = sink ? expf(*sink - peak) : 0.0f;
   PerLane<float> value[per_lane];
@@ -44,15 +45,17 @@ TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l
     TILE_UNROLL
     for (int i = 0; i < per_lane; ++i) value[i][lane] = 0;
   });
-  for (int base = 0; base < spans; base += 32) {
+  TILE_LOOP
+  for (int base = 0; base < (MostSpans > 32 ? spans : 1); base += 32) {
     if (base > 0) load(base, true);
     PerLane<float> factors;
     w.lanes([&](int lane) { factors[lane] = peaks[lane] == -INFINITY ? 0.0f : expf(peaks[lane] - peak); });
-    for (int span = base; span < spans && span < base + 32; span += merge_ahead) {
-      PerLane<Neighbours<per_lane>> loaded[merge_ahead];
+    TILE_LOOP
+    for (int span = base; span < spans && span < base + 32; span += ahead) {
+      PerLane<Neighbours<per_lane>> loaded[ahead];
       w.lanes([&](int lane) {
         TILE_UNROLL
-        for (int s = 0; s < merge_ahead; ++s) {
+        for (int s = 0; s < ahead; ++s) {
           const float* from = o + size_t(span * m_rows + m_row) * Vd + dim(lane, 0);
           if (span + s < spans && dim(lane, 0) < Vd)
             loaded[s][lane] = *reinterpret_cast<const Neighbours<per_lane>*>(from + s * m_rows * Vd);
@@ -61,7 +64,7 @@ TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l
         }
       });
       TILE_UNROLL
-      for (int s = 0; s < merge_ahead; ++s) {
+      for (int s = 0; s < ahead; ++s) {
         const float factor = w.broadcast(factors, span - base + s);
         total += factor * w.broadcast(totals, span - base + s);
         w.lanes([&](int lane) {

@@ -19,7 +19,8 @@ TILE_FN auto mean_over_parts(Warp& w, int units_total, int parts, int site, Sum 
   w.area_writes(Area::mean, half + w.index);
   sum_into(sums + w.index * 8);
   if (parts > 1) {
-    w.role_barrier(site);
+    w.role_barrier_within(site);
+    w.afresh();
   } else {
     w.sync_lanes();
   }
@@ -28,7 +29,7 @@ TILE_FN auto mean_over_parts(Warp& w, int units_total, int parts, int site, Sum 
   return [=](int column) {
     float total = 0;
     for (int part = 0; part < parts; ++part) total += sums[(first + part) * 8 + column];
-    return total / float(units_total * 32);
+    return total * (1.0f / float(units_total * 32));
   };
 }
 

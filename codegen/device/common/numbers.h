@@ -108,6 +108,13 @@ TILE_FN int popcount(u32 bits) {
 }
 
 TILE_BOTH constexpr int ceil_div(int value, int by) { return (value + by - 1) / by; }
+/** Division by a small number that is known only where code runs: exact while n * by < 65536. */
+struct Quotient {
+  const int by;
+  const u32 reciprocal;
+  TILE_BOTH explicit Quotient(int by) : by(by), reciprocal(by > 0 ? (65535u + u32(by)) / u32(by) : 0) {}
+  TILE_BOTH int of(int n) const { return int(u32(n) * reciprocal >> 16); }
+};
 TILE_BOTH constexpr size_t round_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
 
 }  // namespace tile

@@ -43,10 +43,14 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
     for (int part = 1; part < parts; ++part) logit += logits[size_t(part) * stride + size_t(expert)];
     return logit;
   };
-  PerLane<float> values[experts_per_lane];
+  PerLane<float> values[experts_per_lane], biases[experts_per_lane];
   w.lanes([&](int lane) {
     TILE_UNROLL
-    for (int i = 0; i < experts_per_lane; ++i) values[i][lane] = i * 32 + lane < Experts ? logit_of(i * 32 + lane) : -INFINITY;
+    for (int i = 0; i < experts_per_lane; ++i) {
+      const int expert = i * 32 + lane;
+      values[i][lane] = expert < Experts ? logit_of(expert) : -INFINITY;
+      biases[i][lane] = expert < Experts && bias ? bias[expert] : 0.0f;
+    }
   });
   float peak = 0, total = 1;
   if constexpr (IsSoftmax<Score>::value) {
@@ -76,7 +80,7 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
     TILE_UNROLL
     for (int i = 0; i < experts_per_lane; ++i) {
       const int expert = i * 32 + lane;
-      keys[i][lane] = expert < Experts ? key_of(choose(score_of(values[i][lane]), bias ? bias[expert] : 0.0f)) : 0;
+      keys[i][lane] = expert < Experts ? key_of(choose(score_of(values[i][lane]), biases[i][lane])) : 0;
     }
   });
   PerLane<int> chosen;  // lane = slot
@@ -139,7 +143,7 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
       place[lane] = 0;
     });
     int active = 0;
-    TILE_UNROLL
+    TILE_LOOP
     for (int word = 0; word < RouteChoice::words; ++word) {
       const u32 bits = w.broadcast(used, word);
       active += popcount(bits);

@@ -40,11 +40,12 @@ struct Shared {
   static constexpr size_t choice_bytes = size_t(8 * Plan::top_k) * 2 + size_t(8 * ceil_div(Plan::experts, 32)) * 4;
   static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise
   static constexpr size_t exchange_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16);
-  static constexpr size_t exchange_bytes = 528;  // of a warp: one tile on its way into or out of packets
+  static constexpr size_t exchange_bytes = 528;  // of a warp of epilogue or communicate: one tile on its way into or out of packets
+  static constexpr size_t exchange_end = exchange_at + size_t(Plan::epilogue_warps + Plan::communicate_warps) * exchange_bytes;
 #ifdef TILE_TRACE
-  static constexpr size_t traces_at = round_up(exchange_at + warps * exchange_bytes, 16), traces_bytes = role_count * sizeof(Traces);
+  static constexpr size_t traces_at = round_up(exchange_end, 16), traces_bytes = role_count * sizeof(Traces);
 #else
-  static constexpr size_t traces_at = exchange_at + warps * exchange_bytes, traces_bytes = 0;
+  static constexpr size_t traces_at = exchange_end, traces_bytes = 0;
 #endif
   static constexpr size_t scratch_at = round_up(traces_at + traces_bytes, 128);
   static constexpr size_t slots_at = round_up(scratch_at + Plan::scratch_bytes, 128);
@@ -78,6 +79,9 @@ struct Shared {
     int role = load_role;
     while (role < role_count - 1 && warp >= role_warps(role)) warp -= role_warps(role++);
     return WarpRole{role, warp};
+  }
+  TILE_BOTH static constexpr int first_warp(int role) {
+    return (role > load_role ? Plan::load_warps : 0) + (role > compute_role ? Plan::compute_warps : 0) + (role > epilogue_role ? Plan::epilogue_warps : 0);
   }
   TILE_BOTH static constexpr int role_warps(int role) {
     return role == load_role ? Plan::load_warps : role == compute_role ? Plan::compute_warps : role == epilogue_role ? Plan::epilogue_warps : Plan::communicate_warps;

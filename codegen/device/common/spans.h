@@ -29,6 +29,7 @@ TILE_BOTH int attend_parts(int sms, int spans, int m_tiles) {
 /** window 0: all keys. Positions of the first `rows` rows count. */
 TILE_FN Spans visible_spans(const int* position, int rows, int window) {
   int lowest = position[0], highest = position[0];
+  TILE_LOOP
   for (int row = 1; row < rows; ++row) {
     lowest = position[row] < lowest ? position[row] : lowest;
     highest = position[row] > highest ? position[row] : highest;

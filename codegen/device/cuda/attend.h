@@ -82,7 +82,7 @@ TILE_FN void attend_span(Warp& w, const char* k_span, const char* v_span, const 
     p[block][2] = pack_bf16(score[2 * block + 1][0], score[2 * block + 1][1]);
     p[block][3] = pack_bf16(score[2 * block + 1][2], score[2 * block + 1][3]);
   }
-  TILE_UNROLL_BY(4)
+  TILE_UNROLL_BY(2)
   for (int n = 0; n < Vd / 8; ++n) {
     float out[4] = {0, 0, 0, 0};
     TILE_UNROLL

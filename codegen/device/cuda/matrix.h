@@ -32,6 +32,9 @@ TILE_FN void each_pair(Warp& w, Acc& acc, F f) {
   f(acc.value[0], acc.value[2], g, 2 * t);
   f(acc.value[1], acc.value[3], g, 2 * t + 1);
 }
+/** Of another tile, what each_pair's f has of its own. */
+TILE_FN float low_of(const Acc& acc, int, int column) { return acc.value[column % 2]; }
+TILE_FN float high_of(const Acc& acc, int, int column) { return acc.value[2 + column % 2]; }
 TILE_FN void store_tile(Warp& w, float* to, const Acc& acc) {
   reinterpret_cast<float4*>(to)[w.lane()] = make_float4(acc.value[0], acc.value[1], acc.value[2], acc.value[3]);
 }
@@ -82,7 +85,14 @@ TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const 
     if (taken >= 0) v = InShared ? from[unit * 4] : __ldcg(from + unit * 4);
     set_unit(x.pair[unit], v);
   }
-  scale_staged(x);
+  if (!InShared) scale_staged(x);  // rows in shared memory have been, by stage_rows
+}
+/** What stage_rows puts into shared memory: eight elements as `stage` would leave them. */
+TILE_FN Packet as_staged(const Packet& rows) {
+  Packet staged;
+  TILE_UNROLL
+  for (int i = 0; i < 4; ++i) staged.word[i] = ptx::multiply_bf16x2(rows.word[i], staged_factor);
+  return staged;
 }
 
 /** Units first..first+U-1, where `first` is not known when the code is made. */
@@ -118,23 +128,34 @@ TILE_FN void staged_sums(Warp& w, const Staged<U>& x, Stat stat, float* sums) {
   total += __shfl_xor_sync(~0u, total, 2);
   if (w.lane() % 4 == 0) sums[w.lane() / 4] = total;
 }
-/** Weights of the k that this lane holds of a unit, in pairs. */
-TILE_FN void load_factors(Warp& w, u32 (&factor)[4], const bf16* weight, int unit) {
-  set_unit(factor, weight ? __ldg(reinterpret_cast<const uint4*>(weight) + unit * 4 + w.lane() % 4) : make_uint4(0x3F803F80u, 0x3F803F80u, 0x3F803F80u, 0x3F803F80u));
+/** Weights of the k that this lane holds of N units, in pairs: as many at once as registers hold, for each load is a long way. */
+constexpr int weighed_together = 4;
+template <int N>
+TILE_FN void load_factors(Warp& w, u32 (&factor)[N][4], const bf16* weight, int unit) {
+  const uint4* from = reinterpret_cast<const uint4*>(weight) + unit * 4 + w.lane() % 4;
+  TILE_UNROLL
+  for (int i = 0; i < N; ++i) set_unit(factor[i], __ldg(from + i * 4));
+}
+/** f(unit, factors of its k) for units First..U-1. */
+template <int U, int First = 0, class F>
+TILE_FN void with_factors(Warp& w, const bf16* weight, int first_unit, F f) {
+  constexpr int n = U - First < weighed_together ? U - First : weighed_together;
+  u32 factor[n][4];
+  load_factors(w, factor, weight, first_unit + First);
+  TILE_UNROLL
+  for (int i = 0; i < n; ++i) f(First + i, factor[i]);
+  if constexpr (First + n < U) with_factors<U, First + n>(w, weight, first_unit, f);
 }
 template <int U, class Mean, class Apply>
 TILE_FN void staged_map(Warp& w, Staged<U>& x, int first_unit, Mean mean_of, const bf16* weight, Apply apply) {
   const float mean = mean_of(w.lane() / 4);
-  TILE_UNROLL
-  for (int unit = 0; unit < U; ++unit) {
-    u32 factor[4];
-    load_factors(w, factor, weight, first_unit + unit);
+  with_factors<U>(w, weight, first_unit, [&](int unit, const u32(&factor)[4]) {
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
       const u32 value = x.pair[unit][i];
       x.pair[unit][i] = pack_bf16(apply(low_of(value), mean, low_of(factor[i])), apply(high_of(value), mean, high_of(factor[i])));
     }
-  }
+  });
   scale_staged(x);
 }
 /** Sums of squares by the matrix unit: the diagonal of X^T X, whose A operand holds what its B operand holds. Four chains. */
@@ -154,14 +175,15 @@ TILE_FN void staged_squares(Warp& w, const Staged<U>& x, float* sums) {
 /** x <- bf16(x * weight) */
 template <int U>
 TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {
-  TILE_UNROLL
-  for (int unit = 0; unit < U; ++unit) {
-    u32 factor[4];
-    load_factors(w, factor, weight, first_unit + unit);
+  with_factors<U>(w, weight, first_unit, [&](int unit, const u32(&factor)[4]) {
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) x.pair[unit][i] = ptx::multiply_bf16x2(x.pair[unit][i], factor[i]);
-  }
+  });
   scale_staged(x);
+}
+/** Brings what this warp will read into the first cache while it waits for something else. */
+TILE_FN void touch(Warp& w, const void* from, int bytes) {
+  for (int at = w.lane() * 128; at < bytes; at += 32 * 128) ptx::touch(static_cast<const char*>(from) + at);
 }
 
 /** A factor for each column: here of columns 2t and 2t + 1. */
@@ -178,71 +200,93 @@ TILE_FN void scale_columns(Acc& acc, const ColumnScale& scale) {
   for (int i = 0; i < 4; ++i) acc.value[i] *= scale.value[i % 2];
 }
 
-// unit(sum, codes, scales, x): sum += scale * W x for one unit, in the factor that `undo_exponent` takes back.
+// Multiply<Format>: how a unit is multiplied, in steps of its own, so that several units can be on their way at once: a warp that
+// did one after the other would wait for each product.
+//   Codes load(lane, codes, scales)     from shared memory
+//   multiply(sum, codes, x)             sum += W x, in the factor that undo_exponent takes back, scales not yet applied
+//   fold(sum, product, codes)           sum += scale * product; only for formats with scales
+// `together`: units on their way at once; as many as registers hold beside what is staged.
 
 template <class Format>
 struct Multiply;
 
 template <>
 struct Multiply<E2M1> {
-  static constexpr int undo_exponent = 126 - staged_exponent;
-  TILE_FN static void decode(u32 q, u32 (&pair)[4]) {
-    pair[0] = q & 0x81C081C0u;
-    pair[1] = (q << 3) & 0x81C081C0u;
-    pair[2] = (q << 6) & 0x81C081C0u;
-    pair[3] = ((q << 1) & 0x80008000u) | ((q >> 3) & 0x01800180u) | ((q >> 7) & 0x00400040u);
+  static constexpr int undo_exponent = 126 - staged_exponent, together = 4;
+  static constexpr bool scaled = true;
+  struct Codes {
+    uint2 q;
+    u32 scale_low, scale_high;
+  };
+  TILE_FN static Codes load(int lane, const char* codes, const char* scales) {
+    const u8* scale = reinterpret_cast<const u8*>(scales) + lane / 4 * 2;
+    return Codes{*reinterpret_cast<const uint2*>(codes + lane * 8), scale[0], scale[1]};
   }
-  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char* scales, const u32 (&x)[4]) {
-    const uint2 q = *reinterpret_cast<const uint2*>(codes + lane * 8);
-    const u32 scale = *reinterpret_cast<const u16*>(scales + lane / 4 * 2);
-    u32 low[4], high[4];
-    decode(q.x, low);
-    decode(q.y, high);
-    float c[4] = {0, 0, 0, 0};
-    ptx::mma(c, low[0], high[0], low[1], high[1], x[0], x[1]);
-    ptx::mma(c, low[2], high[2], low[3], high[3], x[2], x[3]);
-    const float scale_low = bits_to_f32((scale & 0xFFu) << 23), scale_high = bits_to_f32((scale >> 8) << 23);
-    sum[0] += c[0] * scale_low, sum[1] += c[1] * scale_low, sum[2] += c[2] * scale_high, sum[3] += c[3] * scale_high;
+  TILE_FN static u32 turned(u32 word, int left) { return __funnelshift_l(word, word, left); }
+  TILE_FN static void multiply(float (&sum)[4], const Codes& codes, const u32 (&x)[4]) {
+    const u32 low = codes.q.x, high = codes.q.y, mask = E2M1::mask;
+    ptx::mma(sum, low & mask, high & mask, low << E2M1::turn1 & mask, high << E2M1::turn1 & mask, x[0], x[1]);
+    const u32 rest = ptx::select_bits(low, turned(high, E2M1::rest_turn), E2M1::rest);
+    ptx::mma(sum, turned(low, E2M1::turn2) & mask, turned(high, E2M1::turn2) & mask, turned(rest, E2M1::turn3_low) & mask,
+             turned(rest, E2M1::turn3_high) & mask, x[2], x[3]);
+  }
+  TILE_FN static void fold(float (&sum)[4], const float (&product)[4], const Codes& codes) {
+    const float low = bits_to_f32(codes.scale_low << 23), high = bits_to_f32(codes.scale_high << 23);
+    sum[0] += product[0] * low, sum[1] += product[1] * low, sum[2] += product[2] * high, sum[3] += product[3] * high;
   }
 };
 
 template <>
 struct Multiply<E4M3> {
-  static constexpr int undo_exponent = 120 - staged_exponent;
-  TILE_FN static void decode(u32 q, u32& first, u32& second) {
-    first = (q & 0x80008000u) | ((q >> 4) & 0x07F007F0u);
-    second = ((q << 8) & 0x80008000u) | ((q << 4) & 0x07F007F0u);
+  static constexpr int undo_exponent = 120 - staged_exponent, together = 2;
+  static constexpr bool scaled = true;
+  struct Codes {
+    uint4 q;
+    float2 scale;
+  };
+  TILE_FN static Codes load(int lane, const char* codes, const char* scales) {
+    return Codes{*reinterpret_cast<const uint4*>(codes + lane * 16), *reinterpret_cast<const float2*>(scales)};
   }
-  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char* scales, const u32 (&x)[4]) {
-    const uint4 q = *reinterpret_cast<const uint4*>(codes + lane * 16);
-    const float2 scale = *reinterpret_cast<const float2*>(scales);
-    u32 low[4], high[4];
-    decode(q.x, low[0], low[1]);
-    decode(q.y, low[2], low[3]);
-    decode(q.z, high[0], high[1]);
-    decode(q.w, high[2], high[3]);
-    float c[4] = {0, 0, 0, 0};
-    ptx::mma(c, low[0], high[0], low[1], high[1], x[0], x[1]);
-    ptx::mma(c, low[2], high[2], low[3], high[3], x[2], x[3]);
-    sum[0] += c[0] * scale.x, sum[1] += c[1] * scale.x, sum[2] += c[2] * scale.y, sum[3] += c[3] * scale.y;
+  TILE_FN static u32 first(u32 q) { return (q & 0x80008000u) | ((q >> 4) & 0x07F007F0u); }
+  TILE_FN static u32 second(u32 q) { return ((q << 8) & 0x80008000u) | ((q << 4) & 0x07F007F0u); }
+  TILE_FN static void multiply(float (&sum)[4], const Codes& codes, const u32 (&x)[4]) {
+    const uint4& q = codes.q;
+    ptx::mma(sum, first(q.x), first(q.z), second(q.x), second(q.z), x[0], x[1]);
+    ptx::mma(sum, first(q.y), first(q.w), second(q.y), second(q.w), x[2], x[3]);
+  }
+  TILE_FN static void fold(float (&sum)[4], const float (&product)[4], const Codes& codes) {
+    sum[0] += product[0] * codes.scale.x, sum[1] += product[1] * codes.scale.x, sum[2] += product[2] * codes.scale.y, sum[3] += product[3] * codes.scale.y;
   }
 };
 
 template <>
 struct Multiply<BF16> {
-  static constexpr int undo_exponent = -staged_exponent;
-  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char*, const u32 (&x)[4]) {
-    const uint4 low = *reinterpret_cast<const uint4*>(codes + lane * 16);
-    const uint4 high = *reinterpret_cast<const uint4*>(codes + 512 + lane * 16);
-    ptx::mma(sum, low.x, high.x, low.y, high.y, x[0], x[1]);
-    ptx::mma(sum, low.z, high.z, low.w, high.w, x[2], x[3]);
+  static constexpr int undo_exponent = -staged_exponent, together = 2;
+  static constexpr bool scaled = false;
+  struct Codes {
+    uint4 low, high;
+  };
+  TILE_FN static Codes load(int lane, const char* codes, const char*) {
+    return Codes{*reinterpret_cast<const uint4*>(codes + lane * 16), *reinterpret_cast<const uint4*>(codes + 512 + lane * 16)};
+  }
+  TILE_FN static void multiply(float (&sum)[4], const Codes& codes, const u32 (&x)[4]) {
+    ptx::mma(sum, codes.low.x, codes.high.x, codes.low.y, codes.high.y, x[0], x[1]);
+    ptx::mma(sum, codes.low.z, codes.high.z, codes.low.w, codes.high.w, x[2], x[3]);
   }
 };
 
 /** A float is exactly the sum of three bf16 terms, each the truncation of what the ones before left. */
 template <>
 struct Multiply<F32> {
-  static constexpr int undo_exponent = -staged_exponent;
+  static constexpr int undo_exponent = -staged_exponent, together = 1;
+  static constexpr bool scaled = false;
+  struct Codes {
+    float4 low[2], high[2];
+  };
+  TILE_FN static Codes load(int lane, const char* codes, const char*) {
+    const float4* from = reinterpret_cast<const float4*>(codes) + lane;
+    return Codes{{from[0], from[64]}, {from[32], from[96]}};
+  }
   TILE_FN static void split(float a, float b, u32 (&term)[3]) {
     TILE_UNROLL
     for (int i = 0; i < 3; ++i) {
@@ -251,33 +295,51 @@ struct Multiply<F32> {
       a -= bits_to_f32(top_a), b -= bits_to_f32(top_b);
     }
   }
-  TILE_FN static void unit(int lane, float (&sum)[4], const char* codes, const char*, const u32 (&x)[4]) {
+  TILE_FN static void multiply(float (&sum)[4], const Codes& codes, const u32 (&x)[4]) {
     TILE_UNROLL
     for (int half = 0; half < 2; ++half) {
-      const float4 low = *reinterpret_cast<const float4*>(codes + (half * 64 + lane) * 16);
-      const float4 high = *reinterpret_cast<const float4*>(codes + (half * 64 + 32 + lane) * 16);
       u32 a0[3], a1[3], a2[3], a3[3];
-      split(low.x, low.y, a0);
-      split(high.x, high.y, a1);
-      split(low.z, low.w, a2);
-      split(high.z, high.w, a3);
+      split(codes.low[half].x, codes.low[half].y, a0);
+      split(codes.high[half].x, codes.high[half].y, a1);
+      split(codes.low[half].z, codes.low[half].w, a2);
+      split(codes.high[half].z, codes.high[half].w, a3);
       TILE_UNROLL
       for (int i = 0; i < 3; ++i) ptx::mma(sum, a0[i], a1[i], a2[i], a3[i], x[half * 2], x[half * 2 + 1]);
     }
   }
 };
 
+/** Units `unit` .. `unit + N - 1` of a cell, on their way together. Sums of even and odd units are apart: half the chain. */
+template <class Format, int N, int M>
+TILE_FN void multiply_units(Warp& w, float (&sum)[2][4], const char* codes, const char* scales, int unit, const u32 (&x)[M][4], int first) {
+  using Rule = Multiply<Format>;
+  typename Rule::Codes loaded[N];
+  TILE_UNROLL
+  for (int i = 0; i < N; ++i) loaded[i] = Rule::load(w.lane(), codes + (unit + i) * Format::unit_bytes, scales + (unit + i) * Format::scale_bytes);
+  if constexpr (Rule::scaled) {
+    float product[N][4] = {};
+    TILE_UNROLL
+    for (int i = 0; i < N; ++i) Rule::multiply(product[i], loaded[i], x[first + unit + i]);
+    TILE_UNROLL
+    for (int i = 0; i < N; ++i) Rule::fold(sum[(unit + i) % 2], product[i], loaded[i]);
+  } else {
+    TILE_UNROLL
+    for (int i = 0; i < N; ++i) Rule::multiply(sum[(unit + i) % 2], loaded[i], x[first + unit + i]);
+  }
+}
+
 /** acc += W (16 rows x 32 U) * X. codes and scales: a cell of U units in shared memory; they meet units first..first+U-1 of x,
     where `first` must be a constant once loops are unrolled. */
 template <class Format, int U, int N>
 TILE_FN void multiply(Warp& w, Acc& acc, const char* codes, const char* scales, const Staged<N>& x, int first = 0) {
-  float sum[4] = {0, 0, 0, 0};
+  constexpr int together = Multiply<Format>::together;
+  float sum[2][4] = {};
   TILE_UNROLL
-  for (int unit = 0; unit < U; ++unit)
-    Multiply<Format>::unit(w.lane(), sum, codes + unit * Format::unit_bytes, scales + unit * Format::scale_bytes, x.pair[first + unit]);
+  for (int unit = 0; unit + together <= U; unit += together) multiply_units<Format, together>(w, sum, codes, scales, unit, x.pair, first);
+  if constexpr (U % together != 0) multiply_units<Format, U % together>(w, sum, codes, scales, U - U % together, x.pair, first);
   const float undo = power_of_two(Multiply<Format>::undo_exponent);
   TILE_UNROLL
-  for (int i = 0; i < 4; ++i) acc.value[i] += sum[i] * undo;
+  for (int i = 0; i < 4; ++i) acc.value[i] += (sum[0][i] + sum[1][i]) * undo;
 }
 
 }  // namespace tile

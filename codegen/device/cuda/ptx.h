@@ -16,6 +16,19 @@ TILE_FN u64 nanoseconds() {
   __builtin_unreachable();
 }
 
+/** Bit by bit: a where mask is set, else b. The compiler makes two operations of it where the mask is a constant. */
+TILE_FN u32 select_bits(u32 a, u32 b, u32 mask) {
+  u32 result;
+  asm("lop3.b32 %0, %1, %2, %3, 0xE4;" : "=r"(result) : "r"(a), "r"(b), "r"(mask));
+  return result;
+}
+
+/** Reads constant memory for the sake of the cache alone. */
+TILE_FN void touch(const char* at) {
+  u32 unused;
+  asm volatile("ld.global.nc.b32 %0, [%1];" : "=r"(unused) : "l"(at));
+}
+
 // mbarriers
 TILE_FN void barrier_init(void* barrier, int arrivals) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(arrivals) : "memory"); }
 TILE_FN void barrier_fence_init() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
@@ -30,6 +43,20 @@ TILE_FN bool barrier_try_wait(u32 barrier, u32 parity) {
                : "=r"(done)
                : "r"(barrier), "r"(parity)
                : "memory");
+  return done != 0;
+}
+
+/** Tries some times. */
+TILE_FN bool barrier_try_often(u32 barrier, u32 parity) {
+  u32 done;
+  asm volatile(
+      "{ .reg .pred p; .reg .u32 left; mov.u32 left, 64;\n"
+      "again: mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+      "@p bra over; sub.u32 left, left, 1; setp.ne.u32 p, left, 0; @p bra again; setp.ne.u32 p, left, 0;\n"
+      "over: selp.u32 %0, 1, 0, p; }"
+      : "=r"(done)
+      : "r"(barrier), "r"(parity)
+      : "memory");
   return done != 0;
 }
 

@@ -124,7 +124,7 @@ struct Warp {
     __syncwarp();
     return *shared<const T>(at);
   }
-  TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32) * Shared::exchange_bytes); }
+  TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32 - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
 
   // ---- traces (trace.h) ----
@@ -138,9 +138,8 @@ struct Warp {
 #endif
 
   // ---- giving up ----
-  /** Tells the host and every rank, and leaves. Inlined, though it is long and rarely runs: a call in a wait would take the
-      registers in which products are staged. */
-  [[noreturn]] TILE_FN static void fail(int site, What what, int object, u32 expected, u32 got) {
+  /** Tells the host and every rank, and leaves. Who calls it never comes back, so the call costs a wait no registers. */
+  [[noreturn]] TILE_CALLED static void fail(int site, What what, int object, u32 expected, u32 got) {
     if (threadIdx.x % 32 != 0) ptx::leave_kernel();
     const EngineArgs* args = near().args;
     FaultRecord* record = args->fault;
@@ -159,55 +158,63 @@ struct Warp {
   struct Near {
     const EngineArgs* args;
     const u32* abort_word;
-    u64 deadline_ns;
+    u32 deadline;  // in ticks
     u32 round[role_count];
+    u32 nothing;  // 0, which only set-up knows
   };
+  static constexpr int tick = 20;  // 2^20 ns: what waits count their time in
   static_assert(sizeof(Near) <= Shared::near_bytes, "what waits look at fits its place");
   TILE_FN static Near& near() { return *reinterpret_cast<Near*>(tile_memory + Shared::near_at); }
   TILE_FN static void look_near(const EngineArgs* args) {
-    near().args = args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline_ns = args->deadline_ns;
+    near().args = args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline = u32(args->deadline_ns >> tick);
+    near().nothing = 0;
+  }
+  /** Makes the compiler forget what it knows of this warp: the phase that follows computes what it needs, and no register holds
+      anything of it for the next turn. */
+  TILE_FN void afresh() {
+    const u32 nothing = *const_cast<const volatile u32*>(&near().nothing), thread = threadIdx.x + nothing;
+    if (Plan::ranks > 1) rank = near().args->rank;
+    sm = int(blockIdx.x + nothing), index = int(thread / 32) - Shared::first_warp(role), own_lane = int(thread % 32);
   }
   /** How long a wait has lasted, and whether it must end: asked now and then by every lane that polls. */
   struct Patience {
-    u64 since = 0;
+    u32 since = 0;
     TILE_FN bool over(bool idle) {
       if (ptx::load_relaxed_system(near().abort_word) != 0) return true;
       if (idle) return false;
-      const u64 now = ptx::nanoseconds();
+      const u32 now = u32(ptx::nanoseconds() >> tick);
       if (since == 0) since = now;
-      return now - since >= near().deadline_ns;
+      return now - since > near().deadline;
     }
   };
   /** Ends the run for what this warp found, at once. */
   TILE_FN void give_up(int site, What what, int object) {
     fail(site, what, object, 0, 0);
   }
-  /** Lane 0 polls value() until int(value - expected) >= 0; all lanes leave the kernel together when it gives up. */
-  template <class F>
-  TILE_FN void spin(int site, What what, int object, u32 expected, bool idle, F value) {
-    const TimedWait<Warp> timed(*this, site, what);
-    bool over = false;
-    if (lane() == 0) {
-      Patience patience;
-      TILE_LOOP
-      for (u32 polls = 1; !over; ++polls) {
-        if (int(value() - expected) >= 0) break;
-        if (polls % 1024 == 0) over = patience.over(idle);
-      }
-    }
-    if (__any_sync(~0u, over)) fail(site, what, object, expected, value());
-    __syncwarp();
-  }
-  TILE_FN void wait_barrier(int site, int which, u32 phases, bool idle = false) {
-    wait_on(site, ptx::shared_address(tile_memory) + u32(which) * 8, Shared::awaited_at(which), which, phases, idle);
-  }
-  TILE_FN void wait_on(int site, u32 address, What what, int object, u32 phases, bool idle) {
-    const TimedWait<Warp> timed(*this, site, what);
+  /** All lanes poll the counter, in one access, until it has come to `expected`. */
+  TILE_FN static void spin(int site, int which, const u32* word, u32 expected, bool idle) {
     Patience patience;
     TILE_LOOP
-    for (u32 polls = 1; !__all_sync(~0u, ptx::barrier_try_wait(address, (phases - 1) & 1u)); ++polls)
-      if (polls % 64 == 0 && __any_sync(~0u, patience.over(idle))) fail(site, what, object, phases, phases - 1);
+    for (u32 polls = 1; !__all_sync(~0u, int(ptx::load_relaxed(word) - expected) >= 0); ++polls)
+      if (polls % 1024 == 0 && __any_sync(~0u, patience.over(idle))) fail(site, What::counter, which, expected, ptx::load_relaxed(word));
+  }
+  TILE_FN void wait_barrier(int site, int which, u32 phases, bool idle = false) {
+    const TimedWait<Warp> timed(*this, site, Shared::awaited_at(which));
+    wait_on(site, u32(which) * 8, phases, idle);
+  }
+  /** Until the mbarrier at this place of shared memory has seen so many phases. */
+  TILE_FN static void wait_on(int site, u32 at, u32 phases, bool idle) {
+    const u32 address = ptx::shared_address(tile_memory) + at;
+    Patience patience;
+    TILE_LOOP
+    while (!ptx::barrier_try_often(address, (phases - 1) & 1u))
+      if (patience.over(idle)) fail_at(site, int(at / 8), phases);
     __syncwarp();
+  }
+  [[noreturn]] TILE_CALLED static void fail_at(int site, int barrier, u32 phases) {
+    const int local = barrier - Shared::barriers;
+    if (local >= 0) fail(site, What::local_counter, local, phases, phases - 1);
+    fail(site, Shared::awaited_at(barrier), barrier, phases, phases - 1);
   }
   TILE_FN void arrive(int which) { arrive_at(barrier(which)); }
   TILE_FN void arrive_at(void* object) {
@@ -223,23 +230,47 @@ struct Warp {
   TILE_FN u32* counter(int which) { return ws<u32>(Plan::counters_at + size_t(which) * counter_stride); }
   TILE_FN void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
   TILE_FN void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
+  /** This warp only, whatever the others of its role do. */
+  TILE_FN void wait_alone(int site, int which, u32 runs) {
+    const TimedWait<Warp> timed(*this, site, What::counter);
+    near().round[role] = round;
+    await_request(site, which, runs * Plan::arrivals(which), 0);
+  }
   TILE_FN void wait_counter(int site, int which, u32 runs, bool idle) {
-    if (index == 0) {
-      near().round[role] = round;
-      const u32* word = counter(which);
-      spin(site, What::counter, which, runs * Plan::arrivals(which), idle, [=] { return ptx::load_relaxed(word); });
-      ptx::fence_gpu();
-      if (role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
+    {
+      const TimedWait<Warp> timed(*this, site, What::counter);
+      const u32 expected = runs * Plan::arrivals(which), generation = count > 1 ? ++role_position : 0;
+      if (idle) near().round[role] = round, await_request(site, which, expected, generation);
+      else await_counter(site, which, expected, generation);
     }
-    if (count > 1) meet(site, idle);
     mark(mark_ready);
+  }
+  /** One function for all phases: they begin with it, when registers hold nothing yet. `generation`: of the role's barrier, or 0. */
+  TILE_CALLED static void await_counter(int site, int which, u32 expected, u32 generation) { until(site, which, expected, generation, false); }
+  TILE_CALLED static void await_request(int site, int which, u32 expected, u32 generation) { until(site, which, expected, generation, true); }
+  TILE_FN static void until(int site, int which, u32 expected, u32 generation, bool idle) {
+    const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
+    if (me.index == 0) {
+      spin(site, which, reinterpret_cast<const u32*>(near().args->workspace + Plan::counters_at + size_t(which) * counter_stride), expected, idle);
+      ptx::fence_gpu();
+      if (me.role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
+    }
+    if (generation > 0) meeting(site, generation, idle);
   }
   /** All warps of the role. One of them polls in L2 for all: two thousand pollers of one word would hold up the signals that they
       wait for. */
-  TILE_FN void meet(int site, bool idle) {
+  TILE_FN void meet(int site) {
     const u32 generation = ++role_position;
     arrive(Shared::role + role);
-    wait_barrier(site, Shared::role + role, generation, idle);
+    wait_barrier(site, Shared::role + role, generation);
+  }
+  /** The same as a call, for where registers hold little. */
+  TILE_CALLED static void meet_apart(int site, u32 generation) { meeting(site, generation, false); }
+  TILE_FN static void meeting(int site, u32 generation, bool idle) {
+    const u32 barrier = u32(Shared::role + Shared::role_of(int(threadIdx.x / 32)).role) * 8;
+    __syncwarp();
+    if (threadIdx.x % 32 < arriving_lanes) ptx::barrier_arrive(tile_memory + barrier);
+    wait_on(site, barrier, generation, idle);
   }
   TILE_FN void signal(int, int which) {
     ptx::fence_proxy_async();  // a load warp may bulk-copy what this warp has stored
@@ -250,15 +281,20 @@ struct Warp {
   // stand for), so the phase's parity tells which one is meant.
   TILE_FN void* local_counter(int which) { return tile_memory + Shared::local_counters_at + which * 8; }
   TILE_FN void wait_local(int site, int which, u32 runs) {
-    if (runs > 0) wait_on(site, ptx::shared_address(local_counter(which)), What::local_counter, which, runs, false);
+    if (runs == 0) return;
+    const TimedWait<Warp> timed(*this, site, What::local_counter);
+    wait_on(site, u32(Shared::barriers + which) * 8, runs, false);
   }
   TILE_FN void signal_local(int, int which) {
     arrive_at(local_counter(which));
   }
   TILE_FN void role_barrier(int site) {
     ptx::fence_proxy_async();  // after it one warp signals for all, and a load warp may bulk-copy what they stored
-    meet(site, false);
+    const TimedWait<Warp> timed(*this, site, What::role_barrier);
+    meet_apart(site, ++role_position);
   }
+  /** In the middle of a phase, between warps that hold what they have staged: no call. What they hand over is shared memory. */
+  TILE_FN void role_barrier_within(int site) { meet(site); }
   template <class F>
   TILE_FN void poll(int site, What what, int object, bool idle, F ready) {
     const TimedWait<Warp> timed(*this, site, what);
@@ -378,14 +414,27 @@ struct Warp {
   TILE_FN void expect(bool, const char*) {}
 };
 
-/** f(w) in a function of its own, with registers of its own. It works on a copy: a Warp whose address escapes could not stay in
-    registers. */
 template <class F>
-TILE_CALLED void called(Warp& w, F f) {
+TILE_CALLED void call(Warp& w, F f) {
   Warp copy = w;
   copy.own_lane = int(threadIdx.x % 32);
   f(copy);
   w = copy;
+}
+/** f(w) in a function of its own, with registers of its own. Both sides work on copies: a Warp whose address escapes could not
+    stay in registers. */
+template <class F>
+TILE_FN void called(Warp& w, F f) {
+  Warp copy = w;
+  call(copy, f);
+  w = copy;
+}
+
+/** f(w), of which nothing is computed ahead. */
+template <class F>
+TILE_FN void apart(Warp& w, F f) {
+  w.afresh();
+  f(w);
 }
 
 TILE_FN Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }

@@ -63,7 +63,7 @@ TILE_FN void relay_round(Warp& w, u32 round) {
   // Unlike other packets these bring along what their sender knew: the next round builds on the results of the last.
   acquire_system();
   // Every warp of this rank has left the round before: nobody can leave this one yet, so no warp's lead hides another's lag.
-  if (round > 1) w.wait_idle(Plan::site_relay, Plan::control_left_counter, round - 1);
+  if (round > 1) w.wait_alone(Plan::site_relay, Plan::control_left_counter, round - 1);
   w.lanes([&](int lane) {
     if (lane < control_packets) w.received(inbox + lane);
   });

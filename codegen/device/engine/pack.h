@@ -97,24 +97,25 @@ template <>
 struct Packer<E2M1> {
   TILE_BOTH static Illegal lane(const StagedRows& s, const u8* tile, int unit, int lane, u8* codes, u8* scales) {
     Illegal bad = Illegal::none;
+    u64 words = 0;
     for (int half = 0; half < 2; half++) {
       const int row = lane / 4 + half * 8;
       const u8* from = tile + u64(row) * s.stride;
-      u32 word = 0;
       bool any = false;
       for (int j = 0; j < 8; j++) {
         const int k = k_of(lane % 4, j), column = unit * 32 + k;
         const u32 code = from[column / 2] >> (column % 2 * 4) & 15u;
         any = any || (code & 7u) != 0;
-        word |= E2M1::place(code, k);
+        words |= E2M1::place(code, row, k);
       }
-      store_u32(codes + E2M1::word_at(row, k_of(lane % 4, 0)), word);
       const u8 scale = from[s.scales_at + unit];
       if (scale == 255) bad = Illegal::e8m0_nan;
       // 2^-127 reads as 0 in the engine, which is exact only over zeros (what an all-zero block carries).
       if (scale == 0 && any) bad = Illegal::e8m0_zero;
       if (lane % 4 == 0) scales[E2M1::scale_at(row)] = scale;
     }
+    store_u32(codes + lane * 8, u32(words));
+    store_u32(codes + lane * 8 + 4, u32(words >> 32));
     return bad;
   }
 };

@@ -43,8 +43,8 @@ struct Sampler {
   TILE_FN u64* list() { return memory; }
   TILE_FN u64* range() { return memory + list_length(valid, w.count); }
   TILE_FN size_t place(int lane, int j) const { return size_t(j) * threads() + w.index * 32 + lane; }
-  // Where a warp of the role leaves its part of a reduction: its own packet exchange area, which it has no other use for now.
-  TILE_FN volatile u64* part_of(int warp) { return w.shared<u64>(Shared::exchange_at + size_t(Plan::load_warps + warp) * Shared::exchange_bytes) + parity; }
+  // Where a warp of the role leaves its part of a reduction: among the sums of norms, which nobody takes while a round ends.
+  TILE_FN volatile u64* part_of(int warp) { return w.shared<u64>(Shared::mean_at) + warp * 2 + parity; }
 
   // Reduces one number of every lane of the role; every lane gets the result. Two places take turns, so that one barrier
   // a reduction is enough.

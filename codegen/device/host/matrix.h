@@ -40,6 +40,8 @@ inline void each_pair(Warp&, Acc& acc, F f) {
     for (int column = 0; column < 8; ++column) f(low[column], high[column], pair, column);
   }
 }
+inline float low_of(const Acc& acc, int pair, int column) { return acc.row[pair][column]; }
+inline float high_of(const Acc& acc, int pair, int column) { return acc.row[pair + 8][column]; }
 // A tile as 128 floats in the back end's own order: what joins and packets carry.
 inline void store_tile(Warp&, float* to, const Acc& acc) { std::memcpy(to, &acc, 512); }
 inline Acc load_tile(Warp&, const float* from) {
@@ -78,6 +80,7 @@ inline Staged<U> units_of(const Staged<N>& x, int first) {
   for (int unit = 0; unit < U; ++unit) std::memcpy(some.value[unit], x.value[first + unit], sizeof some.value[unit]);
   return some;
 }
+inline Packet as_staged(const Packet& rows) { return rows; }
 /** Column g is row g's share of `rows`, bf16 [row][slot][k], at the slot it was given; zeros for a row that was given none. */
 template <bool InShared, int TopK, int U>
 inline void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit) {
@@ -110,7 +113,7 @@ inline void staged_map(Warp&, Staged<U>& x, int first_unit, Mean mean_of, const 
   for (int column = 0; column < 8; ++column) mean[column] = mean_of(column);
   for (int unit = 0; unit < U; ++unit)
     for (int i = 0; i < 32; ++i) {
-      const float factor = weight ? to_f32(weight[(first_unit + unit) * 32 + k_of(i / 8, i % 8)]) : 1.0f;
+      const float factor = to_f32(weight[(first_unit + unit) * 32 + k_of(i / 8, i % 8)]);
       float* values = reinterpret_cast<float*>(&x.value[unit][i]);
       for (int column = 0; column < 8; ++column) values[column] = round_bf16(apply(values[column], mean[column], factor));
     }
@@ -125,6 +128,7 @@ template <int U>
 inline void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {
   staged_map(w, x, first_unit, [](int) { return 0.0f; }, weight, [](float v, float, float factor) { return v * factor; });
 }
+inline void touch(Warp&, const void*, int) {}
 /** A factor for each column. */
 struct ColumnScale {
   float value[8];
@@ -194,26 +198,30 @@ struct Decode<E4M3> {
 };
 template <>
 struct Decode<E2M1> {
+  static U8 turned(U8 words, U8 left) { return words << left | words >> (32u - left); }
   static const float* unit(const char* codes, F8* out) {
     const F8 values = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+    const U8 even = {0, 0, 2, 2, 4, 4, 6, 6}, odd = even + 1u, all = {};
+    const U8 low = {1, 0, 1, 0, 1, 0, 1, 0};
     for (int i = 0; i < 8; ++i) {
+      // Four lanes: words of rows g and g + 8 by turns.
       const U8 words = load_words(codes + i * 32);
-      for (int half = 0; half < 2; ++half) {
-        const U8 q = words >> (16 * half);
-        auto put = [&](int pair, U8 sign, U8 magnitude) {
-          const F8 value = __builtin_shuffle(values, magnitude);
-          out[(pair * 2 + half) * 8 + i] = (F8)((U8)value | sign);
-        };
-        put(0, (q & 0x8000u) << 16, q >> 6 & 7u);
-        put(1, (q & 0x1000u) << 19, q >> 3 & 7u);
-        put(2, (q & 0x0200u) << 22, q & 7u);
-        put(3, (q & 0x4000u) << 17, (q >> 9 & 6u) | (q >> 13 & 1u));
-      }
+      const U8 first = __builtin_shuffle(words, even), second = turned(__builtin_shuffle(words, odd), all + u32(E2M1::rest_turn));
+      const U8 rest = (first & E2M1::rest) | (second & ~E2M1::rest);
+      const U8 pairs[4] = {words, turned(words, all + u32(E2M1::turn1)), turned(words, all + u32(E2M1::turn2)),
+                           turned(rest, low * u32(E2M1::turn3_low) + (1u - low) * u32(E2M1::turn3_high))};
+#pragma GCC unroll 4
+      for (int pair = 0; pair < 4; ++pair)
+        for (int half = 0; half < 2; ++half) {
+          const U8 q = pairs[pair] >> (16 * half);
+          const F8 value = __builtin_shuffle(values, q >> 6 & 7u);
+          out[(pair * 2 + half) * 8 + i] = (F8)((U8)value | (q & 0x8000u) << 16);
+        }
     }
     return reinterpret_cast<const float*>(out);
   }
-  /** [j][word] */
-  static constexpr int at(int row, int k) { return j_of(k) * 64 + E2M1::word_at(row, k) / 4; }
+  /** [j][lane][row half] */
+  static constexpr int at(int row, int k) { return j_of(k) * 64 + E2M1::lane_at(row, k) / 4 + row / 8; }
 };
 
 inline float scale_of(F32, const char*, int) { return 1; }

@@ -141,7 +141,7 @@ struct Warp {
   const T& keep_near(const T* from, size_t) {
     return *from;
   }
-  float* exchange() { return shared<float>(Shared::exchange_at + size_t(fiber->actor % Shared::warps) * Shared::exchange_bytes); }
+  float* exchange() { return shared<float>(Shared::exchange_at + size_t(fiber->actor % Shared::warps - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
 
   // ---- sync core ----
   /** Performs op(delta) under the site's mutation. */
@@ -183,8 +183,15 @@ struct Warp {
   }
   void wait_barrier(int site, int barrier, u32 phases, What what) {
     host::Barrier& object = state->barriers[barrier];
+    if constexpr (host::checking) told_apart(site, barrier, phases, object.phases);
     block(site, what, barrier, phases, false, [&object]() -> unsigned { return object.phases; });
     if constexpr (host::checking) acquire(object.history.at(phases));
+  }
+  /** A GPU's barriers have a parity and no number: whoever waits two phases ahead takes an older one for his own. */
+  void told_apart(int site, int object, u32 phases, u32 got) {
+    if (int(phases - got) > 1)
+      world->fail(What::race, site, object, phases, got,
+                  "race: parity: " + world->who(*fiber) + ", " + world->site_name(site) + ": waits for phase " + std::to_string(phases) + " while " + std::to_string(got) + " are over");
   }
   /** A consumer holds what was filled for its position, neither what came before nor what overran it. */
   void mine(int site, int barrier, u32 phases, const char* name) {
@@ -206,6 +213,7 @@ struct Warp {
   u32* counter(int which) { return ws<u32>(Plan::counters_at + size_t(which) * counter_stride); }
   void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
   void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
+  void wait_alone(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
   void signal(int site, int which) {
     sync(site, [=](int) {
       if constexpr (host::checking)
@@ -217,6 +225,7 @@ struct Warp {
     sync(site, [=](int delta) {
       u32* word = &state->local[which];
       const u32 expected = runs * Plan::local_arrivals(which) + u32(delta);
+      if constexpr (host::checking) told_apart(site, which, runs, *word / Plan::local_arrivals(which));
       block(site, What::local_counter, which, expected, false, [word]() -> unsigned { return *word; });
       if constexpr (host::checking) acquire(world->histories[word].at(expected));
     });
@@ -231,6 +240,8 @@ struct Warp {
       wait_barrier(site, Shared::role + role, generation, What::role_barrier);
     });
   }
+  void role_barrier_within(int site) { role_barrier(site); }
+  void afresh() {}
   /** Polls ready(lane) until every lane says yes. Idle: no deadline. */
   template <class F>
   void poll(int site, What what, int object, bool idle, F ready) {
@@ -492,6 +503,11 @@ inline Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
 /** f(w), where the other back end makes it a function of its own. */
 template <class F>
 inline void called(Warp& w, F f) {
+  f(w);
+}
+/** f(w), of which the other back end computes nothing ahead. */
+template <class F>
+inline void apart(Warp& w, F f) {
   f(w);
 }
 

@@ -60,11 +60,11 @@ Problem problem(int format, int trial, char* cell) {
           const u8 code = u8(weights.next() >> 7 & 15);
           w = e2m1_to_f32(code) * scale;
           if (cell) {
-            u32 word;
-            char* at = cell + unit * E2M1::unit_bytes + E2M1::word_at(r, i);
-            std::memcpy(&word, at, 4);
-            word |= E2M1::place(code, i);
-            std::memcpy(at, &word, 4);
+            u64 words;
+            char* at = cell + unit * E2M1::unit_bytes + E2M1::lane_at(r, i);
+            std::memcpy(&words, at, 8);
+            words |= E2M1::place(code, r, i);
+            std::memcpy(at, &words, 8);
           }
         }
       }
