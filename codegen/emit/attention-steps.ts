@@ -41,25 +41,25 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
     out.line(`float* o = w.ws<float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`)
     out.line(`float* peak = o + ${slots * rows * a.valueDim};`)
     out.line(`float* total = peak + ${slots * rows};`)
-    out.block(
-      `for (int m = tiles.begin + (w.index + w.count - task * ${rows / 16} % w.count) % w.count; m < tiles.end; m += w.count)`,
-      () => {
-        out.line(`const size_t row = size_t(span) * ${rows} + m * 16;`)
-        out.line(
-          `attend_span<${a.group}, ${a.keyDim}, ${a.valueDim}>(w, page, page + ${keySpanBytes(a.keyDim)}, q, m, (spans.first + span) * ${SPAN},`,
-        )
-        out.line(
-          `    RowPositions{at.block->position, at.block->rows${a.block ? ', true' : ''}}, ${a.window ?? 0}, ${floatLiteral(a.scale)}, o + row * ${a.valueDim}, peak + row, total + row);`,
-        )
-      },
-    )
+    out.block('for (int first = tiles.begin; first < tiles.end; first += attend_teams)', () => {
+      out.line('const int m = attend_tile(w, first, tiles.end);')
+      out.line(`const size_t row = size_t(span) * ${rows} + m * 16;`)
+      out.line(
+        `attend_span<${a.group}, ${a.keyDim}, ${a.valueDim}>(w, ${s.site}, page, page + ${keySpanBytes(a.keyDim)}, q, m, (spans.first + span) * ${SPAN},`,
+      )
+      out.line(
+        `    RowPositions{at.block->position, at.block->rows${a.block ? ', true' : ''}}, ${a.window ?? 0}, ${floatLiteral(a.scale)}, o + row * ${a.valueDim}, peak + row, total + row);`,
+      )
+    })
   },
   mergeSpans: (s, ctx) => {
     const { out } = ctx
     const a = s.merge.attend
     const rows = mRows(a)
     const slots = attendSlots(a, ctx)
-    out.line(`const Spans spans = visible_spans(at.block->position, at.block->rows, ${a.window ?? 0});`)
+    out.line(
+      `const Spans spans = span_tasks(w, at.block->position, at.block->rows, ${a.window ?? 0}, ${a.kv}, ${rows / 16}).spans;`,
+    )
     out.line(
       `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
     )

@@ -158,7 +158,7 @@ export function emitElements(
   }
   if (which === 'before' && steps.every((s) => s.kind === 'acc')) return
   out.block(
-    'each_pair(w, acc, [&](float& low, float& high, int i, int c)',
+    'each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c)',
     () => {
       out.line('if (c >= at.block->rows) return;')
       if (steps.some((s) => s.kind === 'store' && ctx.buffer(s.buffer).form.kind === 'routedRows')) {

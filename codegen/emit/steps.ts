@@ -80,6 +80,7 @@ const work: StepRules<WorkStep> = {
       return
     }
     out.line(`const u32 each = u32(own.end - own.begin) * ${g.cellBytes};`)
+    out.directive('TILE_LOOP')
     out.block('for (int i = 0; i < group; ++i)', () => {
       const from = `${imageAt(s.product.image, ctx)} + size_t(routes.expert[first + i]) * ${g.bytes} + size_t(own.begin) * ${g.cellBytes}`
       out.line(`w.ring_copy(${s.site}, u32(i) * each, w.image(${from}), each);`)
@@ -238,9 +239,12 @@ const domains: {
     return `for (int ${v} = 0; ${v} < (own.begin < own.end ? routes.active : 0); ${v} += ${d.size})`
   },
   spanShare: (d, v, { out }) => {
-    out.line(`const Spans spans = visible_spans(at.block->position, at.block->rows, ${d.window ?? 0});`)
-    out.line(`const int parts = attend_parts(w.sms, ${d.kv} * spans.count, ${d.mTiles});`)
-    out.line(`const Share ${v}s = share(w, ${d.kv} * spans.count * parts);`)
+    out.line(
+      `const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, ${d.window ?? 0}, ${d.kv}, ${d.mTiles});`,
+    )
+    out.line('const Spans spans = all.spans;')
+    out.line(`const int parts = all.parts;`)
+    out.line(`const Share ${v}s = all.tasks;`)
     return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
   },
   range: (d, v, { out }, chunks) => {

@@ -140,7 +140,7 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
     }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
   | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly bias?: ImagePlace }
-  | { readonly kind: 'attendSpan'; readonly attend: AttendPhase }
+  | { readonly kind: 'attendSpan'; readonly site: number; readonly attend: AttendPhase }
   | { readonly kind: 'mergeSpans'; readonly merge: MergePhase; readonly sink?: ImagePlace }
   | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly table: ImagePlace; readonly instead?: ImagePlace }
   | { readonly kind: 'normed'; readonly phase: NormedPhase; readonly weight: ImagePlace }

@@ -99,7 +99,13 @@ function lowerAttend(phase: AttendPhase, to: Steps, ctx: LowerContext): Lowered 
         ...(phase.kv < ctx.schedule.sms ? to.waits('compute') : []),
         loop('task', domain, [
           to.channel('compute', 'await', 'ring'),
-          { kind: 'attendSpan', attend: phase, reads: [all(phase.queries)], writes: [own(phase.partials)] },
+          {
+            kind: 'attendSpan',
+            site: to.site('compute', 'attend barrier'),
+            attend: phase,
+            reads: [all(phase.queries)],
+            writes: [own(phase.partials)],
+          },
           to.channel('compute', 'release', 'ring'),
         ]),
         ...to.signal('compute'),

@@ -15,12 +15,15 @@ const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** One tile on its way into or out of packets, for each warp that sends or receives. */
 const EXCHANGE_BYTES = 528
 const ROLES = 4
+/** What a team of warps that attends to one m tile hands around: probabilities of 16 rows and 64 keys, two numbers a warp and row. */
+const teamBytes = (team: number): number => 2048 + team * 2 * 64
 
 export function sharedMemory(
   plan: Pick<Plan, 'roles' | 'ring' | 'join' | 'slots' | 'scratchBytes' | 'route' | 'tallies'>,
 ): { readonly areas: readonly SharedArea[]; readonly total: number } {
   const warps = (role: string): number => plan.roles.find((r) => r.name === role)!.warps
   const compute = warps('compute')
+  const team = compute >= 4 ? 4 : compute >= 2 ? 2 : 1
   const { maxActive, topK, experts } = plan.route
   const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
   const locals = plan.tallies.filter((t) => t.scope === 'local').length
@@ -28,9 +31,10 @@ export function sharedMemory(
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],
-    ['round control', 2 * 384 + 48, 16],
+    ['round control', 2 * 384 + 208, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],
+    ['attention', Math.floor(compute / team) * teamBytes(team), 16],
     ['packet staging', (warps('epilogue') + warps('communicate')) * EXCHANGE_BYTES, 128],
     ['scratch', plan.scratchBytes, 128],
     ['slots', plan.slots.bytes, 128],

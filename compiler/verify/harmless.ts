@@ -28,10 +28,23 @@ export function freeAnyway(channel: ChannelName, at: Located): Reason {
 export function aloneAnyway(at: Located): Reason {
   const again = metAgain(at)
   if (again) return { harmless: `the warps meet again in '${again.name}', for which all wait that wait for this phase` }
+  if (endsRound(at))
+    return { harmless: 'the round ends with the phase, and a round is begun when all warps have left the one before' }
   const uses = at.siblings.flatMap((s) => (s.kind === 'loop' ? [mostTurns({ ...at, loops: [s] })] : []))
   const dealt = at.role === 'epilogue' && uses.length > 0
   if (!dealt || Math.max(...uses) > 1) return {}
   return { harmless: 'no SM has more than one hand-over in the phase: one warp does everything' }
+}
+
+/** Whether nothing follows in a round for which the role would have to have met. */
+function endsRound({ plan, segment, phase, role }: Located): boolean {
+  // The target's pass is a round of its own, and so are the drafter's programs together.
+  const last = plan.entries.filter(
+    (e, i) => !plan.entries[i + 1] || (e.program === 0 && plan.entries[i + 1]!.program !== 0),
+  )
+  const later = segment.phases.slice(segment.phases.indexOf(phase) + 1)
+  const only = plan.entries.every((e) => plan.segments[e.segment] !== segment || last.includes(e))
+  return only && !later.some((p) => p.roles[role].length > 0)
 }
 
 /** The next phase in which the role meets and signals, if everybody who waits for this one waits for that one too. */

@@ -26,108 +26,109 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 708, site_round = 704, site_relay = 705, site_mailbox = 706, site_sample = 707;
+  static constexpr int sites = 715, site_round = 711, site_relay = 712, site_mailbox = 713, site_sample = 714;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
     "full_dense.qkv/epilogue wait x", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join", "full_dense.qkv/epilogue barrier",
     "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span",
-    "full_dense.attend/load commit ring", "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute release ring",
-    "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier",
-    "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
-    "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring",
-    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/epilogue finish", "full_dense.o/epilogue wait full_dense.attend.merge",
-    "full_dense.o/epilogue await join", "full_dense.o/epilogue release join", "full_dense.o/epilogue barrier", "full_dense.o/epilogue signal full_dense.o",
-    "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o",
-    "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join",
-    "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue wait full_dense.o", "full_dense.dense.up/epilogue await join",
-    "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring",
-    "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier",
-    "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join",
-    "full_dense.dense.down/epilogue finish", "full_dense.dense.down/epilogue wait full_dense.dense.up", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join",
-    "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue signal x", "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page",
-    "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring",
-    "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish",
-    "sliding_experts.qkv/epilogue wait x", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue barrier",
-    "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span",
-    "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring", "sliding_experts.attend/compute release ring",
-    "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend", "sliding_experts.attend.merge/compute barrier",
-    "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring",
-    "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring",
-    "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue finish", "sliding_experts.o/epilogue wait sliding_experts.attend.merge",
-    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue signal sliding_experts.o",
-    "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
-    "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
-    "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join",
-    "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.route/compute wait sliding_experts.router",
-    "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
-    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
-    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
-    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
-    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier",
-    "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
-    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
-    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue wait x",
-    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
-    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
-    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
-    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
-    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
-    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
-    "full_experts.o/compute commit join", "full_experts.o/epilogue finish", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join",
-    "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.router/load acquire ring",
-    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
-    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
-    "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
-    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table",
-    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
-    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
-    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
-    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier",
-    "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
-    "full_experts.expert.down/load signal table", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots",
-    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
-    "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x",
-    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
-    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
-    "end.head/compute commit join", "end.head/epilogue finish", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.head/epilogue barrier", "end.head/epilogue signal end.head", "end.logits/compute wait end.head", "end.logits/compute sample",
-    "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier",
-    "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join",
-    "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier",
-    "commit_begin.fc/epilogue signal commit_x", "commit_layer.kv/load acquire ring", "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring",
-    "commit_layer.kv/compute wait commit_x", "commit_layer.kv/compute norm barrier", "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring",
-    "commit_layer.kv/compute acquire join", "commit_layer.kv/compute commit join", "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x",
-    "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join", "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv",
-    "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute barrier", "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring",
-    "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring", "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier",
-    "commit_layer2.kv/compute await ring", "commit_layer2.kv/compute release ring", "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join",
-    "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join",
-    "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv", "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier",
-    "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer3.kv/load acquire ring", "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring",
-    "commit_layer3.kv/compute wait commit_x", "commit_layer3.kv/compute norm barrier", "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring",
-    "commit_layer3.kv/compute acquire join", "commit_layer3.kv/compute commit join", "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x",
-    "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join", "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv",
-    "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute barrier", "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring",
-    "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring", "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier",
-    "commit_layer4.kv/compute await ring", "commit_layer4.kv/compute release ring", "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join",
-    "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join",
-    "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv", "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier",
-    "commit_layer4.norm/compute signal commit_layer4.norm", "commit_end.conclude/compute wait commit_layer4.norm", "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm",
-    "commit_end.conclude/compute wait commit_layer.norm", "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude",
-    "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page",
-    "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier",
-    "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join",
-    "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join",
-    "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv",
-    "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier",
-    "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring",
-    "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm",
-    "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend",
+    "full_dense.attend/load commit ring", "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute attend barrier",
+    "full_dense.attend/compute release ring", "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend",
+    "full_dense.attend.merge/compute barrier", "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page",
+    "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring",
+    "full_dense.o/compute release ring", "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/epilogue finish",
+    "full_dense.o/epilogue wait full_dense.attend.merge", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join", "full_dense.o/epilogue barrier",
+    "full_dense.o/epilogue signal full_dense.o", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
+    "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
+    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue wait full_dense.o",
+    "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up",
+    "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up",
+    "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join",
+    "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue finish", "full_dense.dense.down/epilogue wait full_dense.dense.up", "full_dense.dense.down/epilogue await join",
+    "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue signal x", "sliding_experts.qkv/load acquire ring",
+    "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
+    "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
+    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue wait x", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join",
+    "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring",
+    "sliding_experts.attend/load copy span", "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring",
+    "sliding_experts.attend/compute attend barrier", "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend",
+    "sliding_experts.attend.merge/compute wait sliding_experts.attend", "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring",
+    "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier",
+    "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join",
+    "sliding_experts.o/epilogue finish", "sliding_experts.o/epilogue wait sliding_experts.attend.merge", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
+    "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue signal sliding_experts.o", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
+    "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
+    "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
+    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier",
+    "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
+    "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
+    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route",
+    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up",
+    "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table",
+    "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring",
+    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish",
+    "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring",
+    "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
+    "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
+    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
+    "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
+    "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
+    "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
+    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
+    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
+    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
+    "full_experts.o/epilogue finish", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
+    "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
+    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
+    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
+    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table", "full_experts.route/compute route barrier",
+    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
+    "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
+    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route",
+    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
+    "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/load signal table",
+    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring",
+    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue finish",
+    "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x", "end.head/load acquire ring",
+    "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier",
+    "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join",
+    "end.head/epilogue finish", "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier",
+    "end.head/epilogue signal end.head", "end.logits/compute wait end.head", "end.logits/compute sample", "commit_begin.fc/load acquire ring",
+    "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring",
+    "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish",
+    "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x",
+    "commit_layer.kv/load acquire ring", "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x",
+    "commit_layer.kv/compute norm barrier", "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join",
+    "commit_layer.kv/compute commit join", "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join",
+    "commit_layer.kv/epilogue release join", "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.norm/compute wait commit_layer.kv",
+    "commit_layer.norm/compute barrier", "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page",
+    "commit_layer2.kv/load commit ring", "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring",
+    "commit_layer2.kv/compute release ring", "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish",
+    "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join", "commit_layer2.kv/epilogue barrier",
+    "commit_layer2.kv/epilogue signal commit_layer2.kv", "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm",
+    "commit_layer3.kv/load acquire ring", "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x",
+    "commit_layer3.kv/compute norm barrier", "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join",
+    "commit_layer3.kv/compute commit join", "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join",
+    "commit_layer3.kv/epilogue release join", "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.norm/compute wait commit_layer3.kv",
+    "commit_layer3.norm/compute barrier", "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page",
+    "commit_layer4.kv/load commit ring", "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring",
+    "commit_layer4.kv/compute release ring", "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish",
+    "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join", "commit_layer4.kv/epilogue barrier",
+    "commit_layer4.kv/epilogue signal commit_layer4.kv", "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm",
+    "commit_end.conclude/compute wait commit_layer4.norm", "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm",
+    "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier",
+    "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring",
+    "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring",
+    "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish",
+    "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join",
+    "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier",
+    "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2",
+    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span",
+    "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring",
+    "draft_sliding_dense.attend/compute attend barrier", "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend",
     "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring",
     "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier",
     "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join",
@@ -147,64 +148,65 @@ struct Plan {
     "draft_sliding_dense2.norm/compute barrier", "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier",
     "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring",
     "draft_sliding_dense2.attend/load copy span", "draft_sliding_dense2.attend/load commit ring", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm",
-    "draft_sliding_dense2.attend/compute await ring", "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend",
-    "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring",
-    "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier",
-    "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring", "draft_sliding_dense2.o/compute acquire join", "draft_sliding_dense2.o/compute commit join",
-    "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/epilogue await join", "draft_sliding_dense2.o/epilogue release join",
-    "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page",
-    "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/compute norm barrier", "draft_sliding_dense2.dense.up/compute await ring",
-    "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join", "draft_sliding_dense2.dense.up/compute commit join", "draft_sliding_dense2.dense.up/epilogue finish",
-    "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join", "draft_sliding_dense2.dense.up/epilogue release join", "draft_sliding_dense2.dense.up/epilogue barrier",
-    "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring",
-    "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier", "draft_sliding_dense2.dense.down/compute await ring", "draft_sliding_dense2.dense.down/compute release ring",
-    "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up",
-    "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join", "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue signal draft_x",
-    "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page", "draft_sliding_dense3.qkv/load commit ring", "draft_sliding_dense3.qkv/compute wait draft_x",
-    "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring", "draft_sliding_dense3.qkv/compute release ring", "draft_sliding_dense3.qkv/compute acquire join",
-    "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue wait draft_x", "draft_sliding_dense3.qkv/epilogue await join",
-    "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv",
-    "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier",
-    "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring",
-    "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm",
-    "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend",
-    "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring",
-    "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring", "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier",
-    "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring", "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join",
-    "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join",
-    "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page",
-    "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring",
-    "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join", "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish",
-    "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join", "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.up/epilogue barrier",
-    "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring",
-    "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier", "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring",
-    "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join", "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up",
-    "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join", "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x",
-    "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x",
-    "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring", "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join",
-    "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join",
-    "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv",
-    "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier",
-    "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring",
-    "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm",
-    "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute release ring", "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend",
-    "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring",
-    "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring", "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier",
-    "draft_sliding_dense4.o/compute await ring", "draft_sliding_dense4.o/compute release ring", "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join",
-    "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join",
-    "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page",
-    "draft_sliding_dense4.dense.up/load commit ring", "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring",
-    "draft_sliding_dense4.dense.up/compute release ring", "draft_sliding_dense4.dense.up/compute acquire join", "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish",
-    "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier",
-    "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/load acquire ring", "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring",
-    "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/compute norm barrier", "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring",
-    "draft_sliding_dense4.dense.down/compute acquire join", "draft_sliding_dense4.dense.down/compute commit join", "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up",
-    "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join", "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x",
-    "draft_end.head/load acquire ring", "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x",
-    "draft_end.head/compute norm barrier", "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join",
-    "draft_end.head/compute commit join", "draft_end.head/epilogue finish", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join",
-    "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head", "draft_end.logits/compute wait draft_end.head", "draft_end.logits/compute sample",
-    "round", "relay", "mailbox", "sample",
+    "draft_sliding_dense2.attend/compute await ring", "draft_sliding_dense2.attend/compute attend barrier", "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier",
+    "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge",
+    "draft_sliding_dense2.o/load acquire ring", "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge",
+    "draft_sliding_dense2.o/compute norm barrier", "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring", "draft_sliding_dense2.o/compute acquire join",
+    "draft_sliding_dense2.o/compute commit join", "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/epilogue await join",
+    "draft_sliding_dense2.o/epilogue release join", "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/load acquire ring",
+    "draft_sliding_dense2.dense.up/load copy page", "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/compute norm barrier",
+    "draft_sliding_dense2.dense.up/compute await ring", "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join", "draft_sliding_dense2.dense.up/compute commit join",
+    "draft_sliding_dense2.dense.up/epilogue finish", "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join", "draft_sliding_dense2.dense.up/epilogue release join",
+    "draft_sliding_dense2.dense.up/epilogue barrier", "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page",
+    "draft_sliding_dense2.dense.down/load commit ring", "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier", "draft_sliding_dense2.dense.down/compute await ring",
+    "draft_sliding_dense2.dense.down/compute release ring", "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish",
+    "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join", "draft_sliding_dense2.dense.down/epilogue barrier",
+    "draft_sliding_dense2.dense.down/epilogue signal draft_x", "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page", "draft_sliding_dense3.qkv/load commit ring",
+    "draft_sliding_dense3.qkv/compute wait draft_x", "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring", "draft_sliding_dense3.qkv/compute release ring",
+    "draft_sliding_dense3.qkv/compute acquire join", "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue wait draft_x",
+    "draft_sliding_dense3.qkv/epilogue await join", "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv",
+    "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv",
+    "draft_sliding_dense3.norm2/compute barrier", "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm",
+    "draft_sliding_dense3.attend/load acquire ring", "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2",
+    "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute attend barrier", "draft_sliding_dense3.attend/compute release ring",
+    "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier",
+    "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring",
+    "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring",
+    "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge",
+    "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o",
+    "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o",
+    "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join",
+    "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join",
+    "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring",
+    "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier",
+    "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join",
+    "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join",
+    "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page",
+    "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring",
+    "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish",
+    "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier",
+    "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm",
+    "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2",
+    "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring",
+    "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute attend barrier",
+    "draft_sliding_dense4.attend/compute release ring", "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend",
+    "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page",
+    "draft_sliding_dense4.o/load commit ring", "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring",
+    "draft_sliding_dense4.o/compute release ring", "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish",
+    "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.o/epilogue barrier",
+    "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring",
+    "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring",
+    "draft_sliding_dense4.dense.up/compute acquire join", "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o",
+    "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up",
+    "draft_sliding_dense4.dense.down/load acquire ring", "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up",
+    "draft_sliding_dense4.dense.down/compute norm barrier", "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join",
+    "draft_sliding_dense4.dense.down/compute commit join", "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join",
+    "draft_sliding_dense4.dense.down/epilogue release join", "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_end.head/load acquire ring",
+    "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier",
+    "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join",
+    "draft_end.head/epilogue finish", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.head/epilogue barrier",
+    "draft_end.head/epilogue signal draft_end.head", "draft_end.logits/compute wait draft_end.head", "draft_end.logits/compute sample", "round",
+    "relay", "mailbox", "sample",
   };
   static constexpr int regions = 78;
   static constexpr const char* region_names[] = {
@@ -520,7 +522,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       const int in_period = t % 11, outer = t / 11;
       if (in_period < 6) {
         const int u = in_period;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int j = u % 3, first = u / 3 * 48;
           const bool rotates = j < 1;
@@ -541,7 +543,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 6 && in_period < 9) {
         const int u = in_period - 6;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int j = u % 3, first = u / 3 * 48;
           const bool rotates = j < 1;
@@ -562,7 +564,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 9 && in_period < 11) {
         const int u = in_period - 9;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -584,9 +586,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   w.wait(17, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(18);
     reads_all(w, at, R_full_dense_qkv_keys);
@@ -600,9 +603,10 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   w.wait(21, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(22);
     reads_all(w, at, R_full_dense_qkv_queries);
@@ -613,24 +617,25 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
     float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 17408;
     float* peak = o + 16384;
     float* total = peak + 512;
-    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 48, 32>(w, page, page + 8192, q, m, (spans.first + span) * 64,
+      attend_span<2, 48, 32>(w, 23, page, page + 8192, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.144337565f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(23);
+    w.ring_release(24);
   }
-  w.role_barrier(24);
-  if (w.index == 0) w.signal(25, C_full_dense_attend);
+  w.role_barrier(25);
+  if (w.index == 0) w.signal(26, C_full_dense_attend);
 }
 
 // ---- full_dense.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(26, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
+  w.wait(27, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
@@ -638,8 +643,8 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
     merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(27);
-  if (w.index == 0) w.signal(28, C_full_dense_attend_merge);
+  w.role_barrier(28);
+  if (w.index == 0) w.signal(29, C_full_dense_attend_merge);
 }
 
 // ---- full_dense.o: 384 KiB of weights ----
@@ -647,14 +652,14 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(29);
-    w.ring_copy(30, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(31, 32768);
+    w.ring_acquire(30);
+    w.ring_copy(31, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(32, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
-  w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(33, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_attend_columns);
   const int part = w.index % 8;
@@ -664,24 +669,24 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(34);
+    const char* page = w.ring_await(35);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(35);
-    w.join_acquire(36);
+    w.ring_release(36);
+    w.join_acquire(37);
     w.join_put(w.index, acc);
-    w.join_commit(37);
+    w.join_commit(38);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(39, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(40, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(40);
+    w.join_wait(41);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_dense_o_columns);
     writes_own(w, at, R_full_dense_o_plain);
@@ -701,7 +706,7 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -716,10 +721,10 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(41);
+    w.join_release(42);
   }
-  w.role_barrier(42);
-  if (w.index == 0) w.signal(43, C_full_dense_o);
+  w.role_barrier(43);
+  if (w.index == 0) w.signal(44, C_full_dense_o);
 }
 
 // ---- full_dense.dense.up: 792 KiB of weights ----
@@ -727,59 +732,59 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(44);
-    w.ring_copy(45, 0, w.image(at.image + 946688 + size_t(tile) * 6336), 6336);
-    w.ring_commit(46, 6336);
+    w.ring_acquire(45);
+    w.ring_copy(46, 0, w.image(at.image + 946688 + size_t(tile) * 6336), 6336);
+    w.ring_commit(47, 6336);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 945920) + w.index % 12 * 64, 64);
-  w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  w.wait(48, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 48,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 49,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(49);
+    const char* page = w.ring_await(50);
     if (w.index < 12) multiply<E4M3, 1>(w, acc, page + part * 528, page + part * 528 + 512, x);
-    w.ring_release(50);
-    w.join_acquire(51);
+    w.ring_release(51);
+    w.join_acquire(52);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(52);
+    w.join_commit(53);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(54, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  w.wait(55, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(55);
+    w.join_wait(56);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(56);
+    w.join_release(57);
   }
-  w.role_barrier(57);
-  if (w.index == 0) w.signal(58, C_full_dense_dense_up);
+  w.role_barrier(58);
+  if (w.index == 0) w.signal(59, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 390 KiB of weights ----
@@ -787,14 +792,14 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(59);
-    w.ring_copy(60, 0, w.image(at.image + 1757696 + size_t(tile) * 16640), 16640);
-    w.ring_commit(61, 16640);
+    w.ring_acquire(60);
+    w.ring_copy(61, 0, w.image(at.image + 1757696 + size_t(tile) * 16640), 16640);
+    w.ring_commit(62, 16640);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(63, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   if (empty(share(w, 24))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -803,24 +808,24 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(64);
+    const char* page = w.ring_await(65);
     if (w.index < 8) multiply_leaves<E4M3, 4, 1>(w, acc, page + part * 2080, page + part * 2080 + 2048, x);
-    w.ring_release(65);
-    w.join_acquire(66);
+    w.ring_release(66);
+    w.join_acquire(67);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(67);
+    w.join_commit(68);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(69, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(70, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(70);
+    w.join_wait(71);
     reads_all(w, at, R_full_dense_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
@@ -840,7 +845,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
     }
     Acc acc = rounded(w, w.join_total(0, 8));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -856,10 +861,10 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_low, c)] = to_bf16(v2_low);
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
-    w.join_release(71);
+    w.join_release(72);
   }
-  w.role_barrier(72);
-  if (w.index == 0) w.signal(73, C_x);
+  w.role_barrier(73);
+  if (w.index == 0) w.signal(74, C_x);
 }
 
 // ==== sliding_experts: 1 2 4 ====
@@ -869,45 +874,45 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(74);
-    w.ring_copy(75, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(76, 25088);
+    w.ring_acquire(75);
+    w.ring_copy(76, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(77, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(77, C_x, at.runs(C_x));
+  w.wait(78, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 78,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 79,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(79);
+    const char* page = w.ring_await(80);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(80);
-    w.join_acquire(81);
+    w.ring_release(81);
+    w.join_acquire(82);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(82);
+    w.join_commit(83);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(84, C_x, at.runs(C_x));
+  w.wait(85, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(85);
+    w.join_wait(86);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
@@ -917,7 +922,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       const int in_period = t % 11, outer = t / 11;
       if (in_period < 6) {
         const int u = in_period;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int j = u % 3, first = u / 3 * 48;
           const bool rotates = j < 1;
@@ -938,7 +943,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 6 && in_period < 9) {
         const int u = in_period - 6;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int j = u % 3, first = u / 3 * 48;
           const bool rotates = j < 1;
@@ -959,7 +964,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 9 && in_period < 11) {
         const int u = in_period - 9;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -971,37 +976,39 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(86);
+    w.join_release(87);
   }
-  w.role_barrier(87);
-  if (w.index == 0) w.signal(88, C_sliding_experts_qkv);
+  w.role_barrier(88);
+  if (w.index == 0) w.signal(89, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
-  w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(90);
+    w.ring_acquire(91);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
     const size_t slot = size_t(task / (parts * spans.count) * 4 + (spans.first + task / parts % spans.count) % 4);
-    w.ring_copy(91, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 8192, 8192);
-    w.ring_copy(91, 8192, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 4096, 4096);
-    w.ring_commit(92, 12288);
+    w.ring_copy(92, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 8192, 8192);
+    w.ring_copy(92, 8192, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 4096, 4096);
+    w.ring_commit(93, 12288);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(94, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(94);
+    const char* page = w.ring_await(95);
     reads_all(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -1010,24 +1017,25 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
     float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 2176;
     float* peak = o + 2048;
     float* total = peak + 64;
-    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 48, 32>(w, page, page + 8192, q, m, (spans.first + span) * 64,
+      attend_span<2, 48, 32>(w, 96, page, page + 8192, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 128, 0.144337565f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(95);
+    w.ring_release(97);
   }
-  w.role_barrier(96);
-  if (w.index == 0) w.signal(97, C_sliding_experts_attend);
+  w.role_barrier(98);
+  if (w.index == 0) w.signal(99, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(98, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  w.wait(100, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
   writes_own(w, at, R_sliding_experts_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 8, 1).spans;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
@@ -1035,8 +1043,8 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
     merge_spans<32, 4>(w, o, o + 2048, o + 2112, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 552704)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(99);
-  if (w.index == 0) w.signal(100, C_sliding_experts_attend_merge);
+  w.role_barrier(101);
+  if (w.index == 0) w.signal(102, C_sliding_experts_attend_merge);
 }
 
 // ---- sliding_experts.o: 384 KiB of weights ----
@@ -1044,14 +1052,14 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(101);
-    w.ring_copy(102, 0, w.image(at.image + 552832 + size_t(tile) * 32768), 32768);
-    w.ring_commit(103, 32768);
+    w.ring_acquire(103);
+    w.ring_copy(104, 0, w.image(at.image + 552832 + size_t(tile) * 32768), 32768);
+    w.ring_commit(105, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(104, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(106, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_attend_columns);
   const int part = w.index % 8;
@@ -1061,24 +1069,24 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(106);
+    const char* page = w.ring_await(108);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(107);
-    w.join_acquire(108);
+    w.ring_release(109);
+    w.join_acquire(110);
     w.join_put(w.index, acc);
-    w.join_commit(109);
+    w.join_commit(111);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(111, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(113, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(112);
+    w.join_wait(114);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_sliding_experts_o_columns);
     writes_own(w, at, R_sliding_experts_o_plain);
@@ -1098,7 +1106,7 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -1113,10 +1121,10 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_sliding_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(113);
+    w.join_release(115);
   }
-  w.role_barrier(114);
-  if (w.index == 0) w.signal(115, C_sliding_experts_o);
+  w.role_barrier(116);
+  if (w.index == 0) w.signal(117, C_sliding_experts_o);
 }
 
 // ---- sliding_experts.router: 24 KiB of weights ----
@@ -1124,49 +1132,49 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(116);
-    w.ring_copy(117, 0, w.image(at.image + 946816 + size_t(tile) * 24576), 24576);
-    w.ring_commit(118, 24576);
+    w.ring_acquire(118);
+    w.ring_copy(119, 0, w.image(at.image + 946816 + size_t(tile) * 24576), 24576);
+    w.ring_commit(120, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 946048) + w.index % 12 * 64, 64);
-  w.wait(119, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 120,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 122,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(121);
+    const char* page = w.ring_await(123);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(122);
-    w.join_acquire(123);
+    w.ring_release(124);
+    w.join_acquire(125);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(124);
+    w.join_commit(126);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(126, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(128, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(127);
+    w.join_wait(129);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1174,35 +1182,35 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(128);
+    w.join_release(130);
   }
-  w.role_barrier(129);
-  if (w.index == 0) w.signal(130, C_sliding_experts_router);
+  w.role_barrier(131);
+  if (w.index == 0) w.signal(132, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971392), 64);
-  w.wait(131, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
-  w.wait_local(132, L_table, at.runs(T_table));
+  w.wait(133, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait_local(134, L_table, at.runs(T_table));
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 133,
+  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 135,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(134, L_route);
+  if (w.index == 0) w.signal_local(136, L_route);
 }
 
 // ---- sliding_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(138, L_route, at.runs(T_route) + 1);
+  w.wait_local(140, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
-    w.ring_acquire(135);
-    w.ring_copy(136, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(137, 13056);
+    w.ring_acquire(137);
+    w.ring_copy(138, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(139, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1214,24 +1222,24 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 139,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 141,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(140);
+    const char* page = w.ring_await(142);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(141);
-    w.join_acquire(142);
+    w.ring_release(143);
+    w.join_acquire(144);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(143);
+    w.join_commit(145);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(145, L_route, at.runs(T_route) + 1);
+  w.wait_local(147, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1239,13 +1247,13 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       continue;
     }
     const int active = tile / 8;
-    w.join_wait(146);
+    w.join_wait(148);
     writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     for (int g = 0; g < 4; ++g) {
       const int t = (tile % 8) * 4 + g;
       Acc acc = w.join_sum(g * 4, 4);
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int slot = w.table().slot[active][c];
         if (slot < 0) return;  // the row is not of this expert
@@ -1255,10 +1263,10 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
     }
-    w.join_release(147);
+    w.join_release(149);
   }
-  w.role_barrier(148);
-  if (w.index == 0) w.signal(149, C_sliding_experts_expert_up);
+  w.role_barrier(150);
+  if (w.index == 0) w.signal(151, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 816 KiB of weights ----
@@ -1268,27 +1276,28 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
-    w.ring_acquire(150);
+    w.ring_acquire(152);
     const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(151, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      w.ring_copy(153, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(152, u32(group) * each);
+    w.ring_commit(154, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(153, L_table);
+  if (w.index == 0) w.signal_local(155, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.wait(154, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(156, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   reads_all(w, at, R_sliding_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 1024);
-  w.role_barrier(155);
-  w.slots_acquire(156);
+  w.role_barrier(157);
+  w.slots_acquire(158);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
-    const char* page = w.ring_await(157);
+    const char* page = w.ring_await(159);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1306,14 +1315,14 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       }
       w.slots_put(sum, cell - of_group * tiles, active);
     }
-    w.ring_release(158);
+    w.ring_release(160);
   }
-  w.slots_commit(159);
+  w.slots_commit(161);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(160);
+  w.slots_await(162);
   reads_all(w, at, R_sliding_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1332,7 +1341,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
     }
     Acc acc = rounded(w, w.slots_total<4>(t - own.begin));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1347,9 +1356,9 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
     });
   }
-  w.slots_release(162);
-  w.role_barrier(163);
-  if (w.index == 0) w.signal(164, C_x);
+  w.slots_release(164);
+  w.role_barrier(165);
+  if (w.index == 0) w.signal(166, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1359,45 +1368,45 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(165);
-    w.ring_copy(166, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(167, 25088);
+    w.ring_acquire(167);
+    w.ring_copy(168, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(169, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(168, C_x, at.runs(C_x));
+  w.wait(170, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 169,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 171,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(170);
+    const char* page = w.ring_await(172);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(171);
-    w.join_acquire(172);
+    w.ring_release(173);
+    w.join_acquire(174);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(173);
+    w.join_commit(175);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(175, C_x, at.runs(C_x));
+  w.wait(177, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(176);
+    w.join_wait(178);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1407,7 +1416,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       const int in_period = t % 11, outer = t / 11;
       if (in_period < 6) {
         const int u = in_period;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int j = u % 3, first = u / 3 * 48;
           const bool rotates = j < 1;
@@ -1428,7 +1437,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 6 && in_period < 9) {
         const int u = in_period - 6;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int j = u % 3, first = u / 3 * 48;
           const bool rotates = j < 1;
@@ -1449,7 +1458,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 9 && in_period < 11) {
         const int u = in_period - 9;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -1461,37 +1470,39 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(177);
+    w.join_release(179);
   }
-  w.role_barrier(178);
-  if (w.index == 0) w.signal(179, C_full_experts_qkv);
+  w.role_barrier(180);
+  if (w.index == 0) w.signal(181, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(182, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(181);
+    w.ring_acquire(183);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
     const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
-    w.ring_copy(182, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
-    w.ring_copy(182, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
-    w.ring_commit(183, 12288);
+    w.ring_copy(184, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
+    w.ring_copy(184, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
+    w.ring_commit(185, 12288);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(186, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(185);
+    const char* page = w.ring_await(187);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -1500,24 +1511,25 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 17408;
     float* peak = o + 16384;
     float* total = peak + 512;
-    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 48, 32>(w, page, page + 8192, q, m, (spans.first + span) * 64,
+      attend_span<2, 48, 32>(w, 188, page, page + 8192, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.144337565f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(186);
+    w.ring_release(189);
   }
-  w.role_barrier(187);
-  if (w.index == 0) w.signal(188, C_full_experts_attend);
+  w.role_barrier(190);
+  if (w.index == 0) w.signal(191, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(189, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(192, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
@@ -1525,8 +1537,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(190);
-  if (w.index == 0) w.signal(191, C_full_experts_attend_merge);
+  w.role_barrier(193);
+  if (w.index == 0) w.signal(194, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1534,14 +1546,14 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(192);
-    w.ring_copy(193, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(194, 32768);
+    w.ring_acquire(195);
+    w.ring_copy(196, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(197, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(195, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(198, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1551,24 +1563,24 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(197);
+    const char* page = w.ring_await(200);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(198);
-    w.join_acquire(199);
+    w.ring_release(201);
+    w.join_acquire(202);
     w.join_put(w.index, acc);
-    w.join_commit(200);
+    w.join_commit(203);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(202, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(205, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(203);
+    w.join_wait(206);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1588,7 +1600,7 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -1603,10 +1615,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(204);
+    w.join_release(207);
   }
-  w.role_barrier(205);
-  if (w.index == 0) w.signal(206, C_full_experts_o);
+  w.role_barrier(208);
+  if (w.index == 0) w.signal(209, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1614,49 +1626,49 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(207);
-    w.ring_copy(208, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
-    w.ring_commit(209, 24576);
+    w.ring_acquire(210);
+    w.ring_copy(211, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
+    w.ring_commit(212, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 945920) + w.index % 12 * 64, 64);
-  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 211,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 214,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(212);
+    const char* page = w.ring_await(215);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(213);
-    w.join_acquire(214);
+    w.ring_release(216);
+    w.join_acquire(217);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(215);
+    w.join_commit(218);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(217, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(218);
+    w.join_wait(221);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1664,35 +1676,35 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(219);
+    w.join_release(222);
   }
-  w.role_barrier(220);
-  if (w.index == 0) w.signal(221, C_full_experts_router);
+  w.role_barrier(223);
+  if (w.index == 0) w.signal(224, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971264), 64);
-  w.wait(222, C_full_experts_router, at.runs(C_full_experts_router) + 1);
-  w.wait_local(223, L_table, at.runs(T_table));
+  w.wait(225, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait_local(226, L_table, at.runs(T_table));
   reads_all(w, at, R_full_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 224,
+  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 227,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(225, L_route);
+  if (w.index == 0) w.signal_local(228, L_route);
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(229, L_route, at.runs(T_route) + 1);
+  w.wait_local(232, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
-    w.ring_acquire(226);
-    w.ring_copy(227, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(228, 13056);
+    w.ring_acquire(229);
+    w.ring_copy(230, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(231, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1704,24 +1716,24 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 230,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 233,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(231);
+    const char* page = w.ring_await(234);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(232);
-    w.join_acquire(233);
+    w.ring_release(235);
+    w.join_acquire(236);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(234);
+    w.join_commit(237);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(236, L_route, at.runs(T_route) + 1);
+  w.wait_local(239, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 8);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1729,13 +1741,13 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 8;
-    w.join_wait(237);
+    w.join_wait(240);
     writes_own(w, at, R_full_experts_expert_up_routedRows);
     for (int g = 0; g < 4; ++g) {
       const int t = (tile % 8) * 4 + g;
       Acc acc = w.join_sum(g * 4, 4);
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int slot = w.table().slot[active][c];
         if (slot < 0) return;  // the row is not of this expert
@@ -1745,10 +1757,10 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
     }
-    w.join_release(238);
+    w.join_release(241);
   }
-  w.role_barrier(239);
-  if (w.index == 0) w.signal(240, C_full_experts_expert_up);
+  w.role_barrier(242);
+  if (w.index == 0) w.signal(243, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 816 KiB of weights ----
@@ -1758,27 +1770,28 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
-    w.ring_acquire(241);
+    w.ring_acquire(244);
     const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(242, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      w.ring_copy(245, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(243, u32(group) * each);
+    w.ring_commit(246, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(244, L_table);
+  if (w.index == 0) w.signal_local(247, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(248, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   reads_all(w, at, R_full_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 1024);
-  w.role_barrier(246);
-  w.slots_acquire(247);
+  w.role_barrier(249);
+  w.slots_acquire(250);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
     const int group = routes.active - first < 2 ? routes.active - first : 2;
-    const char* page = w.ring_await(248);
+    const char* page = w.ring_await(251);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1796,14 +1809,14 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       }
       w.slots_put(sum, cell - of_group * tiles, active);
     }
-    w.ring_release(249);
+    w.ring_release(252);
   }
-  w.slots_commit(250);
+  w.slots_commit(253);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(251);
+  w.slots_await(254);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1823,7 +1836,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
     }
     Acc acc = rounded(w, w.slots_total<4>(t - own.begin));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1840,9 +1853,9 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
-  w.slots_release(253);
-  w.role_barrier(254);
-  if (w.index == 0) w.signal(255, C_x);
+  w.slots_release(256);
+  w.role_barrier(257);
+  if (w.index == 0) w.signal(258, C_x);
 }
 
 // ==== end ====
@@ -1852,32 +1865,32 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(256);
-    w.ring_copy(257, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(258, 12288);
+    w.ring_acquire(259);
+    w.ring_copy(260, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(261, 12288);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
-  w.wait(259, C_x, at.runs(C_x));
+  w.wait(262, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 260,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 263,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(261);
+    const char* page = w.ring_await(264);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(262);
-    w.join_acquire(263);
+    w.ring_release(265);
+    w.join_acquire(266);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(264);
+    w.join_commit(267);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1888,12 +1901,12 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(266);
+    w.join_wait(269);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1901,16 +1914,16 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(267);
+    w.join_release(270);
   }
-  w.role_barrier(268);
-  if (w.index == 0) w.signal(269, C_end_head);
+  w.role_barrier(271);
+  if (w.index == 0) w.signal(272, C_end_head);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(270, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(273, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 4224); });
@@ -1925,9 +1938,9 @@ TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(272);
-      w.ring_copy(273, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(274, 12288);
+      w.ring_acquire(275);
+      w.ring_copy(276, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(277, 12288);
     }
   }
 }
@@ -1943,13 +1956,13 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(276);
+      const char* page = w.ring_await(279);
       if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(277);
+      w.ring_release(280);
     }
-    w.join_acquire(278);
+    w.join_acquire(281);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(279);
+    w.join_commit(282);
   }
 }
 #line 67 "models/mimo/drafter.ts"
@@ -1960,12 +1973,12 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(281);
+    w.join_wait(284);
     writes_own(w, at, R_commit_x_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1973,10 +1986,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(282);
+    w.join_release(285);
   }
-  w.role_barrier(283);
-  if (w.index == 0) w.signal(284, C_commit_x);
+  w.role_barrier(286);
+  if (w.index == 0) w.signal(287, C_commit_x);
 }
 
 // ==== commit_layer: 0 ====
@@ -1986,44 +1999,44 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(285);
-    w.ring_copy(286, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(287, 12288);
+    w.ring_acquire(288);
+    w.ring_copy(289, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(290, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
-  w.wait(288, C_commit_x, at.runs(C_commit_x));
+  w.wait(291, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 289,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 292,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(290);
+    const char* page = w.ring_await(293);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(291);
-    w.join_acquire(292);
+    w.ring_release(294);
+    w.join_acquire(295);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(293);
+    w.join_commit(296);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
-  w.wait(295, C_commit_x, at.runs(C_commit_x));
+  w.wait(298, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(296);
+    w.join_wait(299);
     writes_own(w, at, R_commit_layer_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     const int t = tile;
@@ -2031,7 +2044,7 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
     const int in_period = t % 4, outer = t / 4;
     if (in_period < 2) {
       const int u = in_period;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2042,7 +2055,7 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
     }
     else if (in_period >= 2 && in_period < 4) {
       const int u = in_period - 2;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2053,16 +2066,16 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(297);
+    w.join_release(300);
   }
-  w.role_barrier(298);
-  if (w.index == 0) w.signal(299, C_commit_layer_kv);
+  w.role_barrier(301);
+  if (w.index == 0) w.signal(302, C_commit_layer_kv);
 }
 
 // ---- commit_layer.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
-  w.wait(300, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
+  w.wait(303, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
   reads_all(w, at, R_commit_layer_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2099,8 +2112,8 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(301);
-  if (w.index == 0) w.signal(302, C_commit_layer_norm);
+  w.role_barrier(304);
+  if (w.index == 0) w.signal(305, C_commit_layer_norm);
 }
 
 // ==== commit_layer2: 1 ====
@@ -2110,44 +2123,44 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(303);
-    w.ring_copy(304, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(305, 12288);
+    w.ring_acquire(306);
+    w.ring_copy(307, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(308, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
-  w.wait(306, C_commit_x, at.runs(C_commit_x));
+  w.wait(309, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 307,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 310,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(308);
+    const char* page = w.ring_await(311);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(309);
-    w.join_acquire(310);
+    w.ring_release(312);
+    w.join_acquire(313);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(311);
+    w.join_commit(314);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
-  w.wait(313, C_commit_x, at.runs(C_commit_x));
+  w.wait(316, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(314);
+    w.join_wait(317);
     writes_own(w, at, R_commit_layer2_kv_plain);
     writes_own(w, at, R_cache_layers_1_values);
     const int t = tile;
@@ -2155,7 +2168,7 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
     const int in_period = t % 4, outer = t / 4;
     if (in_period < 2) {
       const int u = in_period;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2166,7 +2179,7 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
     }
     else if (in_period >= 2 && in_period < 4) {
       const int u = in_period - 2;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2177,16 +2190,16 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(315);
+    w.join_release(318);
   }
-  w.role_barrier(316);
-  if (w.index == 0) w.signal(317, C_commit_layer2_kv);
+  w.role_barrier(319);
+  if (w.index == 0) w.signal(320, C_commit_layer2_kv);
 }
 
 // ---- commit_layer2.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
-  w.wait(318, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
+  w.wait(321, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
   reads_all(w, at, R_commit_layer2_kv_plain);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2223,8 +2236,8 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(319);
-  if (w.index == 0) w.signal(320, C_commit_layer2_norm);
+  w.role_barrier(322);
+  if (w.index == 0) w.signal(323, C_commit_layer2_norm);
 }
 
 // ==== commit_layer3: 2 ====
@@ -2234,44 +2247,44 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(321);
-    w.ring_copy(322, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(323, 12288);
+    w.ring_acquire(324);
+    w.ring_copy(325, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(326, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
-  w.wait(324, C_commit_x, at.runs(C_commit_x));
+  w.wait(327, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 325,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 328,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(326);
+    const char* page = w.ring_await(329);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(327);
-    w.join_acquire(328);
+    w.ring_release(330);
+    w.join_acquire(331);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(329);
+    w.join_commit(332);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
-  w.wait(331, C_commit_x, at.runs(C_commit_x));
+  w.wait(334, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(332);
+    w.join_wait(335);
     writes_own(w, at, R_commit_layer3_kv_plain);
     writes_own(w, at, R_cache_layers_2_values);
     const int t = tile;
@@ -2279,7 +2292,7 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
     const int in_period = t % 4, outer = t / 4;
     if (in_period < 2) {
       const int u = in_period;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2290,7 +2303,7 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
     }
     else if (in_period >= 2 && in_period < 4) {
       const int u = in_period - 2;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2301,16 +2314,16 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(333);
+    w.join_release(336);
   }
-  w.role_barrier(334);
-  if (w.index == 0) w.signal(335, C_commit_layer3_kv);
+  w.role_barrier(337);
+  if (w.index == 0) w.signal(338, C_commit_layer3_kv);
 }
 
 // ---- commit_layer3.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
-  w.wait(336, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
+  w.wait(339, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
   reads_all(w, at, R_commit_layer3_kv_plain);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2347,8 +2360,8 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(337);
-  if (w.index == 0) w.signal(338, C_commit_layer3_norm);
+  w.role_barrier(340);
+  if (w.index == 0) w.signal(341, C_commit_layer3_norm);
 }
 
 // ==== commit_layer4: 3 ====
@@ -2358,44 +2371,44 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(339);
-    w.ring_copy(340, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(341, 12288);
+    w.ring_acquire(342);
+    w.ring_copy(343, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(344, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
-  w.wait(342, C_commit_x, at.runs(C_commit_x));
+  w.wait(345, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 343,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 346,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(344);
+    const char* page = w.ring_await(347);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(345);
-    w.join_acquire(346);
+    w.ring_release(348);
+    w.join_acquire(349);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(347);
+    w.join_commit(350);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
-  w.wait(349, C_commit_x, at.runs(C_commit_x));
+  w.wait(352, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(350);
+    w.join_wait(353);
     writes_own(w, at, R_commit_layer4_kv_plain);
     writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
@@ -2403,7 +2416,7 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
     const int in_period = t % 4, outer = t / 4;
     if (in_period < 2) {
       const int u = in_period;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2414,7 +2427,7 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
     }
     else if (in_period >= 2 && in_period < 4) {
       const int u = in_period - 2;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2425,16 +2438,16 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(351);
+    w.join_release(354);
   }
-  w.role_barrier(352);
-  if (w.index == 0) w.signal(353, C_commit_layer4_kv);
+  w.role_barrier(355);
+  if (w.index == 0) w.signal(356, C_commit_layer4_kv);
 }
 
 // ---- commit_layer4.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
-  w.wait(354, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
+  w.wait(357, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
   reads_all(w, at, R_commit_layer4_kv_plain);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2471,8 +2484,8 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(355);
-  if (w.index == 0) w.signal(356, C_commit_layer4_norm);
+  w.role_barrier(358);
+  if (w.index == 0) w.signal(359, C_commit_layer4_norm);
 }
 
 // ==== commit_end ====
@@ -2480,10 +2493,10 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 75 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(357, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
-  w.wait(358, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
-  w.wait(359, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
-  w.wait(360, C_commit_layer_norm, at.runs(C_commit_layer_norm));
+  w.wait(360, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
+  w.wait(361, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
+  w.wait(362, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
+  w.wait(363, C_commit_layer_norm, at.runs(C_commit_layer_norm));
   reads_all(w, at, R_commit_x_columns);
   reads_all(w, at, R_commit_layer_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2499,8 +2512,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(362);
-  if (w.index == 0) w.signal(363, C_commit_end_conclude);
+  w.role_barrier(365);
+  if (w.index == 0) w.signal(366, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2524,8 +2537,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(364);
-  if (w.index == 0) w.signal(365, C_draft_x);
+  w.role_barrier(367);
+  if (w.index == 0) w.signal(368, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 ====
@@ -2535,47 +2548,47 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(366);
-    w.ring_copy(367, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(368, 24576);
+    w.ring_acquire(369);
+    w.ring_copy(370, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(371, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(369, C_draft_x, at.runs(C_draft_x));
-  w.wait(370, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(372, C_draft_x, at.runs(C_draft_x));
+  w.wait(373, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 371,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 374,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(372);
+    const char* page = w.ring_await(375);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(373);
-    w.join_acquire(374);
+    w.ring_release(376);
+    w.join_acquire(377);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(375);
+    w.join_commit(378);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(377, C_draft_x, at.runs(C_draft_x));
-  w.wait(378, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(380, C_draft_x, at.runs(C_draft_x));
+  w.wait(381, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(379);
+    w.join_wait(382);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layers_0_values);
@@ -2585,7 +2598,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
       const int in_period = t % 8, outer = t / 8;
       if (in_period < 4) {
         const int u = in_period;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -2596,7 +2609,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 4 && in_period < 6) {
         const int u = in_period - 4;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -2607,7 +2620,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
       }
       else if (in_period >= 6 && in_period < 8) {
         const int u = in_period - 6;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -2619,16 +2632,16 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(380);
+    w.join_release(383);
   }
-  w.role_barrier(381);
-  if (w.index == 0) w.signal(382, C_draft_sliding_dense_qkv);
+  w.role_barrier(384);
+  if (w.index == 0) w.signal(385, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
-  w.wait(383, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(386, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2665,14 +2678,14 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(384);
-  if (w.index == 0) w.signal(385, C_draft_sliding_dense_norm);
+  w.role_barrier(387);
+  if (w.index == 0) w.signal(388, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) {
-  w.wait(386, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(389, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain2);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2709,37 +2722,39 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(387);
-  if (w.index == 0) w.signal(388, C_draft_sliding_dense_norm2);
+  w.role_barrier(390);
+  if (w.index == 0) w.signal(391, C_draft_sliding_dense_norm2);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
-  w.wait(389, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(390, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(392, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(393, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(391);
+    w.ring_acquire(394);
     reads_all(w, at, R_cache_layers_0_keys);
     reads_all(w, at, R_cache_layers_0_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(392, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
-    w.ring_copy(392, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
-    w.ring_commit(393, 8192);
+    w.ring_copy(395, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
+    w.ring_copy(395, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
+    w.ring_commit(396, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
-  w.wait(394, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(395, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(397, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(398, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(396);
+    const char* page = w.ring_await(399);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -2748,24 +2763,25 @@ TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at)
     float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 400, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(397);
+    w.ring_release(401);
   }
-  w.role_barrier(398);
-  if (w.index == 0) w.signal(399, C_draft_sliding_dense_attend);
+  w.role_barrier(402);
+  if (w.index == 0) w.signal(403, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(400, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(404, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
@@ -2773,8 +2789,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(401);
-  if (w.index == 0) w.signal(402, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(405);
+  if (w.index == 0) w.signal(406, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2782,14 +2798,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(403);
-    w.ring_copy(404, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(405, 32768);
+    w.ring_acquire(407);
+    w.ring_copy(408, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(409, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(406, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(410, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2799,24 +2815,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(408);
+    const char* page = w.ring_await(412);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(409);
-    w.join_acquire(410);
+    w.ring_release(413);
+    w.join_acquire(414);
     w.join_put(w.index, acc);
-    w.join_commit(411);
+    w.join_commit(415);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(413, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(417, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(414);
+    w.join_wait(418);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2836,7 +2852,7 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2851,10 +2867,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(415);
+    w.join_release(419);
   }
-  w.role_barrier(416);
-  if (w.index == 0) w.signal(417, C_draft_sliding_dense_o);
+  w.role_barrier(420);
+  if (w.index == 0) w.signal(421, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2862,59 +2878,59 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(418);
-    w.ring_copy(419, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(420, 12288);
+    w.ring_acquire(422);
+    w.ring_copy(423, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(424, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(421, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(425, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 422,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 426,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(423);
+    const char* page = w.ring_await(427);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(424);
-    w.join_acquire(425);
+    w.ring_release(428);
+    w.join_acquire(429);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(426);
+    w.join_commit(430);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(428, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(432, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(429);
+    w.join_wait(433);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(430);
+    w.join_release(434);
   }
-  w.role_barrier(431);
-  if (w.index == 0) w.signal(432, C_draft_sliding_dense_dense_up);
+  w.role_barrier(435);
+  if (w.index == 0) w.signal(436, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2922,14 +2938,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(433);
-    w.ring_copy(434, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(435, 16384);
+    w.ring_acquire(437);
+    w.ring_copy(438, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(439, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(436, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(440, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2939,24 +2955,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(438);
+    const char* page = w.ring_await(442);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(439);
-    w.join_acquire(440);
+    w.ring_release(443);
+    w.join_acquire(444);
     w.join_put(w.index, acc);
-    w.join_commit(441);
+    w.join_commit(445);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(443, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(447, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(444);
+    w.join_wait(448);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -2976,7 +2992,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -2991,10 +3007,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(445);
+    w.join_release(449);
   }
-  w.role_barrier(446);
-  if (w.index == 0) w.signal(447, C_draft_x);
+  w.role_barrier(450);
+  if (w.index == 0) w.signal(451, C_draft_x);
 }
 
 // ==== draft_sliding_dense2: 1 ====
@@ -3004,45 +3020,45 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(448);
-    w.ring_copy(449, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(450, 24576);
+    w.ring_acquire(452);
+    w.ring_copy(453, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(454, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(451, C_draft_x, at.runs(C_draft_x));
+  w.wait(455, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 452,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 456,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(453);
+    const char* page = w.ring_await(457);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(454);
-    w.join_acquire(455);
+    w.ring_release(458);
+    w.join_acquire(459);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(456);
+    w.join_commit(460);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(458, C_draft_x, at.runs(C_draft_x));
+  w.wait(462, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(459);
+    w.join_wait(463);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain2);
     writes_own(w, at, R_cache_layers_1_values);
@@ -3052,7 +3068,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
       const int in_period = t % 8, outer = t / 8;
       if (in_period < 4) {
         const int u = in_period;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -3063,7 +3079,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
       }
       else if (in_period >= 4 && in_period < 6) {
         const int u = in_period - 4;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -3074,7 +3090,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
       }
       else if (in_period >= 6 && in_period < 8) {
         const int u = in_period - 6;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -3086,16 +3102,16 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(460);
+    w.join_release(464);
   }
-  w.role_barrier(461);
-  if (w.index == 0) w.signal(462, C_draft_sliding_dense2_qkv);
+  w.role_barrier(465);
+  if (w.index == 0) w.signal(466, C_draft_sliding_dense2_qkv);
 }
 
 // ---- draft_sliding_dense2.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) {
-  w.wait(463, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(467, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense2_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3132,14 +3148,14 @@ TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(464);
-  if (w.index == 0) w.signal(465, C_draft_sliding_dense2_norm);
+  w.role_barrier(468);
+  if (w.index == 0) w.signal(469, C_draft_sliding_dense2_norm);
 }
 
 // ---- draft_sliding_dense2.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at) {
-  w.wait(466, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(470, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain2);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3176,37 +3192,39 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(467);
-  if (w.index == 0) w.signal(468, C_draft_sliding_dense2_norm2);
+  w.role_barrier(471);
+  if (w.index == 0) w.signal(472, C_draft_sliding_dense2_norm2);
 }
 
 // ---- draft_sliding_dense2.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
-  w.wait(469, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(470, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(473, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(474, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(471);
+    w.ring_acquire(475);
     reads_all(w, at, R_cache_layers_1_keys);
     reads_all(w, at, R_cache_layers_1_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(472, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
-    w.ring_copy(472, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
-    w.ring_commit(473, 8192);
+    w.ring_copy(476, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
+    w.ring_copy(476, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
+    w.ring_commit(477, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
-  w.wait(474, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(475, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(478, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(479, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(476);
+    const char* page = w.ring_await(480);
     reads_all(w, at, R_draft_sliding_dense2_norm_queries);
     writes_own(w, at, R_draft_sliding_dense2_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -3215,24 +3233,25 @@ TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at
     float* o = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 481, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(477);
+    w.ring_release(482);
   }
-  w.role_barrier(478);
-  if (w.index == 0) w.signal(479, C_draft_sliding_dense2_attend);
+  w.role_barrier(483);
+  if (w.index == 0) w.signal(484, C_draft_sliding_dense2_attend);
 }
 
 // ---- draft_sliding_dense2.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(480, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
+  w.wait(485, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense2_attend_partials);
   writes_own(w, at, R_draft_sliding_dense2_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
@@ -3240,8 +3259,8 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(481);
-  if (w.index == 0) w.signal(482, C_draft_sliding_dense2_attend_merge);
+  w.role_barrier(486);
+  if (w.index == 0) w.signal(487, C_draft_sliding_dense2_attend_merge);
 }
 
 // ---- draft_sliding_dense2.o: 384 KiB of weights ----
@@ -3249,14 +3268,14 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(483);
-    w.ring_copy(484, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(485, 32768);
+    w.ring_acquire(488);
+    w.ring_copy(489, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(490, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
-  w.wait(486, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(491, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_attend_columns);
   const int part = w.index % 8;
@@ -3266,24 +3285,24 @@ TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(488);
+    const char* page = w.ring_await(493);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(489);
-    w.join_acquire(490);
+    w.ring_release(494);
+    w.join_acquire(495);
     w.join_put(w.index, acc);
-    w.join_commit(491);
+    w.join_commit(496);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
-  w.wait(493, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(498, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(494);
+    w.join_wait(499);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense2_o_columns);
     writes_own(w, at, R_draft_sliding_dense2_o_plain);
@@ -3303,7 +3322,7 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -3318,10 +3337,10 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(495);
+    w.join_release(500);
   }
-  w.role_barrier(496);
-  if (w.index == 0) w.signal(497, C_draft_sliding_dense2_o);
+  w.role_barrier(501);
+  if (w.index == 0) w.signal(502, C_draft_sliding_dense2_o);
 }
 
 // ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
@@ -3329,59 +3348,59 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(498);
-    w.ring_copy(499, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(500, 12288);
+    w.ring_acquire(503);
+    w.ring_copy(504, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(505, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(501, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(506, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 502,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 507,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(503);
+    const char* page = w.ring_await(508);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(504);
-    w.join_acquire(505);
+    w.ring_release(509);
+    w.join_acquire(510);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(506);
+    w.join_commit(511);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(508, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(513, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(509);
+    w.join_wait(514);
     writes_own(w, at, R_draft_sliding_dense2_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(510);
+    w.join_release(515);
   }
-  w.role_barrier(511);
-  if (w.index == 0) w.signal(512, C_draft_sliding_dense2_dense_up);
+  w.role_barrier(516);
+  if (w.index == 0) w.signal(517, C_draft_sliding_dense2_dense_up);
 }
 
 // ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
@@ -3389,14 +3408,14 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(513);
-    w.ring_copy(514, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(515, 16384);
+    w.ring_acquire(518);
+    w.ring_copy(519, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(520, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
-  w.wait(516, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(521, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
   const int part = w.index % 8;
@@ -3406,24 +3425,24 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(518);
+    const char* page = w.ring_await(523);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(519);
-    w.join_acquire(520);
+    w.ring_release(524);
+    w.join_acquire(525);
     w.join_put(w.index, acc);
-    w.join_commit(521);
+    w.join_commit(526);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(523, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(528, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(524);
+    w.join_wait(529);
     reads_all(w, at, R_draft_sliding_dense2_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3443,7 +3462,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -3458,10 +3477,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(525);
+    w.join_release(530);
   }
-  w.role_barrier(526);
-  if (w.index == 0) w.signal(527, C_draft_x);
+  w.role_barrier(531);
+  if (w.index == 0) w.signal(532, C_draft_x);
 }
 
 // ==== draft_sliding_dense3: 2 ====
@@ -3471,45 +3490,45 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(528);
-    w.ring_copy(529, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(530, 24576);
+    w.ring_acquire(533);
+    w.ring_copy(534, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(535, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(531, C_draft_x, at.runs(C_draft_x));
+  w.wait(536, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 532,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 537,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(533);
+    const char* page = w.ring_await(538);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(534);
-    w.join_acquire(535);
+    w.ring_release(539);
+    w.join_acquire(540);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(536);
+    w.join_commit(541);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(538, C_draft_x, at.runs(C_draft_x));
+  w.wait(543, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(539);
+    w.join_wait(544);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain2);
     writes_own(w, at, R_cache_layers_2_values);
@@ -3519,7 +3538,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
       const int in_period = t % 8, outer = t / 8;
       if (in_period < 4) {
         const int u = in_period;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -3530,7 +3549,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
       }
       else if (in_period >= 4 && in_period < 6) {
         const int u = in_period - 4;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -3541,7 +3560,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
       }
       else if (in_period >= 6 && in_period < 8) {
         const int u = in_period - 6;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -3553,16 +3572,16 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(540);
+    w.join_release(545);
   }
-  w.role_barrier(541);
-  if (w.index == 0) w.signal(542, C_draft_sliding_dense3_qkv);
+  w.role_barrier(546);
+  if (w.index == 0) w.signal(547, C_draft_sliding_dense3_qkv);
 }
 
 // ---- draft_sliding_dense3.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) {
-  w.wait(543, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(548, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense3_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3599,14 +3618,14 @@ TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(544);
-  if (w.index == 0) w.signal(545, C_draft_sliding_dense3_norm);
+  w.role_barrier(549);
+  if (w.index == 0) w.signal(550, C_draft_sliding_dense3_norm);
 }
 
 // ---- draft_sliding_dense3.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at) {
-  w.wait(546, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(551, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain2);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3643,37 +3662,39 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(547);
-  if (w.index == 0) w.signal(548, C_draft_sliding_dense3_norm2);
+  w.role_barrier(552);
+  if (w.index == 0) w.signal(553, C_draft_sliding_dense3_norm2);
 }
 
 // ---- draft_sliding_dense3.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
-  w.wait(549, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(550, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(554, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(555, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(551);
+    w.ring_acquire(556);
     reads_all(w, at, R_cache_layers_2_keys);
     reads_all(w, at, R_cache_layers_2_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(552, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
-    w.ring_copy(552, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
-    w.ring_commit(553, 8192);
+    w.ring_copy(557, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
+    w.ring_copy(557, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
+    w.ring_commit(558, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
-  w.wait(554, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(555, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(559, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(560, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(556);
+    const char* page = w.ring_await(561);
     reads_all(w, at, R_draft_sliding_dense3_norm_queries);
     writes_own(w, at, R_draft_sliding_dense3_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -3682,24 +3703,25 @@ TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at
     float* o = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 562, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(557);
+    w.ring_release(563);
   }
-  w.role_barrier(558);
-  if (w.index == 0) w.signal(559, C_draft_sliding_dense3_attend);
+  w.role_barrier(564);
+  if (w.index == 0) w.signal(565, C_draft_sliding_dense3_attend);
 }
 
 // ---- draft_sliding_dense3.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(560, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
+  w.wait(566, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense3_attend_partials);
   writes_own(w, at, R_draft_sliding_dense3_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
@@ -3707,8 +3729,8 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(561);
-  if (w.index == 0) w.signal(562, C_draft_sliding_dense3_attend_merge);
+  w.role_barrier(567);
+  if (w.index == 0) w.signal(568, C_draft_sliding_dense3_attend_merge);
 }
 
 // ---- draft_sliding_dense3.o: 384 KiB of weights ----
@@ -3716,14 +3738,14 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(563);
-    w.ring_copy(564, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(565, 32768);
+    w.ring_acquire(569);
+    w.ring_copy(570, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(571, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
-  w.wait(566, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(572, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_attend_columns);
   const int part = w.index % 8;
@@ -3733,24 +3755,24 @@ TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(568);
+    const char* page = w.ring_await(574);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(569);
-    w.join_acquire(570);
+    w.ring_release(575);
+    w.join_acquire(576);
     w.join_put(w.index, acc);
-    w.join_commit(571);
+    w.join_commit(577);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
-  w.wait(573, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(579, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(574);
+    w.join_wait(580);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense3_o_columns);
     writes_own(w, at, R_draft_sliding_dense3_o_plain);
@@ -3770,7 +3792,7 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -3785,10 +3807,10 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(575);
+    w.join_release(581);
   }
-  w.role_barrier(576);
-  if (w.index == 0) w.signal(577, C_draft_sliding_dense3_o);
+  w.role_barrier(582);
+  if (w.index == 0) w.signal(583, C_draft_sliding_dense3_o);
 }
 
 // ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
@@ -3796,59 +3818,59 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(578);
-    w.ring_copy(579, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(580, 12288);
+    w.ring_acquire(584);
+    w.ring_copy(585, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(586, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(581, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(587, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 582,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 588,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(583);
+    const char* page = w.ring_await(589);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(584);
-    w.join_acquire(585);
+    w.ring_release(590);
+    w.join_acquire(591);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(586);
+    w.join_commit(592);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(588, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(594, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(589);
+    w.join_wait(595);
     writes_own(w, at, R_draft_sliding_dense3_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(590);
+    w.join_release(596);
   }
-  w.role_barrier(591);
-  if (w.index == 0) w.signal(592, C_draft_sliding_dense3_dense_up);
+  w.role_barrier(597);
+  if (w.index == 0) w.signal(598, C_draft_sliding_dense3_dense_up);
 }
 
 // ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
@@ -3856,14 +3878,14 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(593);
-    w.ring_copy(594, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(595, 16384);
+    w.ring_acquire(599);
+    w.ring_copy(600, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(601, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
-  w.wait(596, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(602, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
   const int part = w.index % 8;
@@ -3873,24 +3895,24 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(598);
+    const char* page = w.ring_await(604);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(599);
-    w.join_acquire(600);
+    w.ring_release(605);
+    w.join_acquire(606);
     w.join_put(w.index, acc);
-    w.join_commit(601);
+    w.join_commit(607);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(603, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(609, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(604);
+    w.join_wait(610);
     reads_all(w, at, R_draft_sliding_dense3_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3910,7 +3932,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -3925,10 +3947,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(605);
+    w.join_release(611);
   }
-  w.role_barrier(606);
-  if (w.index == 0) w.signal(607, C_draft_x);
+  w.role_barrier(612);
+  if (w.index == 0) w.signal(613, C_draft_x);
 }
 
 // ==== draft_sliding_dense4: 3 ====
@@ -3938,45 +3960,45 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(608);
-    w.ring_copy(609, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(610, 24576);
+    w.ring_acquire(614);
+    w.ring_copy(615, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(616, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(611, C_draft_x, at.runs(C_draft_x));
+  w.wait(617, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 612,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 618,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(613);
+    const char* page = w.ring_await(619);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(614);
-    w.join_acquire(615);
+    w.ring_release(620);
+    w.join_acquire(621);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(616);
+    w.join_commit(622);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(618, C_draft_x, at.runs(C_draft_x));
+  w.wait(624, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(619);
+    w.join_wait(625);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain2);
     writes_own(w, at, R_cache_layers_3_values);
@@ -3986,7 +4008,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
       const int in_period = t % 8, outer = t / 8;
       if (in_period < 4) {
         const int u = in_period;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -3997,7 +4019,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
       }
       else if (in_period >= 4 && in_period < 6) {
         const int u = in_period - 4;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -4008,7 +4030,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
       }
       else if (in_period >= 6 && in_period < 8) {
         const int u = in_period - 6;
-        each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const int n_low = u * 16 + i, n_high = n_low + 8;
           const float v0_low = low;
@@ -4020,16 +4042,16 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(620);
+    w.join_release(626);
   }
-  w.role_barrier(621);
-  if (w.index == 0) w.signal(622, C_draft_sliding_dense4_qkv);
+  w.role_barrier(627);
+  if (w.index == 0) w.signal(628, C_draft_sliding_dense4_qkv);
 }
 
 // ---- draft_sliding_dense4.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) {
-  w.wait(623, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(629, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense4_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -4066,14 +4088,14 @@ TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(624);
-  if (w.index == 0) w.signal(625, C_draft_sliding_dense4_norm);
+  w.role_barrier(630);
+  if (w.index == 0) w.signal(631, C_draft_sliding_dense4_norm);
 }
 
 // ---- draft_sliding_dense4.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at) {
-  w.wait(626, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(632, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain2);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -4110,37 +4132,39 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(627);
-  if (w.index == 0) w.signal(628, C_draft_sliding_dense4_norm2);
+  w.role_barrier(633);
+  if (w.index == 0) w.signal(634, C_draft_sliding_dense4_norm2);
 }
 
 // ---- draft_sliding_dense4.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
-  w.wait(629, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(630, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(635, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(636, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(631);
+    w.ring_acquire(637);
     reads_all(w, at, R_cache_layers_3_keys);
     reads_all(w, at, R_cache_layers_3_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(632, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
-    w.ring_copy(632, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
-    w.ring_commit(633, 8192);
+    w.ring_copy(638, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
+    w.ring_copy(638, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
+    w.ring_commit(639, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
-  w.wait(634, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(635, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
-  const int parts = attend_parts(w.sms, 8 * spans.count, 1);
-  const Share tasks = share(w, 8 * spans.count * parts);
+  w.wait(640, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(641, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(636);
+    const char* page = w.ring_await(642);
     reads_all(w, at, R_draft_sliding_dense4_norm_queries);
     writes_own(w, at, R_draft_sliding_dense4_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -4149,24 +4173,25 @@ TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at
     float* o = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
     float* peak = o + 3072;
     float* total = peak + 96;
-    for (int m = tiles.begin + (w.index + w.count - task * 1 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 643, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(637);
+    w.ring_release(644);
   }
-  w.role_barrier(638);
-  if (w.index == 0) w.signal(639, C_draft_sliding_dense4_attend);
+  w.role_barrier(645);
+  if (w.index == 0) w.signal(646, C_draft_sliding_dense4_attend);
 }
 
 // ---- draft_sliding_dense4.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(640, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
+  w.wait(647, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense4_attend_partials);
   writes_own(w, at, R_draft_sliding_dense4_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 256);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
@@ -4174,8 +4199,8 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(641);
-  if (w.index == 0) w.signal(642, C_draft_sliding_dense4_attend_merge);
+  w.role_barrier(648);
+  if (w.index == 0) w.signal(649, C_draft_sliding_dense4_attend_merge);
 }
 
 // ---- draft_sliding_dense4.o: 384 KiB of weights ----
@@ -4183,14 +4208,14 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(643);
-    w.ring_copy(644, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(645, 32768);
+    w.ring_acquire(650);
+    w.ring_copy(651, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(652, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
-  w.wait(646, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(653, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_attend_columns);
   const int part = w.index % 8;
@@ -4200,24 +4225,24 @@ TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(648);
+    const char* page = w.ring_await(655);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(649);
-    w.join_acquire(650);
+    w.ring_release(656);
+    w.join_acquire(657);
     w.join_put(w.index, acc);
-    w.join_commit(651);
+    w.join_commit(658);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
-  w.wait(653, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(660, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(654);
+    w.join_wait(661);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense4_o_columns);
     writes_own(w, at, R_draft_sliding_dense4_o_plain);
@@ -4237,7 +4262,7 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -4252,10 +4277,10 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(655);
+    w.join_release(662);
   }
-  w.role_barrier(656);
-  if (w.index == 0) w.signal(657, C_draft_sliding_dense4_o);
+  w.role_barrier(663);
+  if (w.index == 0) w.signal(664, C_draft_sliding_dense4_o);
 }
 
 // ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
@@ -4263,59 +4288,59 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(658);
-    w.ring_copy(659, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(660, 12288);
+    w.ring_acquire(665);
+    w.ring_copy(666, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(667, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(661, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(668, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 662,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 669,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(663);
+    const char* page = w.ring_await(670);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(664);
-    w.join_acquire(665);
+    w.ring_release(671);
+    w.join_acquire(672);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(666);
+    w.join_commit(673);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(668, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(675, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(669);
+    w.join_wait(676);
     writes_own(w, at, R_draft_sliding_dense4_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(670);
+    w.join_release(677);
   }
-  w.role_barrier(671);
-  if (w.index == 0) w.signal(672, C_draft_sliding_dense4_dense_up);
+  w.role_barrier(678);
+  if (w.index == 0) w.signal(679, C_draft_sliding_dense4_dense_up);
 }
 
 // ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
@@ -4323,14 +4348,14 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(673);
-    w.ring_copy(674, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(675, 16384);
+    w.ring_acquire(680);
+    w.ring_copy(681, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(682, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
-  w.wait(676, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(683, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
   const int part = w.index % 8;
@@ -4340,24 +4365,24 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(678);
+    const char* page = w.ring_await(685);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(679);
-    w.join_acquire(680);
+    w.ring_release(686);
+    w.join_acquire(687);
     w.join_put(w.index, acc);
-    w.join_commit(681);
+    w.join_commit(688);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(683, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(690, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(684);
+    w.join_wait(691);
     reads_all(w, at, R_draft_sliding_dense4_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -4377,7 +4402,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
       }
       Acc acc = rounded(w, w.join_total(g * 8, 8));
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -4392,10 +4417,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(685);
+    w.join_release(692);
   }
-  w.role_barrier(686);
-  if (w.index == 0) w.signal(687, C_draft_x);
+  w.role_barrier(693);
+  if (w.index == 0) w.signal(694, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -4405,32 +4430,32 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(688);
-    w.ring_copy(689, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(690, 12288);
+    w.ring_acquire(695);
+    w.ring_copy(696, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(697, 12288);
   }
 }
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
-  w.wait(691, C_draft_x, at.runs(C_draft_x));
+  w.wait(698, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 692,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 699,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(693);
+    const char* page = w.ring_await(700);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(694);
-    w.join_acquire(695);
+    w.ring_release(701);
+    w.join_acquire(702);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(696);
+    w.join_commit(703);
   }
 }
 #line 127 "models/mimo/drafter.ts"
@@ -4441,12 +4466,12 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(698);
+    w.join_wait(705);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -4454,16 +4479,16 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(699);
+    w.join_release(706);
   }
-  w.role_barrier(700);
-  if (w.index == 0) w.signal(701, C_draft_end_head);
+  w.role_barrier(707);
+  if (w.index == 0) w.signal(708, C_draft_end_head);
 }
 
 // ---- draft_end.logits ----
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(702, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(709, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const float>(B_draft_end_head_logits), 4224); });

@@ -26,78 +26,79 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "round control", "left round"};
-  static constexpr int sites = 278, site_round = 274, site_relay = 275, site_mailbox = 276, site_sample = 277;
+  static constexpr int sites = 281, site_round = 277, site_relay = 278, site_mailbox = 279, site_sample = 280;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
     "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join", "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue signal full_dense.qkv",
     "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span", "full_dense.attend/load commit ring",
-    "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute release ring", "full_dense.attend/compute barrier",
-    "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier", "full_dense.attend.merge/compute signal full_dense.attend.merge",
-    "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge",
-    "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring", "full_dense.o/compute acquire join",
-    "full_dense.o/compute commit join", "full_dense.o/epilogue send", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
-    "full_dense.o/epilogue barrier", "full_dense.o/communicate wait full_dense.attend.merge", "full_dense.o/communicate receive", "full_dense.o/communicate signal full_dense.o",
-    "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o",
-    "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join",
-    "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join",
-    "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page",
-    "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring",
-    "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue send",
-    "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/communicate wait full_dense.dense.up",
-    "full_dense.dense.down/communicate receive", "full_dense.dense.down/communicate signal x", "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page",
-    "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring",
-    "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish",
-    "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv",
-    "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span", "sliding_experts.attend/load commit ring",
-    "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring", "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier",
-    "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend", "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge",
-    "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge",
-    "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join",
-    "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
-    "sliding_experts.o/epilogue barrier", "sliding_experts.o/communicate wait sliding_experts.attend.merge", "sliding_experts.o/communicate receive", "sliding_experts.o/communicate signal sliding_experts.o",
-    "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
-    "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
-    "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join",
-    "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/load prefetch next.qkv",
-    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
-    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
-    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
-    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots",
-    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots",
-    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive",
-    "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
-    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
-    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join",
-    "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv",
-    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
-    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
-    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
-    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
-    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
-    "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier",
-    "full_experts.o/communicate wait full_experts.attend.merge", "full_experts.o/communicate receive", "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring",
-    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
-    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
-    "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
-    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/load prefetch next.qkv", "full_experts.route/compute wait full_experts.router",
-    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
-    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
-    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
-    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier",
-    "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
-    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring",
-    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
-    "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x",
-    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
-    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
-    "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.head/epilogue barrier", "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head",
-    "end.logits/compute wait end.head", "end.logits/compute sample", "round", "relay",
-    "mailbox", "sample",
+    "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute attend barrier", "full_dense.attend/compute release ring",
+    "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier",
+    "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
+    "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring",
+    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/epilogue send", "full_dense.o/epilogue await join",
+    "full_dense.o/epilogue release join", "full_dense.o/epilogue barrier", "full_dense.o/communicate wait full_dense.attend.merge", "full_dense.o/communicate receive",
+    "full_dense.o/communicate signal full_dense.o", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
+    "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
+    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue await join",
+    "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring",
+    "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier",
+    "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join",
+    "full_dense.dense.down/epilogue send", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier",
+    "full_dense.dense.down/communicate wait full_dense.dense.up", "full_dense.dense.down/communicate receive", "full_dense.dense.down/communicate signal x", "sliding_experts.qkv/load acquire ring",
+    "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
+    "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
+    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue barrier",
+    "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span",
+    "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring", "sliding_experts.attend/compute attend barrier",
+    "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
+    "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
+    "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
+    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue send",
+    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.o/epilogue barrier", "sliding_experts.o/communicate wait sliding_experts.attend.merge",
+    "sliding_experts.o/communicate receive", "sliding_experts.o/communicate signal sliding_experts.o", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
+    "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
+    "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
+    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/load prefetch next.qkv", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier",
+    "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
+    "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
+    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route",
+    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up",
+    "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up",
+    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring",
+    "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots",
+    "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring",
+    "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
+    "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
+    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier",
+    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span",
+    "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier",
+    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
+    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
+    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
+    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue send",
+    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier", "full_experts.o/communicate wait full_experts.attend.merge",
+    "full_experts.o/communicate receive", "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
+    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
+    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
+    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/load prefetch next.qkv", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier",
+    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
+    "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
+    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route",
+    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
+    "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up",
+    "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring",
+    "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
+    "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x", "end.head/load acquire ring",
+    "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier",
+    "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join",
+    "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier",
+    "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head", "end.logits/compute wait end.head",
+    "end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
   };
   static constexpr int regions = 29;
   static constexpr const char* region_names[] = {
@@ -436,7 +437,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int j = u % 12, first = u / 12 * 192;
         const bool rotates = j < 4;
@@ -457,7 +458,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     }
     else if (t >= 192 && t < 204) {
       const int u = t - 192;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int j = u % 12, first = u / 12 * 192;
         const bool rotates = j < 4;
@@ -478,7 +479,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     }
     else if (t >= 204 && t < 212) {
       const int u = t - 204;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -499,9 +500,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
-  const Share tasks = share(w, 1 * spans.count * parts);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(17);
     reads_all(w, at, R_full_dense_qkv_keys);
@@ -515,9 +517,10 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
-  const Share tasks = share(w, 1 * spans.count * parts);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(21);
     reads_all(w, at, R_full_dense_qkv_queries);
@@ -528,24 +531,25 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
     float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 532480;
     float* peak = o + 524288;
     float* total = peak + 4096;
-    for (int m = tiles.begin + (w.index + w.count - task * 8 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
+      attend_span<16, 192, 128>(w, 22, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(22);
+    w.ring_release(23);
   }
-  w.role_barrier(23);
-  if (w.index == 0) w.signal(24, C_full_dense_attend);
+  w.role_barrier(24);
+  if (w.index == 0) w.signal(25, C_full_dense_attend);
 }
 
 // ---- full_dense.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(25, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
+  w.wait(26, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
   const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = 0, m_row = task;
@@ -553,8 +557,8 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
     merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(26);
-  if (w.index == 0) w.signal(27, C_full_dense_attend_merge);
+  w.role_barrier(27);
+  if (w.index == 0) w.signal(28, C_full_dense_attend_merge);
 }
 
 // ---- full_dense.o: 24.0 MiB of weights ----
@@ -564,15 +568,15 @@ TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(28);
-      w.ring_copy(29, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(30, 32768);
+      w.ring_acquire(29);
+      w.ring_copy(30, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(31, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
-  w.wait(31, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_attend_columns);
   const int part = w.index % 8;
@@ -583,13 +587,13 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(33);
+      const char* page = w.ring_await(34);
       if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(34);
+      w.ring_release(35);
     }
-    w.join_acquire(35);
+    w.join_acquire(36);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(36);
+    w.join_commit(37);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -600,18 +604,18 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(38);
+    w.join_wait(39);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(37, acc, t, at.epoch(1));
-    w.join_release(39);
+    w.send(38, acc, t, at.epoch(1));
+    w.join_release(40);
   }
-  w.role_barrier(40);
+  w.role_barrier(41);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
-  w.wait(41, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(42, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
@@ -630,9 +634,9 @@ TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(42, t, at.epoch(1));
+    Acc acc = w.receive_sum(43, t, at.epoch(1));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
@@ -647,7 +651,7 @@ TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(43, C_full_dense_o);
+  w.signal(44, C_full_dense_o);
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
@@ -657,36 +661,36 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(44);
-      w.ring_copy(45, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(46, 49920);
+      w.ring_acquire(45);
+      w.ring_copy(46, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(47, 49920);
     }
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 46344192) + w.index % 12 * 1024, 1024);
-  w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  w.wait(48, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 256))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 48,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 49,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(49);
+      const char* page = w.ring_await(50);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(50);
+      w.ring_release(51);
     }
-    w.join_acquire(51);
+    w.join_acquire(52);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(52);
+    w.join_commit(53);
   }
 }
 #line 78 "models/mimo/graph.ts"
@@ -697,22 +701,22 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(54);
+    w.join_wait(55);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 8 + i;
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(55);
+    w.join_release(56);
   }
-  w.role_barrier(56);
-  if (w.index == 0) w.signal(57, C_full_dense_dense_up);
+  w.role_barrier(57);
+  if (w.index == 0) w.signal(58, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
@@ -720,14 +724,14 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(58);
-    w.ring_copy(59, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
-    w.ring_commit(60, 33280);
+    w.ring_acquire(59);
+    w.ring_copy(60, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
+    w.ring_commit(61, 33280);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(61, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -736,12 +740,12 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(63);
+    const char* page = w.ring_await(64);
     if (w.index < 8) multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, x);
-    w.ring_release(64);
-    w.join_acquire(65);
+    w.ring_release(65);
+    w.join_acquire(66);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(66);
+    w.join_commit(67);
   }
 }
 #line 78 "models/mimo/graph.ts"
@@ -752,18 +756,18 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(68);
+    w.join_wait(69);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(67, acc, t, at.epoch(2));
-    w.join_release(69);
+    w.send(68, acc, t, at.epoch(2));
+    w.join_release(70);
   }
-  w.role_barrier(70);
+  w.role_barrier(71);
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) {
-  w.wait(71, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(72, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_full_dense_o_plain);
@@ -782,9 +786,9 @@ TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) 
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(72, t, at.epoch(2));
+    Acc acc = w.receive_sum(73, t, at.epoch(2));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
@@ -799,7 +803,7 @@ TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) 
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(73, C_x);
+  w.signal(74, C_x);
 }
 
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
@@ -811,36 +815,36 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(74);
-      w.ring_copy(75, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(76, 49920);
+      w.ring_acquire(75);
+      w.ring_copy(76, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(77, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
-  w.wait(77, C_x, at.runs(C_x));
+  w.wait(78, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 78,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 79,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(79);
+      const char* page = w.ring_await(80);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(80);
+      w.ring_release(81);
     }
-    w.join_acquire(81);
+    w.join_acquire(82);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(82);
+    w.join_commit(83);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -851,7 +855,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(84);
+    w.join_wait(85);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
@@ -860,7 +864,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int j = u % 12, first = u / 12 * 192;
         const bool rotates = j < 4;
@@ -881,7 +885,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
     }
     else if (t >= 192 && t < 204) {
       const int u = t - 192;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int j = u % 12, first = u / 12 * 192;
         const bool rotates = j < 4;
@@ -902,7 +906,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
     }
     else if (t >= 204 && t < 212) {
       const int u = t - 204;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -913,37 +917,39 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(85);
+    w.join_release(86);
   }
-  w.role_barrier(86);
-  if (w.index == 0) w.signal(87, C_sliding_experts_qkv);
+  w.role_barrier(87);
+  if (w.index == 0) w.signal(88, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
-  w.wait(88, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
-  const Share tasks = share(w, 1 * spans.count * parts);
+  w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(89);
+    w.ring_acquire(90);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
     const size_t slot = size_t((spans.first + task / parts) % 4);
-    w.ring_copy(90, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(90, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(91, 40960);
+    w.ring_copy(91, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(91, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(92, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(92, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
-  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
-  const Share tasks = share(w, 1 * spans.count * parts);
+  w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(93);
+    const char* page = w.ring_await(94);
     reads_all(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_attend_partials);
     const int span = task / parts, part = task - span * parts, head = 0;
@@ -952,24 +958,25 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
     float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
     float* peak = o + 65536;
     float* total = peak + 512;
-    for (int m = tiles.begin + (w.index + w.count - task * 8 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
+      attend_span<16, 192, 128>(w, 95, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 128, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(94);
+    w.ring_release(96);
   }
-  w.role_barrier(95);
-  if (w.index == 0) w.signal(96, C_sliding_experts_attend);
+  w.role_barrier(97);
+  if (w.index == 0) w.signal(98, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(97, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  w.wait(99, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
   writes_own(w, at, R_sliding_experts_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 128);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8).spans;
   const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = 0, m_row = task;
@@ -977,8 +984,8 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
     merge_spans<128, 4>(w, o, o + 65536, o + 66048, 128, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(98);
-  if (w.index == 0) w.signal(99, C_sliding_experts_attend_merge);
+  w.role_barrier(100);
+  if (w.index == 0) w.signal(101, C_sliding_experts_attend_merge);
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
@@ -988,15 +995,15 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(100);
-      w.ring_copy(101, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(102, 32768);
+      w.ring_acquire(102);
+      w.ring_copy(103, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(104, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(103, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(105, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_attend_columns);
   const int part = w.index % 8;
@@ -1007,13 +1014,13 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(105);
+      const char* page = w.ring_await(107);
       if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(106);
+      w.ring_release(108);
     }
-    w.join_acquire(107);
+    w.join_acquire(109);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(108);
+    w.join_commit(110);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -1024,18 +1031,18 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(110);
+    w.join_wait(112);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(109, acc, t, at.epoch(1));
-    w.join_release(111);
+    w.send(111, acc, t, at.epoch(1));
+    w.join_release(113);
   }
-  w.role_barrier(112);
+  w.role_barrier(114);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(113, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(115, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
@@ -1054,9 +1061,9 @@ TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(114, t, at.epoch(1));
+    Acc acc = w.receive_sum(116, t, at.epoch(1));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
@@ -1071,7 +1078,7 @@ TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(115, C_sliding_experts_o);
+  w.signal(117, C_sliding_experts_o);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1083,23 +1090,23 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(116);
-      w.ring_copy(117, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(118, 49152);
+      w.ring_acquire(118);
+      w.ring_copy(119, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(120, 49152);
     }
   }
-  prefetch_share(w, 131, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
+  prefetch_share(w, 133, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
   touch(w, w.image(at.image + 46344320) + w.index % 12 * 1024, 1024);
-  w.wait(119, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 120,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 122,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1108,19 +1115,19 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kep
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(121);
+      const char* page = w.ring_await(123);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(122);
+      w.ring_release(124);
     }
-    w.join_acquire(123);
+    w.join_acquire(125);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(124);
+    w.join_commit(126);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(126, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(128, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1128,12 +1135,12 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(127);
+    w.join_wait(129);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1141,34 +1148,34 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(128);
+    w.join_release(130);
   }
-  w.role_barrier(129);
-  if (w.index == 0) w.signal(130, C_sliding_experts_router);
+  w.role_barrier(131);
+  if (w.index == 0) w.signal(132, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
-  w.wait(132, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait(134, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 133,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 135,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(134, L_route);
+  if (w.index == 0) w.signal_local(136, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(138, L_route, at.runs(T_route) + 1);
+  w.wait_local(140, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(135);
-    w.ring_copy(136, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(137, 52224);
+    w.ring_acquire(137);
+    w.ring_copy(138, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(139, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1182,18 +1189,18 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(140);
+    const char* page = w.ring_await(142);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(141);
-    w.join_acquire(142);
+    w.ring_release(143);
+    w.join_acquire(144);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(143);
+    w.join_commit(145);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(145, L_route, at.runs(T_route) + 1);
+  w.wait_local(147, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1201,12 +1208,12 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(146);
+    w.join_wait(148);
     writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int slot = w.table().slot[active][c];
       if (slot < 0) return;  // the row is not of this expert
@@ -1215,10 +1222,10 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(147);
+    w.join_release(149);
   }
-  w.role_barrier(148);
-  if (w.index == 0) w.signal(149, C_sliding_experts_expert_up);
+  w.role_barrier(150);
+  if (w.index == 0) w.signal(151, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
@@ -1228,26 +1235,27 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(150);
+    w.ring_acquire(152);
     const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(151, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(153, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(152, u32(group) * each);
+    w.ring_commit(154, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(153, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(155, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   reads_all(w, at, R_sliding_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(154);
-  w.slots_acquire(155);
+  w.role_barrier(156);
+  w.slots_acquire(157);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(156);
+    const char* page = w.ring_await(158);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1263,24 +1271,24 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       }
       w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(157);
+    w.ring_release(159);
   }
-  w.slots_commit(158);
+  w.slots_commit(160);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(159);
+  w.slots_await(161);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(160, acc, t, at.epoch(2));
+    w.send(162, acc, t, at.epoch(2));
   }
-  w.slots_release(161);
+  w.slots_release(163);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(162, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(164, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1299,9 +1307,9 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(163, t, at.epoch(2));
+    Acc acc = w.receive_sum(165, t, at.epoch(2));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
@@ -1316,7 +1324,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(164, C_x);
+  w.signal(166, C_x);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1328,36 +1336,36 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(165);
-      w.ring_copy(166, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(167, 49920);
+      w.ring_acquire(167);
+      w.ring_copy(168, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(169, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
-  w.wait(168, C_x, at.runs(C_x));
+  w.wait(170, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 169,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 171,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(170);
+      const char* page = w.ring_await(172);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(171);
+      w.ring_release(173);
     }
-    w.join_acquire(172);
+    w.join_acquire(174);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(173);
+    w.join_commit(175);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1368,7 +1376,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(175);
+    w.join_wait(177);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1377,7 +1385,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int j = u % 12, first = u / 12 * 192;
         const bool rotates = j < 4;
@@ -1398,7 +1406,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
     }
     else if (t >= 192 && t < 204) {
       const int u = t - 192;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int j = u % 12, first = u / 12 * 192;
         const bool rotates = j < 4;
@@ -1419,7 +1427,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
     }
     else if (t >= 204 && t < 212) {
       const int u = t - 204;
-      each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
@@ -1430,37 +1438,39 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(176);
+    w.join_release(178);
   }
-  w.role_barrier(177);
-  if (w.index == 0) w.signal(178, C_full_experts_qkv);
+  w.role_barrier(179);
+  if (w.index == 0) w.signal(180, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
-  const Share tasks = share(w, 1 * spans.count * parts);
+  w.wait(181, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(180);
+    w.ring_acquire(182);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
     const size_t slot = size_t((spans.first + task / parts) % 32);
-    w.ring_copy(181, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(181, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(182, 40960);
+    w.ring_copy(183, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(183, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(184, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
-  const int parts = attend_parts(w.sms, 1 * spans.count, 8);
-  const Share tasks = share(w, 1 * spans.count * parts);
+  w.wait(185, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
+  const Spans spans = all.spans;
+  const int parts = all.parts;
+  const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(184);
+    const char* page = w.ring_await(186);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
     const int span = task / parts, part = task - span * parts, head = 0;
@@ -1469,24 +1479,25 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 532480;
     float* peak = o + 524288;
     float* total = peak + 4096;
-    for (int m = tiles.begin + (w.index + w.count - task * 8 % w.count) % w.count; m < tiles.end; m += w.count) {
+    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
+      const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, page, page + 24576, q, m, (spans.first + span) * 64,
+      attend_span<16, 192, 128>(w, 187, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(185);
+    w.ring_release(188);
   }
-  w.role_barrier(186);
-  if (w.index == 0) w.signal(187, C_full_experts_attend);
+  w.role_barrier(189);
+  if (w.index == 0) w.signal(190, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(188, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(191, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
-  const Spans spans = visible_spans(at.block->position, at.block->rows, 0);
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
   const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = 0, m_row = task;
@@ -1494,8 +1505,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(189);
-  if (w.index == 0) w.signal(190, C_full_experts_attend_merge);
+  w.role_barrier(192);
+  if (w.index == 0) w.signal(193, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1505,15 +1516,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(191);
-      w.ring_copy(192, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(193, 32768);
+      w.ring_acquire(194);
+      w.ring_copy(195, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(196, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(197, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1524,13 +1535,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(196);
+      const char* page = w.ring_await(199);
       if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(197);
+      w.ring_release(200);
     }
-    w.join_acquire(198);
+    w.join_acquire(201);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(199);
+    w.join_commit(202);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -1541,18 +1552,18 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(201);
+    w.join_wait(204);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(200, acc, t, at.epoch(1));
-    w.join_release(202);
+    w.send(203, acc, t, at.epoch(1));
+    w.join_release(205);
   }
-  w.role_barrier(203);
+  w.role_barrier(206);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(204, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(207, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
@@ -1571,9 +1582,9 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(205, t, at.epoch(1));
+    Acc acc = w.receive_sum(208, t, at.epoch(1));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
@@ -1588,7 +1599,7 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(206, C_full_experts_o);
+  w.signal(209, C_full_experts_o);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1600,23 +1611,23 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(207);
-      w.ring_copy(208, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(209, 49152);
+      w.ring_acquire(210);
+      w.ring_copy(211, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(212, 49152);
     }
   }
-  prefetch_share(w, 222, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
+  prefetch_share(w, 225, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
   touch(w, w.image(at.image + 46344192) + w.index % 12 * 1024, 1024);
-  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 211,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 214,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1625,19 +1636,19 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(212);
+      const char* page = w.ring_await(215);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(213);
+      w.ring_release(216);
     }
-    w.join_acquire(214);
+    w.join_acquire(217);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(215);
+    w.join_commit(218);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(217, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1645,12 +1656,12 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(218);
+    w.join_wait(221);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
@@ -1658,34 +1669,34 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(219);
+    w.join_release(222);
   }
-  w.role_barrier(220);
-  if (w.index == 0) w.signal(221, C_full_experts_router);
+  w.role_barrier(223);
+  if (w.index == 0) w.signal(224, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  w.wait(223, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(226, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 224,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 227,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(225, L_route);
+  if (w.index == 0) w.signal_local(228, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(229, L_route, at.runs(T_route) + 1);
+  w.wait_local(232, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(226);
-    w.ring_copy(227, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(228, 52224);
+    w.ring_acquire(229);
+    w.ring_copy(230, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(231, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1699,18 +1710,18 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(231);
+    const char* page = w.ring_await(234);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(232);
-    w.join_acquire(233);
+    w.ring_release(235);
+    w.join_acquire(236);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(234);
+    w.join_commit(237);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(236, L_route, at.runs(T_route) + 1);
+  w.wait_local(239, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1718,12 +1729,12 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(237);
+    w.join_wait(240);
     writes_own(w, at, R_full_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int slot = w.table().slot[active][c];
       if (slot < 0) return;  // the row is not of this expert
@@ -1732,10 +1743,10 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(238);
+    w.join_release(241);
   }
-  w.role_barrier(239);
-  if (w.index == 0) w.signal(240, C_full_experts_expert_up);
+  w.role_barrier(242);
+  if (w.index == 0) w.signal(243, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
@@ -1745,26 +1756,27 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(241);
+    w.ring_acquire(244);
     const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(242, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(245, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(243, u32(group) * each);
+    w.ring_commit(246, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(244, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(247, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   reads_all(w, at, R_full_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(245);
-  w.slots_acquire(246);
+  w.role_barrier(248);
+  w.slots_acquire(249);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(247);
+    const char* page = w.ring_await(250);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1780,24 +1792,24 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       }
       w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(248);
+    w.ring_release(251);
   }
-  w.slots_commit(249);
+  w.slots_commit(252);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(250);
+  w.slots_await(253);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(251, acc, t, at.epoch(2));
+    w.send(254, acc, t, at.epoch(2));
   }
-  w.slots_release(252);
+  w.slots_release(255);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(253, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(256, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1816,9 +1828,9 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(254, t, at.epoch(2));
+    Acc acc = w.receive_sum(257, t, at.epoch(2));
     const int u = t;
-    each_pair(w, acc, [&](float& low, float& high, int i, int c) {
+    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v1_low = low;
@@ -1833,7 +1845,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(255, C_x);
+  w.signal(258, C_x);
 }
 
 // ==== end ====
@@ -1845,36 +1857,36 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(256);
-      w.ring_copy(257, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(258, 49152);
+      w.ring_acquire(259);
+      w.ring_copy(260, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(261, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
-  w.wait(259, C_x, at.runs(C_x));
+  w.wait(262, C_x, at.runs(C_x));
   if (empty(share(w, 1192))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 260,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 263,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      const char* page = w.ring_await(261);
+      const char* page = w.ring_await(264);
       multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(262);
+      w.ring_release(265);
     }
-    w.join_acquire(263);
+    w.join_acquire(266);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(264);
+    w.join_commit(267);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1885,37 +1897,37 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(266);
+    w.join_wait(269);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    w.send_to(265, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(267);
+    w.send_to(268, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(270);
   }
-  w.role_barrier(268);
+  w.role_barrier(271);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
-  w.wait(269, C_x, at.runs(C_x));
+  w.wait(272, C_x, at.runs(C_x));
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share(w, 9536);
     for (int i = all.begin; i < all.end; ++i) {
       const int source = i / 1192, t = i % 1192;
-      Acc acc = w.receive_from(270, Plan::logits_inbox_at, source, t, at.round->round);
+      Acc acc = w.receive_from(273, Plan::logits_inbox_at, source, t, at.round->round);
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     }
   }
-  w.signal(271, C_end_head);
+  w.signal(274, C_end_head);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(272, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(275, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 152576); });

@@ -3,7 +3,9 @@
  * sample x widths x ranks. Rounds of nano's trained drafter against plain decoding of the same engine: tokens, why the
  * text ended, and of every emitted token the digest of all logits of its row.
  *
- *   npm run campaign:dflash -- [--prompts 200] [--tokens 24] [--ranks 0]        on GPUs: TILEC_TEST_TARGET=sm_90a
+ *   npm run campaign:dflash -- [--prompts 200] [--tokens 24] [--ranks 0] [--part 0 --parts 1]
+ *
+ * On GPUs: TILEC_TEST_TARGET=sm_90a. Parts are for several processes, each with an XDG_CACHE_HOME of its own.
  *
  * A case is one prompt with one way to sample on so many ranks: plain decoding once, then every width. Verdicts: same;
  * different (tokens, logits or end), counters (they do not add up), failed. One engine a number of ranks serves all cases.
@@ -91,7 +93,7 @@ function addsUp({ rounds, tokens }: Run): boolean {
   )
 }
 
-const o = options({ prompts: 200, tokens: 24, ranks: 0 })
+const o = options({ prompts: 200, tokens: 24, ranks: 0, part: 0, parts: 1 })
 const rankCounts = o.ranks > 0 ? [o.ranks] : [1, 2]
 const open = new Map<number, { session: Session; times: RoundTimes; prompts: readonly (readonly number[])[] }>()
 const engines: string[] = []
@@ -103,10 +105,11 @@ for (const ranks of rankCounts) {
 }
 // Kinds of prompts and numbers of ranks in turn: a campaign that is interrupted has seen some of each.
 const stride = 37
-const cases = Array.from({ length: o.prompts }, (_, i) => (i * stride) % o.prompts).flatMap((prompt) =>
-  rankCounts.flatMap((ranks) => samplings.map((_, sampling) => ({ ranks, prompt, sampling }))),
-)
-if (new Set(cases.map((c) => c.prompt)).size !== o.prompts) throw new Error(`--prompts: not a multiple of ${stride}`)
+const order = Array.from({ length: o.prompts }, (_, i) => (i * stride) % o.prompts)
+const cases = order
+  .filter((_, i) => i % o.parts === o.part)
+  .flatMap((prompt) => rankCounts.flatMap((ranks) => samplings.map((_, sampling) => ({ ranks, prompt, sampling }))))
+if (new Set(order).size !== o.prompts) throw new Error(`--prompts: not a multiple of ${stride}`)
 const results = await campaign('dflash', cases, {
   jobs: 1,
   fresh: o.fresh,

@@ -96,10 +96,10 @@ export const proPlan = (): Plan =>
     sms: 132,
     schedule: {
       roles: [
-        { name: 'load', warps: 1, registers: 24 },
-        { name: 'compute', warps: 16, registers: 96 },
-        { name: 'epilogue', warps: 2, registers: 96 },
-        { name: 'communicate', warps: 1, registers: 96 },
+        { name: 'load', warps: 1, registers: 128 },
+        { name: 'compute', warps: 12, registers: 128 },
+        { name: 'epilogue', warps: 2, registers: 128 },
+        { name: 'communicate', warps: 1, registers: 128 },
       ],
       ring: { depth: 3, pageBytes: 51 * 1024 },
       exchangeAs: 'bf16',

@@ -77,8 +77,17 @@ TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l
   const float inverse = total > 0 ? 1.0f / total : 0.0f;
   w.lanes([&](int lane) {
     TILE_UNROLL
-    for (int i = 0; i < per_lane; ++i)
-      if (dim(lane, i) < Vd) out[columns_at(first_k + dim(lane, i), row)] = to_bf16(value[i][lane] * inverse);
+    for (int i = 0; i < per_lane; ++i) value[i][lane] *= inverse;
+    if (dim(lane, 0) >= Vd) return;
+    bf16* to = out + columns_at(first_k + dim(lane, 0), row);  // eight neighbours of a column lie side by side
+    if constexpr (per_lane == 2 || per_lane == 4 || per_lane == 8) {
+      TILE_UNROLL
+      for (int i = 0; i < per_lane; i += 2) reinterpret_cast<u32*>(to)[i / 2] = pack_bf16(value[i][lane], value[i + 1][lane]);
+    } else {
+      TILE_UNROLL
+      for (int i = 0; i < per_lane; ++i)
+        if (dim(lane, i) < Vd) out[columns_at(first_k + dim(lane, i), row)] = to_bf16(value[i][lane]);
+    }
   });
 }
 

@@ -108,9 +108,13 @@ TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u
 }
 
 TILE_FN void Warp::send(int site, const Acc& acc, int tile, u32 epoch) {
-  sync(site, [=, this_warp = this](int) { send_tile<Exchange>(*this_warp, Plan::inbox_at, acc, tile, epoch, 0, Plan::ranks); });
+  sync(site, [=, this_warp = this](int) {
+    aside(*this_warp, [=](Warp& w) { send_tile<Exchange>(w, Plan::inbox_at, acc, tile, epoch, 0, Plan::ranks); });
+  });
 }
-TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) { return receive_tile<Exchange, Plan::ranks>(*this, site, Plan::inbox_at, 0, tile, epoch); }
+TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) {
+  return aside(*this, [=](Warp& w) { return receive_tile<Exchange, Plan::ranks>(w, site, Plan::inbox_at, 0, tile, epoch); });
+}
 TILE_FN void Warp::send_to(int site, int to, size_t inbox, const Acc& acc, int tile, u32 epoch) {
   // A rank that runs alone sends what its peers would send there, too.
   const int first = args->alone ? 0 : to, last = args->alone ? Plan::ranks : to + 1;

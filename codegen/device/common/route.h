@@ -88,20 +88,24 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
   w.lanes([&](int lane) { chosen[lane] = 0, bits[lane] = 0; });
   TILE_LOOP
   for (int slot = 0; slot < TopK; ++slot) {
+    // The greatest key of a lane with the lowest of its experts that has it, pair by pair: a chain of twelve would take longer.
     PerLane<u32> key;
+    PerLane<int> own;
     w.lanes([&](int lane) {
-      key[lane] = keys[0][lane];
+      u32 most[experts_per_lane];
+      int where[experts_per_lane];
       TILE_UNROLL
-      for (int i = 1; i < experts_per_lane; ++i) key[lane] = keys[i][lane] > key[lane] ? keys[i][lane] : key[lane];
+      for (int i = 0; i < experts_per_lane; ++i) most[i] = keys[i][lane], where[i] = i;
+      TILE_UNROLL
+      for (int step = 1; step < experts_per_lane; step *= 2)
+        TILE_UNROLL
+        for (int i = 0; i + step < experts_per_lane; i += 2 * step)
+          if (most[i + step] > most[i]) most[i] = most[i + step], where[i] = where[i + step];
+      key[lane] = most[0], own[lane] = where[0] * 32 + lane;
     });
     const u32 greatest = w.max(key);
     PerLane<int> lowest;
-    w.lanes([&](int lane) {
-      lowest[lane] = Experts;
-      TILE_UNROLL
-      for (int i = experts_per_lane - 1; i >= 0; --i)
-        if (keys[i][lane] == greatest) lowest[lane] = i * 32 + lane;
-    });
+    w.lanes([&](int lane) { lowest[lane] = key[lane] == greatest ? own[lane] : Experts; });
     const int best = w.min(lowest);
     w.lanes([&](int lane) {
       TILE_UNROLL
@@ -132,31 +136,29 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
   PerLane<u32> used;
   w.lanes([&](int lane) {
     used[lane] = 0;
-    if (lane < RouteChoice::words)
-      for (int row = 0; row < rows; ++row) used[lane] |= choice.bits[row][lane];
+    TILE_UNROLL
+    for (int row = 0; row < 8; ++row)
+      if (lane < RouteChoice::words && row < rows) used[lane] |= choice.bits[row][lane];
   });
+  PerLane<int> counts;
+  w.lanes([&](int lane) { counts[lane] = popcount(used[lane]); });
+  const PerLane<int> before = w.sum_before(counts);  // active experts of lower words
+  const int active = w.sum(counts);
   for (int first = w.index * 32; first < rows * TopK; first += w.count * 32) {
-    PerLane<int> expert, place;
+    PerLane<int> expert, word;
     w.lanes([&](int lane) {
       const int pair = first + lane;
       expert[lane] = pair < rows * TopK ? choice.expert[pair / TopK][pair % TopK] : 0;
-      place[lane] = 0;
+      word[lane] = expert[lane] / 32;
     });
-    int active = 0;
-    TILE_LOOP
-    for (int word = 0; word < RouteChoice::words; ++word) {
-      const u32 bits = w.broadcast(used, word);
-      active += popcount(bits);
-      w.lanes([&](int lane) {
-        const int mine = expert[lane] / 32;
-        place[lane] += word < mine ? popcount(bits) : word == mine ? popcount(bits & ((1u << expert[lane] % 32) - 1u)) : 0;
-      });
-    }
+    const PerLane<int> below = w.pick(before, word);
+    const PerLane<u32> bits = w.pick(used, word);
     w.lanes([&](int lane) {
       const int pair = first + lane;
       if (pair >= rows * TopK) return;
-      routes.expert[place[lane]] = u16(expert[lane]);
-      routes.slot[place[lane]][pair / TopK] = (signed char)(pair % TopK);
+      const int place = below[lane] + popcount(bits[lane] & ((1u << expert[lane] % 32) - 1u));
+      routes.expert[place] = u16(expert[lane]);
+      routes.slot[place][pair / TopK] = (signed char)(pair % TopK);
     });
     if (first == 0) w.once([&] { routes.active = active, routes.rows = rows; });
   }

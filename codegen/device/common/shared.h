@@ -20,6 +20,22 @@ struct WarpRole {
   int role, index;
 };
 
+/** Warps that attend to one m tile together, and how many such teams the compute role has; who is left over only meets them. */
+constexpr int attend_team = Plan::compute_warps >= 4 ? 4 : Plan::compute_warps >= 2 ? 2 : 1;
+constexpr int attend_teams = Plan::compute_warps / attend_team;
+/** What a team hands around: by warp and row the greatest score and the sum of exponentials; probabilities by 16 keys and lane. */
+#ifdef __CUDACC__
+using AttendFragment = uint4;
+#else
+struct alignas(16) AttendFragment {
+  u32 x, y, z, w;
+};
+#endif
+struct alignas(16) AttendTeam {
+  AttendFragment fragment[4][32];
+  float peak[attend_team][16], total[attend_team][16];
+};
+
 struct Shared {
   static constexpr int warps = Plan::load_warps + Plan::compute_warps + Plan::epilogue_warps + Plan::communicate_warps;
   // indices of barriers
@@ -34,12 +50,13 @@ struct Shared {
   // byte offsets
   static constexpr size_t local_counters_at = size_t(barriers) * 8;
   static constexpr size_t table_at = round_up(local_counters_at + size_t(Plan::local_counters) * 8, 16);
-  static constexpr size_t near_at = round_up(table_at + sizeof(RouteTable), 16), near_bytes = 48;  // what waits look at (cuda/warp.h)
+  static constexpr size_t near_at = round_up(table_at + sizeof(RouteTable), 16), near_bytes = 208;  // what waits look at (cuda/warp.h)
   static constexpr size_t control_at = near_at + near_bytes, control_bytes = 384;  // [2], by parity of the round
   static constexpr size_t choice_at = control_at + 2 * control_bytes;  // RouteChoice, while routing
   static constexpr size_t choice_bytes = size_t(8 * Plan::top_k) * 2 + size_t(8 * ceil_div(Plan::experts, 32)) * 4;
   static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise
-  static constexpr size_t exchange_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16);
+  static constexpr size_t attend_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16), attend_bytes = attend_teams * sizeof(AttendTeam);
+  static constexpr size_t exchange_at = attend_at + attend_bytes;
   static constexpr size_t exchange_bytes = 528;  // of a warp of epilogue or communicate: one tile on its way into or out of packets
   static constexpr size_t exchange_end = exchange_at + size_t(Plan::epilogue_warps + Plan::communicate_warps) * exchange_bytes;
 #ifdef TILE_TRACE

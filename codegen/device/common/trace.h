@@ -20,7 +20,7 @@ constexpr int trace_rounds = 16;
 constexpr size_t trace_bytes = sizeof(TraceEvent) * trace_rounds * Plan::entries * Plan::phases * role_count * Plan::sms;
 constexpr size_t trace_waits_bytes = sizeof(TraceWait) * trace_waits * role_count * Plan::sms;
 
-TILE_CALLED void trace_begin(Traces& t) { t = Traces{clock_ns(), {}}; }
+TILE_CALLED void trace_begin(Traces& t) { t = Traces{clock_ns(), {}, t.waits}; }
 TILE_CALLED void trace_end(const Traces& t, TraceEvent* event, int active) {
   TraceEvent done{t.began, u32(clock_ns() - t.began), u32(active), {}};
   for (int i = 0; i < trace_marks; ++i) done.mark[i] = t.at[i];

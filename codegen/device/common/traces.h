@@ -10,6 +10,7 @@ enum Mark : int { mark_ready, mark_staged, mark_page, trace_marks };
 struct Traces {
   u64 began;
   u32 at[trace_marks];
+  u32 waits;  // that are in the log
   TILE_FN void mark(Mark which) {
     if (which != mark_page || at[which] == 0) at[which] = u32(clock_ns() - began);
   }
@@ -42,7 +43,7 @@ struct TimedWait {
       const u64 lasted = clock_ns() - since;
       if (lasted < shortest_wait_ns) return;
       TraceWait* log = reinterpret_cast<TraceWait*>(w.args->trace_waits) + (size_t(w.role) * Plan::sms + size_t(w.sm)) * trace_waits;
-      log[w.waits++ % trace_waits] = TraceWait{since, u32(lasted), u16(site), u16(what)};
+      log[w.traces().waits++ % trace_waits] = TraceWait{since, u32(lasted), u16(site), u16(what)};
     });
   }
 #else

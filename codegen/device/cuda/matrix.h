@@ -32,6 +32,18 @@ TILE_FN void each_pair(Warp& w, Acc& acc, F f) {
   f(acc.value[0], acc.value[2], g, 2 * t);
   f(acc.value[1], acc.value[3], g, 2 * t + 1);
 }
+/** The same with f's code there once: it is long. */
+template <class F>
+TILE_FN void each_pair_in_turn(Warp& w, Acc& acc, F f) {
+  const int g = w.lane() / 4, t = w.lane() % 4;
+  TILE_LOOP
+  for (int odd = 0; odd < 2; ++odd) {
+    float low = odd ? acc.value[1] : acc.value[0], high = odd ? acc.value[3] : acc.value[2];
+    f(low, high, g, 2 * t + odd);
+    if (odd) acc.value[1] = low, acc.value[3] = high;
+    else acc.value[0] = low, acc.value[2] = high;
+  }
+}
 /** Of another tile, what each_pair's f has of its own. */
 TILE_FN float low_of(const Acc& acc, int, int column) { return acc.value[column % 2]; }
 TILE_FN float high_of(const Acc& acc, int, int column) { return acc.value[2 + column % 2]; }

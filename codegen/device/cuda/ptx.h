@@ -84,10 +84,14 @@ TILE_FN void wait_for_previous() { asm volatile("griddepcontrol.wait;" ::: "memo
 TILE_FN void launch_next() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 
 // flags
-TILE_FN void fence_gpu() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 TILE_FN u32 load_relaxed(const u32* at) {
   u32 value;
   asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(at) : "memory");
+  return value;
+}
+TILE_FN u32 load_acquire(const u32* at) {
+  u32 value;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(at) : "memory");
   return value;
 }
 TILE_FN u32 load_relaxed_system(const u32* at) {

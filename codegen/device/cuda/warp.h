@@ -1,8 +1,8 @@
 // A warp of the CUDA back end. The same members as host/warp.h, with the meaning given in API.md.
 //
 // Every wait polls with a deadline and watches the rank's abort word; a warp that gives up leaves the kernel. So nothing after
-// set-up may use bar.sync: a warp that has left would never arrive. Flags are polled relaxed by one lane, with one fence after
-// success (an acquiring load would drop the whole L1 at every poll); mbarriers are polled by all lanes.
+// set-up may use bar.sync: a warp that has left would never arrive. Counters are polled by one warp of a role, with loads that
+// acquire: a fence after a relaxed one would cost every hand-over another 0.3 us.
 #pragma once
 #include "../common/shared.h"
 #include "ptx.h"
@@ -49,9 +49,6 @@ struct Warp {
   u32 round = 0;
   const EngineArgs* args;
   u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0;
-#ifdef TILE_TRACE
-  u32 waits = 0;
-#endif
 
   // ---- lanes ----
   TILE_FN int lane() const { return own_lane; }
@@ -81,6 +78,21 @@ struct Warp {
   template <class T>
   TILE_FN T broadcast(const PerLane<T>& value, int from) {
     return __shfl_sync(~0u, value.own, from);
+  }
+  /** Of each lane, the sum over the lanes before it. */
+  TILE_FN PerLane<int> sum_before(const PerLane<int>& value) {
+    int sum = value.own;
+    TILE_UNROLL
+    for (int step = 1; step < 32; step *= 2) {
+      const int other = __shfl_up_sync(~0u, sum, step);
+      if (lane() >= step) sum += other;
+    }
+    return PerLane<int>{sum - value.own};
+  }
+  /** Each lane's pick of the lanes' values. */
+  template <class T>
+  TILE_FN PerLane<T> pick(const PerLane<T>& value, const PerLane<int>& from) {
+    return PerLane<T>{__shfl_sync(~0u, value.own, from.own)};
   }
   struct Best {
     float value;
@@ -141,7 +153,7 @@ struct Warp {
   /** Tells the host and every rank, and leaves. Who calls it never comes back, so the call costs a wait no registers. */
   [[noreturn]] TILE_CALLED static void fail(int site, What what, int object, u32 expected, u32 got) {
     if (threadIdx.x % 32 != 0) ptx::leave_kernel();
-    const EngineArgs* args = near().args;
+    const EngineArgs* args = &near().args;
     FaultRecord* record = args->fault;
     if (atomicCAS_system(reinterpret_cast<u32*>(args->workspace + Plan::abort_at), 0u, 1u) == 0u && atomicCAS_system(&record->state, 0u, 1u) == 0u) {
       const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
@@ -156,7 +168,7 @@ struct Warp {
   }
   /** What waits look at: a copy in shared memory, filled at set-up and at the beginning of rounds. */
   struct Near {
-    const EngineArgs* args;
+    EngineArgs args;  // a function that is told nothing has them from here: as a pointer to the kernel's own they would be far away
     const u32* abort_word;
     u32 deadline;  // in ticks
     u32 round[role_count];
@@ -166,15 +178,23 @@ struct Warp {
   static_assert(sizeof(Near) <= Shared::near_bytes, "what waits look at fits its place");
   TILE_FN static Near& near() { return *reinterpret_cast<Near*>(tile_memory + Shared::near_at); }
   TILE_FN static void look_near(const EngineArgs* args) {
-    near().args = args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline = u32(args->deadline_ns >> tick);
+    near().args = *args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline = u32(args->deadline_ns >> tick);
     near().nothing = 0;
   }
   /** Makes the compiler forget what it knows of this warp: the phase that follows computes what it needs, and no register holds
       anything of it for the next turn. */
   TILE_FN void afresh() {
     const u32 nothing = *const_cast<const volatile u32*>(&near().nothing), thread = threadIdx.x + nothing;
-    if (Plan::ranks > 1) rank = near().args->rank;
+    if (Plan::ranks > 1) rank = near().args.rank;
     sm = int(blockIdx.x + nothing), index = int(thread / 32) - Shared::first_warp(role), own_lane = int(thread % 32);
+  }
+  /** The warp that runs, in a function that is told nothing of it. */
+  TILE_FN static Warp found() {
+    const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
+    Warp w;
+    w.args = &near().args, w.role = me.role, w.index = me.index, w.count = Shared::role_warps(me.role);
+    w.rank = Plan::ranks > 1 ? w.args->rank : 0, w.sm = int(blockIdx.x), w.sms = int(gridDim.x), w.own_lane = int(threadIdx.x % 32);
+    return w;
   }
   /** How long a wait has lasted, and whether it must end: asked now and then by every lane that polls. */
   struct Patience {
@@ -195,7 +215,7 @@ struct Warp {
   TILE_FN static void spin(int site, int which, const u32* word, u32 expected, bool idle) {
     Patience patience;
     TILE_LOOP
-    for (u32 polls = 1; !__all_sync(~0u, int(ptx::load_relaxed(word) - expected) >= 0); ++polls)
+    for (u32 polls = 1; !__all_sync(~0u, int(ptx::load_acquire(word) - expected) >= 0); ++polls)
       if (polls % 1024 == 0 && __any_sync(~0u, patience.over(idle))) fail(site, What::counter, which, expected, ptx::load_relaxed(word));
   }
   TILE_FN void wait_barrier(int site, int which, u32 phases, bool idle = false) {
@@ -204,12 +224,16 @@ struct Warp {
   }
   /** Until the mbarrier at this place of shared memory has seen so many phases. */
   TILE_FN static void wait_on(int site, u32 at, u32 phases, bool idle) {
+    if (!ptx::barrier_try_wait(ptx::shared_address(tile_memory) + at, (phases - 1) & 1u)) wait_longer(site, at, phases, idle);
+    __syncwarp();
+  }
+  /** One function for all: code that runs once a layer had better be short. */
+  TILE_CALLED static void wait_longer(int site, u32 at, u32 phases, bool idle) {
     const u32 address = ptx::shared_address(tile_memory) + at;
     Patience patience;
     TILE_LOOP
     while (!ptx::barrier_try_often(address, (phases - 1) & 1u))
       if (patience.over(idle)) fail_at(site, int(at / 8), phases);
-    __syncwarp();
   }
   [[noreturn]] TILE_CALLED static void fail_at(int site, int barrier, u32 phases) {
     const int local = barrier - Shared::barriers;
@@ -251,8 +275,7 @@ struct Warp {
   TILE_FN static void until(int site, int which, u32 expected, u32 generation, bool idle) {
     const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
     if (me.index == 0) {
-      spin(site, which, reinterpret_cast<const u32*>(near().args->workspace + Plan::counters_at + size_t(which) * counter_stride), expected, idle);
-      ptx::fence_gpu();
+      spin(site, which, reinterpret_cast<const u32*>(near().args.workspace + Plan::counters_at + size_t(which) * counter_stride), expected, idle);
       if (me.role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
     }
     if (generation > 0) meeting(site, generation, idle);
@@ -414,6 +437,17 @@ struct Warp {
   TILE_FN void expect(bool, const char*) {}
 };
 
+/** f(w) in a function of its own that all callers share, and that finds its warp anew: f knows nothing of channels' positions. */
+template <class F>
+TILE_CALLED auto shared_code(F f) {
+  Warp w = Warp::found();
+  return f(w);
+}
+template <class F>
+TILE_FN auto aside(Warp&, F f) {
+  return shared_code(f);
+}
+
 template <class F>
 TILE_CALLED void call(Warp& w, F f) {
   Warp copy = w;
@@ -422,12 +456,14 @@ TILE_CALLED void call(Warp& w, F f) {
   w = copy;
 }
 /** f(w) in a function of its own, with registers of its own. Both sides work on copies: a Warp whose address escapes could not
-    stay in registers. */
+    stay in registers. Only what a function may change comes back, so that the rest stays what the compiler knows of it: arguments
+    in constant memory, a number of SMs that divides without a division. */
 template <class F>
 TILE_FN void called(Warp& w, F f) {
   Warp copy = w;
   call(copy, f);
-  w = copy;
+  w.round = copy.round, w.ring_position = copy.ring_position, w.join_position = copy.join_position, w.slots_position = copy.slots_position;
+  w.role_position = copy.role_position, w.mean_flip = copy.mean_flip;
 }
 
 /** f(w), of which nothing is computed ahead. */

@@ -35,9 +35,10 @@ inline void add_values(float* out, const F8 (*value)[Vd / 8], const float (*prob
 
 /** m row r belongs to token row r / Group; rows past `rows.rows` are padding and fully masked. o [16][Vd], m [16], l [16] of this m tile: unnormalised sum, peak and denominator over the span's unmasked keys. */
 template <int Group, int Qd, int Vd>
-inline void attend_span(Warp&, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
+inline void attend_span(Warp& w, int, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
                         float* o, float* m, float* l) {
   using host::F16;
+  if (m_tile < 0 || w.index % attend_team != 0) return;  // the first of a team does it all
   const bf16* keys = reinterpret_cast<const bf16*>(k_span);
   const bf16* values = reinterpret_cast<const bf16*>(v_span);
   int first[16], end[16], lowest = span_keys, highest = -1;  // visible keys of the span

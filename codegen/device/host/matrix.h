@@ -40,6 +40,10 @@ inline void each_pair(Warp&, Acc& acc, F f) {
     for (int column = 0; column < 8; ++column) f(low[column], high[column], pair, column);
   }
 }
+template <class F>
+inline void each_pair_in_turn(Warp& w, Acc& acc, F f) {
+  each_pair(w, acc, f);
+}
 inline float low_of(const Acc& acc, int pair, int column) { return acc.row[pair][column]; }
 inline float high_of(const Acc& acc, int pair, int column) { return acc.row[pair + 8][column]; }
 // A tile as 128 floats in the back end's own order: what joins and packets carry.

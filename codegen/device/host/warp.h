@@ -43,9 +43,6 @@ struct Warp {
   host::Fiber* fiber;
   host::Sm* state;
   u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0, ring_copied = 0;
-#ifdef TILE_TRACE
-  u32 waits = 0;
-#endif
   std::function<void()> deferred;
 
   // ---- lanes ----
@@ -94,6 +91,19 @@ struct Warp {
   template <class T>
   T broadcast(const PerLane<T>& value, int lane) {
     return value[lane];
+  }
+  /** Of each lane, the sum over the lanes before it. */
+  PerLane<int> sum_before(const PerLane<int>& value) {
+    PerLane<int> sums;
+    for (int lane = 0, sum = 0; lane < 32; sum += value[lane++]) sums[lane] = sum;
+    return sums;
+  }
+  /** Each lane's pick of the lanes' values. */
+  template <class T>
+  PerLane<T> pick(const PerLane<T>& value, const PerLane<int>& from) {
+    PerLane<T> picked;
+    for (int lane = 0; lane < 32; ++lane) picked[lane] = value[from[lane]];
+    return picked;
   }
   struct Best {
     float value;
@@ -501,6 +511,10 @@ struct Warp {
 inline Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
 
 /** f(w), where the other back end makes it a function of its own. */
+template <class F>
+inline auto aside(Warp& w, F f) {
+  return f(w);
+}
 template <class F>
 inline void called(Warp& w, F f) {
   f(w);

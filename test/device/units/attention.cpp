@@ -92,10 +92,10 @@ TILE_ROLE void role_compute(Warp& w) {
     float *o = w.ws<float>(at), *m = w.ws<float>(at + unit::o_bytes), *l = w.ws<float>(at + unit::o_bytes + unit::m_bytes);
     for (int span = 0; span < unit::spans; ++span) {
       const char* page = w.ring_await(s_compute_await);
-      if (w.index < unit::m_rows / 16) {
-        const int row = span * unit::m_rows + w.index * 16;
-        attend_span<unit::group, unit::qd, unit::vd>(w, page, page + unit::k_bytes, w.ws<bf16>(Plan::data_at + unit::q_at), w.index, span * 64, rows, unit::window(which), unit::scale,
-                                                     o + row * unit::vd, m + row, l + row);
+      for (int first = 0; first < unit::m_rows / 16; first += attend_teams) {
+        const int tile = attend_tile(w, first, unit::m_rows / 16), row = span * unit::m_rows + tile * 16;
+        attend_span<unit::group, unit::qd, unit::vd>(w, s_role_barrier, page, page + unit::k_bytes, w.ws<bf16>(Plan::data_at + unit::q_at), tile, span * 64, rows,
+                                                     unit::window(which), unit::scale, o + row * unit::vd, m + row, l + row);
       }
       w.ring_release(s_compute_release);
     }
