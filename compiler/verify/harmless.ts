@@ -5,7 +5,7 @@
  * A reason says that the step may be superfluous in this plan, not that it is: mutants with a reason are still tried, and
  * count as refused or as excused, never as missed.
  */
-import type { ChannelName, Domain, PhasePlan, Step } from '../plan/ir.ts'
+import type { ChannelName, Domain, PhasePlan, Plan, Step } from '../plan/ir.ts'
 import { cacheSlots } from '../tile/forms.ts'
 import type { Located } from './mutate-plan.ts'
 import { shareOf, spanTasks } from './shares.ts'
@@ -30,22 +30,60 @@ export function aloneAnyway(at: Located): Reason {
   if (again) return { harmless: `the warps meet again in '${again.name}', for which all wait that wait for this phase` }
   if (endsRound(at))
     return { harmless: 'the round ends with the phase, and a round is begun when all warps have left the one before' }
+  if (followers(at).every((p) => p.roles[at.role][0]?.kind === 'wait'))
+    return { harmless: 'whatever comes next begins with a wait, for which the warps of a role meet' }
+  if (keepsPlaces(at))
+    return {
+      harmless: 'every SM hands over a multiple of the depth of the join: each warp goes on with the places it had',
+    }
   const uses = at.siblings.flatMap((s) => (s.kind === 'loop' ? [mostTurns({ ...at, loops: [s] })] : []))
   const dealt = at.role === 'epilogue' && uses.length > 0
   if (!dealt || Math.max(...uses) > 1) return {}
   return { harmless: 'no SM has more than one hand-over in the phase: one warp does everything' }
 }
 
-/** Whether nothing follows in a round for which the role would have to have met. */
-function endsRound({ plan, segment, phase, role }: Located): boolean {
-  // The target's pass is a round of its own, and so are the drafter's programs together.
-  const last = plan.entries.filter(
-    (e, i) => !plan.entries[i + 1] || (e.program === 0 && plan.entries[i + 1]!.program !== 0),
+/** Hand-overs are dealt out in turn, and the depth of the join is a multiple of those who take them. */
+function keepsPlaces({ plan, role, siblings }: Located): boolean {
+  const loops = siblings.flatMap((s) => (s.kind === 'loop' ? [s.domain] : []))
+  return (
+    role === 'epilogue' &&
+    loops.length > 0 &&
+    loops.every(
+      (d) =>
+        d.kind === 'share' &&
+        Array.from({ length: plan.sms }, (_, sm) => shareOf(d.count, sm, plan.sms)).every(
+          (n) => n % plan.join.depth === 0,
+        ),
+    )
   )
-  const later = segment.phases.slice(segment.phases.indexOf(phase) + 1)
-  const only = plan.entries.every((e) => plan.segments[e.segment] !== segment || last.includes(e))
-  return only && !later.some((p) => p.roles[role].length > 0)
 }
+
+/** The phases that the role may run next in a round: in its segment, or in the entries that follow. */
+function followers({ plan, segment, phase, role }: Located): PhasePlan[] {
+  const worksIn = (phases: readonly PhasePlan[]): PhasePlan | undefined => phases.find((p) => p.roles[role].length > 0)
+  const next = worksIn(segment.phases.slice(segment.phases.indexOf(phase) + 1))
+  if (next) return [next]
+  const found = new Set<PhasePlan>()
+  plan.entries.forEach((e, i) => {
+    if (plan.segments[e.segment] !== segment) return
+    for (let at = i; !endsPass(plan, at); at++) {
+      const first = worksIn(plan.segments[plan.entries[at + 1]!.segment]!.phases)
+      if (!first) continue
+      found.add(first)
+      break
+    }
+  })
+  return [...found]
+}
+
+/** The target's pass is a round of its own, and so are the drafter's programs together. */
+function endsPass(plan: Plan, entry: number): boolean {
+  const [here, next] = [plan.entries[entry]!, plan.entries[entry + 1]]
+  return !next || (here.program === 0 && next.program !== 0)
+}
+
+/** Whether nothing follows in a round for which the role would have to have met. */
+const endsRound = (at: Located): boolean => followers(at).length === 0
 
 /** The next phase in which the role meets and signals, if everybody who waits for this one waits for that one too. */
 function metAgain(at: Located): PhasePlan | undefined {

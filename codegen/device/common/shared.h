@@ -23,7 +23,6 @@ struct WarpRole {
 /** Warps that attend to one m tile together, and how many such teams the compute role has; who is left over only meets them. */
 constexpr int attend_team = Plan::compute_warps >= 4 ? 4 : Plan::compute_warps >= 2 ? 2 : 1;
 constexpr int attend_teams = Plan::compute_warps / attend_team;
-/** What a team hands around: by warp and row the greatest score and the sum of exponentials; probabilities by 16 keys and lane. */
 #ifdef __CUDACC__
 using AttendFragment = uint4;
 #else
@@ -31,6 +30,7 @@ struct alignas(16) AttendFragment {
   u32 x, y, z, w;
 };
 #endif
+/** What a team hands around: by warp and row the greatest score and the sum of exponentials; probabilities by 16 keys and lane. */
 struct alignas(16) AttendTeam {
   AttendFragment fragment[4][32];
   float peak[attend_team][16], total[attend_team][16];
