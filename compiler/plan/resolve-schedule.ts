@@ -10,7 +10,7 @@ import { didYouMean, type Session } from '../diagnostics/diagnostic.ts'
 import type { PhaseProgram } from '../tile/ir.ts'
 import { checkSettings } from './check-settings.ts'
 import { resolvePrefetch } from './resolve-prefetch.ts'
-import type { PlanSchedule } from './schedule.ts'
+import { defaultJoinDepth, type PlanSchedule } from './schedule.ts'
 
 /** An SM has four register files, and deals its warps out over them. */
 const FILES = 4
@@ -54,7 +54,7 @@ export function resolveSchedule(
       registers: schedule.roles.find((r) => r.name === name)?.registers ?? Math.min(255, share),
     })),
     ring: schedule.ring ?? { depth: 4, pageBytes: 32 * 1024 },
-    joinDepth: schedule.joinDepth?.value ?? Math.ceil(2 / warps('epilogue')) * warps('epilogue'),
+    joinDepth: schedule.joinDepth?.value ?? defaultJoinDepth(warps('epilogue')),
     sms: schedule.sms?.value ?? target.sms,
     exchangeAs: schedule.exchangeAs?.value ?? 'bf16',
     prefetches,

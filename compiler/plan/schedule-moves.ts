@@ -7,6 +7,7 @@
  * for the compiler to say, as of any schedule.
  */
 import type { PhaseSchedule, RoleName, Schedule } from '../../dsl/schedule-ir.ts'
+import { defaultJoinDepth } from './schedule.ts'
 
 export interface Move {
   /** As it is told: `ring 4 x 38 KiB`. */
@@ -43,7 +44,7 @@ const join: Axis = {
   moves: (s) => {
     const each = warpsOf(s, 'epilogue')
     return [1, 2, 3, 4]
-      .filter((d) => d % each === 0 && d !== (s.joinDepth?.value ?? Math.ceil(2 / each) * each))
+      .filter((d) => d % each === 0 && d !== (s.joinDepth?.value ?? defaultJoinDepth(each)))
       .map((d) => ({ what: `join depth ${d}`, schedule: { ...s, joinDepth: { value: d } } }))
   },
 }

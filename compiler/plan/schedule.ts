@@ -37,4 +37,7 @@ export interface PlanContext {
   readonly session: Session
 }
 
+/** Of the join, where a schedule does not say: two places, or as many more as the epilogue's warps take in turn. */
+export const defaultJoinDepth = (epilogueWarps: number): number => Math.ceil(2 / epilogueWarps) * epilogueWarps
+
 export const roleOf = (schedule: PlanSchedule, name: Role['name']): Role => schedule.roles.find((r) => r.name === name)!

@@ -28,7 +28,7 @@ TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0,
 
 /** Copies rows of a routed input into the role's shared memory; the role's warps share the work, a role barrier follows. */
 TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int count) {
-  constexpr int ahead = 6;  // all that a warp of twelve has, of eight rows of eight slots
+  constexpr int ahead = 6;  // loads on their way at once: each is a long way
   w.area_writes(Area::staged_rows, w.index);
   w.lanes([&](int lane) {
     const Packet* source = reinterpret_cast<const Packet*>(from);
