@@ -31,7 +31,7 @@ export function sharedMemory(
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],
-    ['round control', 2 * 384 + 208, 16],
+    ['round control', 2 * ROLES * 384 + 208, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],
     ['attention', Math.floor(compute / team) * teamBytes(team), 16],

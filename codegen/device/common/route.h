@@ -167,6 +167,8 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
 /** All warps of the compute role together; the table is complete for them when it returns. Other roles wait on a local counter. */
 template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose>
 TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose) {
+  // Who summed by the last table's weights has read it for the last time: it has given the slots back.
+  w.slots_acquire(site);
   RouteTable& routes = w.table_for_writing_shared();
   RouteChoice& choice = *w.shared<RouteChoice>(Shared::choice_at);
   w.lanes([&](int lane) {

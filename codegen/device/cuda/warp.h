@@ -128,13 +128,17 @@ struct Warp {
   TILE_FN T* scratch(size_t offset = 0) {
     return shared<T>(Shared::scratch_at + offset);
   }
-  /** A copy in shared memory of what many will read, far away. Every warp of the SM may make it: they copy the same. */
+  /** A copy in shared memory, the role's own, of what many will read, far away. All warps of the role call it together. */
   template <class T>
-  TILE_FN const T& keep_near(const T* from, size_t at) {
-    const u32* source = reinterpret_cast<const u32*>(from);
-    for (int i = lane(); i < int(sizeof(T) / 4); i += 32) shared<u32>(at)[i] = ptx::load_relaxed(source + i);
-    __syncwarp();
-    return *shared<const T>(at);
+  TILE_FN const T& keep_near(int site, const T* from, size_t at) {
+    const size_t own = at + size_t(role) * round_up(sizeof(T), 16);
+    if (index == 0) {
+      const u32* source = reinterpret_cast<const u32*>(from);
+      for (int i = lane(); i < int(sizeof(T) / 4); i += 32) shared<u32>(own)[i] = ptx::load_relaxed(source + i);
+    }
+    if (count > 1) role_barrier(site);
+    else __syncwarp();
+    return *shared<const T>(own);
   }
   TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32 - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }

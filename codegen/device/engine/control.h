@@ -26,7 +26,7 @@ constexpr int control_slot_bytes = 384;
 constexpr int control_inbox_bytes = 512;
 constexpr int decode_bytes = 512;
 static_assert(sizeof(RoundControl) <= control_slot_bytes && control_packets * 16 <= control_inbox_bytes, "a round's control fits its slot");
-static_assert(sizeof(RoundControl) <= Shared::control_bytes, "and its copy in shared memory");
+static_assert(round_up(sizeof(RoundControl), 16) * role_count <= Shared::control_bytes, "and its copies in shared memory");
 
 // What rank 0 remembers of the request in hand; only warp 0 of its SM 0's compute role writes it.
 struct Decoding {
@@ -86,7 +86,7 @@ TILE_FN const RoundControl& begin_round(Warp& w) {
   const u32 round = ++w.round;
   if (w.role == communicate_role && w.index == 0 && w.sm == 0) relay_round(w, round);
   w.wait_idle(Plan::site_round, Plan::control_counter, round);
-  return w.keep_near(control_slot(w, round), Shared::control_at + (round & 1) * Shared::control_bytes);
+  return w.keep_near(Plan::site_round, control_slot(w, round), Shared::control_at + (round & 1) * Shared::control_bytes);
 }
 
 // ---- rank 0 decides ----

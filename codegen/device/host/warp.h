@@ -148,7 +148,7 @@ struct Warp {
   }
   /** A GPU makes a copy in shared memory of what many will read; here all memory is near. */
   template <class T>
-  const T& keep_near(const T* from, size_t) {
+  const T& keep_near(int, const T* from, size_t) {
     return *from;
   }
   float* exchange() { return shared<float>(Shared::exchange_at + size_t(fiber->actor % Shared::warps - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
