@@ -69,21 +69,23 @@ export const finishSteps: Pick<StepRules<WorkStep>, 'finish' | 'gatherLogits'> =
           ? `const Share all = share_of(${count}, w.sm * w.count + w.index, w.sms * w.count);`
           : `const Share all = share(w, ${count});`,
       )
-      out.block('for (int i = all.begin; i < all.end; ++i)', () => {
-        out.line(`const int source = i / ${tiles}, t = i % ${tiles};`)
-        out.line(`Acc acc = w.receive_from(${s.site}, Plan::logits_inbox_at, source, t, at.round->round);`)
-        out.block(
-          'each(w, acc, [&](float& value, int row, int c)',
-          () => {
-            const { whole, local } = plan.vocabulary
-            const n = `t * 16 + row`
-            out.line(
-              `if (c < at.block->rows && ${n} < ${local}) w.ws<float>(${ctx.offset(s.buffer)})[size_t(c) * ${whole} + source * ${local} + ${n}] = value;`,
-            )
-          },
-          ');',
-        )
-      })
+      const from = `${s.site}, Plan::logits_inbox_at, all, ${tiles}, at.round->round`
+      out.block(
+        `receive_each(w, ${from}, [&](Acc& acc, int source, int t)`,
+        () =>
+          out.block(
+            'each(w, acc, [&](float& value, int row, int c)',
+            () => {
+              const { whole, local } = plan.vocabulary
+              const n = `t * 16 + row`
+              out.line(
+                `if (c < at.block->rows && ${n} < ${local}) w.ws<float>(${ctx.offset(s.buffer)})[size_t(c) * ${whole} + source * ${local} + ${n}] = value;`,
+              )
+            },
+            ');',
+          ),
+        ');',
+      )
     })
   },
 }

@@ -8,7 +8,7 @@ import { emitPairElements, emitScalarElements } from './elements.ts'
 import { floatLiteral, lambda, cppExpr as lambdaBody } from './expr.ts'
 import { imageAt, type StepRules } from './step-rules.ts'
 
-type RowSteps = 'route' | 'embed' | 'normed' | 'pointwise' | 'sample' | 'prefetch'
+type RowSteps = 'route' | 'embed' | 'normed' | 'pointwise' | 'firsts' | 'sample' | 'prefetch'
 
 export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
   route: (s, ctx) => {
@@ -91,9 +91,16 @@ export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
       `prefetch_share(w, ${s.site}, ahead_${s.prefetch}_at[at.entry], ahead_${s.prefetch}_bytes[at.entry]);  // ${s.what}`,
     ),
   pointwise: (s, ctx) => scalars(s.phase.n, ctx, () => emitScalarElements(s.phase.elements, s.phase.n, ctx)),
+  firsts: (s, ctx) => {
+    const { logits, vocabulary, output } = s.phase
+    ctx.out.line(
+      `if (w.rank == 0) find_firsts(w, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}, w.ws<u64>(${ctx.offset(output)}), at.round->sample_from, at.block->rows);`,
+    )
+  },
   sample: (s, ctx) => {
-    const { program, logits, vocabulary } = s.phase
-    const values = logits === undefined ? '' : `, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}`
+    const { program, logits, firsts, vocabulary } = s.phase
+    const found = firsts === undefined ? '' : `, w.ws<const u64>(${ctx.offset(firsts)})`
+    const values = logits === undefined ? '' : `, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}${found}`
     ctx.out.line('const RoundControl* round = at.round;')
     ctx.out.line(`if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_${program}(w, *round${values}); });`)
   },

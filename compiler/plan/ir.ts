@@ -19,6 +19,7 @@ import type {
   AttendPhase,
   Buffer,
   EmbedPhase,
+  FirstsPhase,
   MergePhase,
   Norm,
   NormedPhase,
@@ -145,6 +146,7 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly table: ImagePlace; readonly instead?: ImagePlace }
   | { readonly kind: 'normed'; readonly phase: NormedPhase; readonly weight: ImagePlace }
   | { readonly kind: 'pointwise'; readonly phase: PointwisePhase }
+  | { readonly kind: 'firsts'; readonly phase: FirstsPhase }
   | { readonly kind: 'sample'; readonly phase: SamplePhase; readonly site: number }
   /** Asks the L2 cache for this SM's part of weights that a later phase will fetch: `prefetch` is an index in the plan's list. */
   | { readonly kind: 'prefetch'; readonly prefetch: number; readonly what: string; readonly site: number }

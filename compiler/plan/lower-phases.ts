@@ -11,6 +11,7 @@ import { ROWS, TILE_ROWS } from '../tile/forms.ts'
 import type {
   AttendPhase,
   EmbedPhase,
+  FirstsPhase,
   MergePhase,
   NormedPhase,
   Phase,
@@ -165,6 +166,19 @@ function lowerRoute(phase: RoutePhase, to: Steps, ctx: LowerContext): Lowered {
   }
 }
 
+function lowerFirsts(phase: FirstsPhase, to: Steps): Lowered {
+  return {
+    roles: {
+      compute: [
+        ...to.waits('compute'),
+        { kind: 'firsts', phase, reads: [all('control'), ...phase.reads.map(all)], writes: phase.writes.map(own) },
+        ...to.signal('compute'),
+      ],
+    },
+    signals: 'compute',
+  }
+}
+
 function lowerSample(phase: SamplePhase, to: Steps): Lowered {
   return {
     roles: {
@@ -192,6 +206,7 @@ const lowerings: { [K in PhaseKind]: Lowering<Extract<Phase, { kind: K }>> } = {
   attend: lowerAttend,
   merge: lowerMerge,
   route: lowerRoute,
+  firsts: lowerFirsts,
   sample: lowerSample,
 }
 

@@ -5,7 +5,7 @@
  * one segment have equal images. What is counted is count-runs.ts.
  */
 import { formBytes, isCache, ROWS, TILE_ROWS } from '../tile/forms.ts'
-import type { PhaseProgram } from '../tile/ir.ts'
+import type { Form, PhaseProgram } from '../tile/ir.ts'
 import { countTallies, placeEntries } from './count-runs.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
 import { joinPlaces, slotsBytes } from './exact.ts'
@@ -110,7 +110,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     end: 0,
   })
   const first = areas.end
-  const { buffers, end } = placeBuffers(program, products, ctx.ctx, align(first, 128))
+  const { buffers, end } = placeBuffers(program, products, ctx.ctx, schedule.sms, align(first, 128))
 
   const downs = products.filter((p) => p.routed === 'down')
   const topK = Math.max(1, ...routes.map((r) => r.topK))
@@ -160,10 +160,13 @@ function placeAreas<K extends string>(bytes: Record<K, number>): Record<K, numbe
   return offsets
 }
 
+const withParts = (form: Form, parts: number): Form => (form.kind === 'plain' ? { ...form, parts } : form)
+
 function placeBuffers(
   program: PhaseProgram,
   products: readonly ProductPlan[],
   ctx: number,
+  sms: number,
   first: number,
 ): { buffers: PlacedBuffer[]; end: number } {
   let end = first
@@ -176,7 +179,7 @@ function placeBuffers(
   const cached = new Map(program.segments.flatMap((s) => segmentCaches(s, program, ctx)).map((c) => [c.name, c]))
   const buffers = program.buffers.map((b): PlacedBuffer => {
     const cut = parts.get(b.name)
-    const form = b.form.kind === 'plain' && cut !== undefined ? { ...b.form, parts: cut } : b.form
+    const form = b.form.kind === 'firsts' ? { ...b.form, sms } : cut !== undefined ? withParts(b.form, cut) : b.form
     const bytes = formBytes(form, { ctx, ranks: program.ranks })
     const cache = cached.get(b.name)
     if (cache) return { ...b, bytes, offset: cache.offset }

@@ -99,8 +99,8 @@ const rules: { readonly [K in PhaseKind]: Rule<K> } = {
   route: () => fixed(h200.handoverUs + h200.routeUs),
   normed: () => fixed(h200.handoverUs + h200.pointwiseUs),
   pointwise: () => fixed(h200.handoverUs + h200.pointwiseUs),
-  sample: (tile, { load }) =>
-    fixed(h200.handoverUs + (tile.logits === undefined ? 0 : load.rows * tile.vocabulary * h200.sampleUsPerLogit)),
+  firsts: () => fixed(h200.handoverUs + h200.firstsUs),
+  sample: () => fixed(h200.handoverUs + h200.sampleUs),
 }
 
 function productOf(steps: readonly Step[]): ProductPlan | undefined {

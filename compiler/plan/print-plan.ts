@@ -61,6 +61,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   embed: (w) => `embed ${w.phase.param}`,
   normed: (w) => `norm ${w.phase.source} over heads of ${w.phase.head}`,
   pointwise: (w) => `pointwise ${w.phase.name}`,
+  firsts: (w) => `firsts of ${w.phase.logits}`,
   sample: (w) => (w.phase.logits === undefined ? `end of ${w.phase.program}` : `sample ${w.phase.logits}`),
   prefetch: (w) => `prefetch ${w.what} into L2`,
 }

@@ -189,7 +189,31 @@ function buildSample(draft: Draft, name: string, scope: Scope): Phase[] {
   const logits = scope.bufferOf(scope.around.alias(node.inputs[0]!), 'logits')
   const whole = node.dims[0]!.parallel ? sizeOf(node.dims) * scope.around.graph.ranks : sizeOf(node.dims)
   const { program } = scope.around
-  return [{ kind: 'sample', name, ...spanOf([node]), program, logits, vocabulary: whole, reads: [logits], writes: [] }]
+  const firsts = `${scope.segment}.${name}.firsts`
+  scope.around.declare({ name: firsts, form: { kind: 'firsts' }, carried: false })
+  return [
+    {
+      kind: 'firsts',
+      name: scope.name(`${name}.firsts`),
+      ...spanOf([node]),
+      logits,
+      vocabulary: whole,
+      output: firsts,
+      reads: [logits],
+      writes: [firsts],
+    },
+    {
+      kind: 'sample',
+      name,
+      ...spanOf([node]),
+      program,
+      logits,
+      firsts,
+      vocabulary: whole,
+      reads: [logits, firsts],
+      writes: [],
+    },
+  ]
 }
 
 interface DraftRule {

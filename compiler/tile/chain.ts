@@ -56,6 +56,9 @@ const forms: FormRules = {
   partials: () => {
     throw new InternalError('partials are no form of a graph value')
   },
+  firsts: () => {
+    throw new InternalError('firsts are no form of a graph value')
+  },
 }
 
 /** The form of a value for one kind of consumer. */

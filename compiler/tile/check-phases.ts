@@ -132,9 +132,13 @@ const rules: Rules = {
     sameSet(p.reads, [p.logits], 'reads', c)
     c.demand(p.topK >= 1 && p.topK <= p.experts, `${p.topK} of ${p.experts} experts`)
   },
+  firsts: (p, c) => {
+    sameSet(p.reads, [p.logits], 'reads', c)
+    sameSet(p.writes, [p.output], 'writes', c)
+  },
   // One without logits ends a program that only remembers: it comes after everything that it names.
   sample: (p, c) => {
-    if (p.logits !== undefined) sameSet(p.reads, [p.logits], 'reads', c)
+    if (p.logits !== undefined) sameSet(p.reads, [p.logits, ...(p.firsts === undefined ? [] : [p.firsts])], 'reads', c)
   },
 }
 

@@ -38,6 +38,7 @@ const sizes: SizeRules = {
   values: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * valueSpanBytes(f.dim),
   partials: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * f.mTiles * 16 * (f.dim + 2) * 4,
   logits: (f) => ROWS * f.n * 4,
+  firsts: (f) => ROWS * (f.sms ?? 1) * 8,
 }
 
 /** Bytes of a buffer; for caches, of one layer. */

@@ -41,6 +41,8 @@ export type Form =
     }
   /** f32 [row][vocabulary over all ranks], gathered on rank 0 */
   | { readonly kind: 'logits'; readonly n: number; readonly local: number }
+  /** u64 [row][SM]: the first token, in the sampler's order, among those that an SM looked at; a plan knows how many SMs */
+  | { readonly kind: 'firsts'; readonly sms?: number }
 
 export interface Buffer {
   readonly name: string
@@ -184,11 +186,20 @@ export interface PointwisePhase extends PhaseBase {
   readonly elements: readonly ElementStep[]
 }
 
+/** All SMs of rank 0 look at a share of every row's logits, so that the end of the program finds the likeliest tokens at once. */
+export interface FirstsPhase extends PhaseBase {
+  readonly kind: 'firsts'
+  readonly logits: string
+  readonly vocabulary: number
+  readonly output: string
+}
+
 /** The end of a program: rank 0 looks at what it left (logits, if it has any) and decides what comes next. */
 export interface SamplePhase extends PhaseBase {
   readonly kind: 'sample'
   readonly program: string
   readonly logits?: string
+  readonly firsts?: string
   readonly vocabulary: number
 }
 
@@ -200,6 +211,7 @@ export type Phase =
   | RoutePhase
   | NormedPhase
   | PointwisePhase
+  | FirstsPhase
   | SamplePhase
 export type PhaseKind = Phase['kind']
 

@@ -59,6 +59,7 @@ const phaseRules: { readonly [K in Phase['kind']]: (p: Extract<Phase, { kind: K 
     elements(p.elements),
   ],
   pointwise: (p) => [`pointwise n=${p.n}`, elements(p.elements)],
+  firsts: (p) => [`firsts of ${p.logits} -> ${p.output}`],
   sample: (p) => [p.logits === undefined ? `end of ${p.program}` : `sample ${p.logits} vocabulary=${p.vocabulary}`],
 }
 

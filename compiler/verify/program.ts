@@ -270,6 +270,9 @@ const rules: Rules = {
   // Weights are never written while rounds run, and nobody waits for them to be in L2.
   prefetch: () => {},
   pointwise: (s, a) => accesses(a, s.reads, s.writes),
+  firsts: (s, a) => {
+    if (a.view.rank === 0) accesses(a, s.reads, s.writes)
+  },
   sample: (s, a) => {
     if (a.view.rank !== 0 || a.view.sm !== 0) return
     accesses(a, s.reads)

@@ -17,16 +17,16 @@ struct Plan {
   static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
   static constexpr int experts = 16, max_active = 16, top_k = 4;
   using Exchange = tile::i64;
-  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2544128;
-  static constexpr size_t counters_at = 0, abort_at = 8320, control_at = 8448, control_inbox_at = 9216;
-  static constexpr size_t decode_at = 10240, sampler_at = 14848, history_at = 123392, inbox_at = 10752, logits_inbox_at = 14848;
-  static constexpr size_t zeroed_bytes = 14848;
-  static constexpr int counters = 65, control_counter = 63, control_left_counter = 64, local_counters = 2;
+  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2561280;
+  static constexpr size_t counters_at = 0, abort_at = 8576, control_at = 8704, control_inbox_at = 9472;
+  static constexpr size_t decode_at = 10496, sampler_at = 15104, history_at = 123648, inbox_at = 11008, logits_inbox_at = 15104;
+  static constexpr size_t zeroed_bytes = 15104;
+  static constexpr int counters = 67, control_counter = 65, control_left_counter = 66, local_counters = 2;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 715, site_round = 711, site_relay = 712, site_mailbox = 713, site_sample = 714;
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits.firsts", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
+  static constexpr int sites = 721, site_round = 717, site_relay = 718, site_mailbox = 719, site_sample = 720;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -96,133 +96,136 @@ struct Plan {
     "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier",
     "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join",
     "end.head/epilogue finish", "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier",
-    "end.head/epilogue signal end.head", "end.logits/compute wait end.head", "end.logits/compute sample", "commit_begin.fc/load acquire ring",
-    "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring",
-    "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish",
-    "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x",
-    "commit_layer.kv/load acquire ring", "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x",
-    "commit_layer.kv/compute norm barrier", "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join",
-    "commit_layer.kv/compute commit join", "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join",
-    "commit_layer.kv/epilogue release join", "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.norm/compute wait commit_layer.kv",
-    "commit_layer.norm/compute barrier", "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page",
-    "commit_layer2.kv/load commit ring", "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring",
-    "commit_layer2.kv/compute release ring", "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish",
-    "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join", "commit_layer2.kv/epilogue barrier",
-    "commit_layer2.kv/epilogue signal commit_layer2.kv", "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm",
-    "commit_layer3.kv/load acquire ring", "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x",
-    "commit_layer3.kv/compute norm barrier", "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join",
-    "commit_layer3.kv/compute commit join", "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join",
-    "commit_layer3.kv/epilogue release join", "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.norm/compute wait commit_layer3.kv",
-    "commit_layer3.norm/compute barrier", "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page",
-    "commit_layer4.kv/load commit ring", "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring",
-    "commit_layer4.kv/compute release ring", "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish",
-    "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join", "commit_layer4.kv/epilogue barrier",
-    "commit_layer4.kv/epilogue signal commit_layer4.kv", "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm",
-    "commit_end.conclude/compute wait commit_layer4.norm", "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm",
-    "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier",
-    "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring",
-    "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring",
-    "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish",
-    "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join",
-    "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier",
-    "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2",
-    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span",
-    "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring",
-    "draft_sliding_dense.attend/compute attend barrier", "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend",
-    "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring",
-    "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier",
-    "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join",
-    "draft_sliding_dense.o/epilogue finish", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join",
-    "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page",
-    "draft_sliding_dense.dense.up/load commit ring", "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring",
-    "draft_sliding_dense.dense.up/compute release ring", "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish",
-    "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.up/epilogue barrier",
-    "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring",
-    "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring",
-    "draft_sliding_dense.dense.down/compute acquire join", "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up",
-    "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x",
-    "draft_sliding_dense2.qkv/load acquire ring", "draft_sliding_dense2.qkv/load copy page", "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x",
-    "draft_sliding_dense2.qkv/compute norm barrier", "draft_sliding_dense2.qkv/compute await ring", "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join",
-    "draft_sliding_dense2.qkv/compute commit join", "draft_sliding_dense2.qkv/epilogue finish", "draft_sliding_dense2.qkv/epilogue wait draft_x", "draft_sliding_dense2.qkv/epilogue await join",
-    "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv",
-    "draft_sliding_dense2.norm/compute barrier", "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier",
-    "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring",
-    "draft_sliding_dense2.attend/load copy span", "draft_sliding_dense2.attend/load commit ring", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm",
-    "draft_sliding_dense2.attend/compute await ring", "draft_sliding_dense2.attend/compute attend barrier", "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier",
-    "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge",
-    "draft_sliding_dense2.o/load acquire ring", "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge",
-    "draft_sliding_dense2.o/compute norm barrier", "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring", "draft_sliding_dense2.o/compute acquire join",
-    "draft_sliding_dense2.o/compute commit join", "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/epilogue await join",
-    "draft_sliding_dense2.o/epilogue release join", "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/load acquire ring",
-    "draft_sliding_dense2.dense.up/load copy page", "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/compute norm barrier",
-    "draft_sliding_dense2.dense.up/compute await ring", "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join", "draft_sliding_dense2.dense.up/compute commit join",
-    "draft_sliding_dense2.dense.up/epilogue finish", "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join", "draft_sliding_dense2.dense.up/epilogue release join",
-    "draft_sliding_dense2.dense.up/epilogue barrier", "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page",
-    "draft_sliding_dense2.dense.down/load commit ring", "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier", "draft_sliding_dense2.dense.down/compute await ring",
-    "draft_sliding_dense2.dense.down/compute release ring", "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish",
-    "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join", "draft_sliding_dense2.dense.down/epilogue barrier",
-    "draft_sliding_dense2.dense.down/epilogue signal draft_x", "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page", "draft_sliding_dense3.qkv/load commit ring",
-    "draft_sliding_dense3.qkv/compute wait draft_x", "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring", "draft_sliding_dense3.qkv/compute release ring",
-    "draft_sliding_dense3.qkv/compute acquire join", "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue wait draft_x",
-    "draft_sliding_dense3.qkv/epilogue await join", "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv",
-    "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv",
-    "draft_sliding_dense3.norm2/compute barrier", "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm",
-    "draft_sliding_dense3.attend/load acquire ring", "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2",
-    "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute attend barrier", "draft_sliding_dense3.attend/compute release ring",
-    "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier",
-    "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring",
-    "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring",
-    "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge",
-    "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o",
-    "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o",
-    "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join",
-    "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join",
-    "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring",
-    "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier",
-    "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join",
-    "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join",
-    "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page",
-    "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring",
-    "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish",
-    "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier",
-    "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm",
-    "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2",
-    "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring",
-    "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute attend barrier",
-    "draft_sliding_dense4.attend/compute release ring", "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend",
-    "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page",
-    "draft_sliding_dense4.o/load commit ring", "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring",
-    "draft_sliding_dense4.o/compute release ring", "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish",
-    "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.o/epilogue barrier",
-    "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring",
-    "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring",
-    "draft_sliding_dense4.dense.up/compute acquire join", "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o",
-    "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up",
-    "draft_sliding_dense4.dense.down/load acquire ring", "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up",
-    "draft_sliding_dense4.dense.down/compute norm barrier", "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join",
-    "draft_sliding_dense4.dense.down/compute commit join", "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join",
-    "draft_sliding_dense4.dense.down/epilogue release join", "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_end.head/load acquire ring",
-    "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier",
-    "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join",
-    "draft_end.head/epilogue finish", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.head/epilogue barrier",
-    "draft_end.head/epilogue signal draft_end.head", "draft_end.logits/compute wait draft_end.head", "draft_end.logits/compute sample", "round",
-    "relay", "mailbox", "sample",
+    "end.head/epilogue signal end.head", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts",
+    "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page",
+    "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring",
+    "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue await join",
+    "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x", "commit_layer.kv/load acquire ring",
+    "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x", "commit_layer.kv/compute norm barrier",
+    "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join", "commit_layer.kv/compute commit join",
+    "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join",
+    "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute barrier",
+    "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring",
+    "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring", "commit_layer2.kv/compute release ring",
+    "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue wait commit_x",
+    "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join", "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv",
+    "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer3.kv/load acquire ring",
+    "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x", "commit_layer3.kv/compute norm barrier",
+    "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join", "commit_layer3.kv/compute commit join",
+    "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join",
+    "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute barrier",
+    "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring",
+    "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring", "commit_layer4.kv/compute release ring",
+    "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue wait commit_x",
+    "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join", "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv",
+    "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm", "commit_end.conclude/compute wait commit_layer4.norm",
+    "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm", "commit_end.conclude/compute sample",
+    "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x",
+    "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x",
+    "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring",
+    "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue wait draft_x",
+    "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.qkv/epilogue barrier",
+    "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm",
+    "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2",
+    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring",
+    "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute attend barrier",
+    "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend",
+    "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page",
+    "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring",
+    "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish",
+    "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.o/epilogue barrier",
+    "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring",
+    "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring",
+    "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o",
+    "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up",
+    "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up",
+    "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join",
+    "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join",
+    "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense2.qkv/load acquire ring",
+    "draft_sliding_dense2.qkv/load copy page", "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x", "draft_sliding_dense2.qkv/compute norm barrier",
+    "draft_sliding_dense2.qkv/compute await ring", "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join", "draft_sliding_dense2.qkv/compute commit join",
+    "draft_sliding_dense2.qkv/epilogue finish", "draft_sliding_dense2.qkv/epilogue wait draft_x", "draft_sliding_dense2.qkv/epilogue await join", "draft_sliding_dense2.qkv/epilogue release join",
+    "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute barrier",
+    "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2",
+    "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring", "draft_sliding_dense2.attend/load copy span",
+    "draft_sliding_dense2.attend/load commit ring", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/compute await ring",
+    "draft_sliding_dense2.attend/compute attend barrier", "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend",
+    "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring",
+    "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier",
+    "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring", "draft_sliding_dense2.o/compute acquire join", "draft_sliding_dense2.o/compute commit join",
+    "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/epilogue await join", "draft_sliding_dense2.o/epilogue release join",
+    "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page",
+    "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/compute norm barrier", "draft_sliding_dense2.dense.up/compute await ring",
+    "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join", "draft_sliding_dense2.dense.up/compute commit join", "draft_sliding_dense2.dense.up/epilogue finish",
+    "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join", "draft_sliding_dense2.dense.up/epilogue release join", "draft_sliding_dense2.dense.up/epilogue barrier",
+    "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring",
+    "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier", "draft_sliding_dense2.dense.down/compute await ring", "draft_sliding_dense2.dense.down/compute release ring",
+    "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up",
+    "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join", "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page", "draft_sliding_dense3.qkv/load commit ring", "draft_sliding_dense3.qkv/compute wait draft_x",
+    "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring", "draft_sliding_dense3.qkv/compute release ring", "draft_sliding_dense3.qkv/compute acquire join",
+    "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue wait draft_x", "draft_sliding_dense3.qkv/epilogue await join",
+    "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv",
+    "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier",
+    "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring",
+    "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm",
+    "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute attend barrier", "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute barrier",
+    "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge",
+    "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring", "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge",
+    "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring", "draft_sliding_dense3.o/compute acquire join",
+    "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/epilogue await join",
+    "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/load acquire ring",
+    "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/compute norm barrier",
+    "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join", "draft_sliding_dense3.dense.up/compute commit join",
+    "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join", "draft_sliding_dense3.dense.up/epilogue release join",
+    "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page",
+    "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier", "draft_sliding_dense3.dense.down/compute await ring",
+    "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join", "draft_sliding_dense3.dense.down/epilogue finish",
+    "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join", "draft_sliding_dense3.dense.down/epilogue barrier",
+    "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring",
+    "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring", "draft_sliding_dense4.qkv/compute release ring",
+    "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue wait draft_x",
+    "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv",
+    "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv",
+    "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm",
+    "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2",
+    "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute attend barrier", "draft_sliding_dense4.attend/compute release ring",
+    "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute barrier",
+    "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring",
+    "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring", "draft_sliding_dense4.o/compute release ring",
+    "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge",
+    "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o",
+    "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring", "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o",
+    "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring", "draft_sliding_dense4.dense.up/compute acquire join",
+    "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join",
+    "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/load acquire ring",
+    "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/compute norm barrier",
+    "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join", "draft_sliding_dense4.dense.down/compute commit join",
+    "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join",
+    "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_end.head/load acquire ring", "draft_end.head/load copy page",
+    "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier", "draft_end.head/compute await ring",
+    "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join", "draft_end.head/epilogue finish",
+    "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head",
+    "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts", "draft_end.logits/compute wait draft_end.logits.firsts",
+    "draft_end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
   };
-  static constexpr int regions = 78;
+  static constexpr int regions = 80;
   static constexpr const char* region_names[] = {
     "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
     "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "taps.columns", "sliding_experts.qkv.queries",
     "sliding_experts.qkv.keys", "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain",
     "sliding_experts.router.plain", "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials",
     "full_experts.attend.columns", "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits",
-    "commit_x.columns", "commit_layer.kv.plain", "cache layers.0.values", "cache layers.0.keys", "commit_layer2.kv.plain", "cache layers.1.values",
-    "cache layers.1.keys", "commit_layer3.kv.plain", "cache layers.2.values", "cache layers.2.keys", "commit_layer4.kv.plain", "cache layers.3.values",
-    "cache layers.3.keys", "draft_x.columns", "draft_x.plain", "draft_sliding_dense.qkv.plain", "draft_sliding_dense.qkv.plain2", "draft_sliding_dense.norm.queries",
-    "draft_sliding_dense.attend.partials", "draft_sliding_dense.attend.columns", "draft_sliding_dense.o.columns", "draft_sliding_dense.o.plain", "draft_sliding_dense.dense.up.columns", "draft_sliding_dense2.qkv.plain",
-    "draft_sliding_dense2.qkv.plain2", "draft_sliding_dense2.norm.queries", "draft_sliding_dense2.attend.partials", "draft_sliding_dense2.attend.columns", "draft_sliding_dense2.o.columns", "draft_sliding_dense2.o.plain",
-    "draft_sliding_dense2.dense.up.columns", "draft_sliding_dense3.qkv.plain", "draft_sliding_dense3.qkv.plain2", "draft_sliding_dense3.norm.queries", "draft_sliding_dense3.attend.partials", "draft_sliding_dense3.attend.columns",
-    "draft_sliding_dense3.o.columns", "draft_sliding_dense3.o.plain", "draft_sliding_dense3.dense.up.columns", "draft_sliding_dense4.qkv.plain", "draft_sliding_dense4.qkv.plain2", "draft_sliding_dense4.norm.queries",
-    "draft_sliding_dense4.attend.partials", "draft_sliding_dense4.attend.columns", "draft_sliding_dense4.o.columns", "draft_sliding_dense4.o.plain", "draft_sliding_dense4.dense.up.columns", "draft_end.head.logits",
+    "end.logits.firsts", "commit_x.columns", "commit_layer.kv.plain", "cache layers.0.values", "cache layers.0.keys", "commit_layer2.kv.plain",
+    "cache layers.1.values", "cache layers.1.keys", "commit_layer3.kv.plain", "cache layers.2.values", "cache layers.2.keys", "commit_layer4.kv.plain",
+    "cache layers.3.values", "cache layers.3.keys", "draft_x.columns", "draft_x.plain", "draft_sliding_dense.qkv.plain", "draft_sliding_dense.qkv.plain2",
+    "draft_sliding_dense.norm.queries", "draft_sliding_dense.attend.partials", "draft_sliding_dense.attend.columns", "draft_sliding_dense.o.columns", "draft_sliding_dense.o.plain", "draft_sliding_dense.dense.up.columns",
+    "draft_sliding_dense2.qkv.plain", "draft_sliding_dense2.qkv.plain2", "draft_sliding_dense2.norm.queries", "draft_sliding_dense2.attend.partials", "draft_sliding_dense2.attend.columns", "draft_sliding_dense2.o.columns",
+    "draft_sliding_dense2.o.plain", "draft_sliding_dense2.dense.up.columns", "draft_sliding_dense3.qkv.plain", "draft_sliding_dense3.qkv.plain2", "draft_sliding_dense3.norm.queries", "draft_sliding_dense3.attend.partials",
+    "draft_sliding_dense3.attend.columns", "draft_sliding_dense3.o.columns", "draft_sliding_dense3.o.plain", "draft_sliding_dense3.dense.up.columns", "draft_sliding_dense4.qkv.plain", "draft_sliding_dense4.qkv.plain2",
+    "draft_sliding_dense4.norm.queries", "draft_sliding_dense4.attend.partials", "draft_sliding_dense4.attend.columns", "draft_sliding_dense4.o.columns", "draft_sliding_dense4.o.plain", "draft_sliding_dense4.dense.up.columns",
+    "draft_end.head.logits", "draft_end.logits.firsts",
   };
 };
 
@@ -235,17 +238,17 @@ enum Counter : int {
   C_x, C_full_dense_qkv, C_full_dense_attend, C_full_dense_attend_merge, C_full_dense_o, C_full_dense_dense_up,
   C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_attend_merge, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route,
   C_sliding_experts_expert_up, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
-  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits, C_commit_x, C_commit_layer_kv,
-  C_commit_layer_norm, C_commit_layer2_kv, C_commit_layer2_norm, C_commit_layer3_kv, C_commit_layer3_norm, C_commit_layer4_kv,
-  C_commit_layer4_norm, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv, C_draft_sliding_dense_norm, C_draft_sliding_dense_norm2,
-  C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o, C_draft_sliding_dense_dense_up, C_draft_sliding_dense2_qkv, C_draft_sliding_dense2_norm,
-  C_draft_sliding_dense2_norm2, C_draft_sliding_dense2_attend, C_draft_sliding_dense2_attend_merge, C_draft_sliding_dense2_o, C_draft_sliding_dense2_dense_up, C_draft_sliding_dense3_qkv,
-  C_draft_sliding_dense3_norm, C_draft_sliding_dense3_norm2, C_draft_sliding_dense3_attend, C_draft_sliding_dense3_attend_merge, C_draft_sliding_dense3_o, C_draft_sliding_dense3_dense_up,
-  C_draft_sliding_dense4_qkv, C_draft_sliding_dense4_norm, C_draft_sliding_dense4_norm2, C_draft_sliding_dense4_attend, C_draft_sliding_dense4_attend_merge, C_draft_sliding_dense4_o,
-  C_draft_sliding_dense4_dense_up, C_draft_end_head, C_draft_end_logits,
+  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits_firsts, C_end_logits, C_commit_x,
+  C_commit_layer_kv, C_commit_layer_norm, C_commit_layer2_kv, C_commit_layer2_norm, C_commit_layer3_kv, C_commit_layer3_norm,
+  C_commit_layer4_kv, C_commit_layer4_norm, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv, C_draft_sliding_dense_norm,
+  C_draft_sliding_dense_norm2, C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o, C_draft_sliding_dense_dense_up, C_draft_sliding_dense2_qkv,
+  C_draft_sliding_dense2_norm, C_draft_sliding_dense2_norm2, C_draft_sliding_dense2_attend, C_draft_sliding_dense2_attend_merge, C_draft_sliding_dense2_o, C_draft_sliding_dense2_dense_up,
+  C_draft_sliding_dense3_qkv, C_draft_sliding_dense3_norm, C_draft_sliding_dense3_norm2, C_draft_sliding_dense3_attend, C_draft_sliding_dense3_attend_merge, C_draft_sliding_dense3_o,
+  C_draft_sliding_dense3_dense_up, C_draft_sliding_dense4_qkv, C_draft_sliding_dense4_norm, C_draft_sliding_dense4_norm2, C_draft_sliding_dense4_attend, C_draft_sliding_dense4_attend_merge,
+  C_draft_sliding_dense4_o, C_draft_sliding_dense4_dense_up, C_draft_end_head, C_draft_end_logits_firsts, C_draft_end_logits,
 };
 enum Tally : int {
-  T_route = 63, T_table = 64, T_exchange = 65,
+  T_route = 65, T_table = 66, T_exchange = 67,
 };
 enum Local : int {
   L_route, L_table,
@@ -256,96 +259,99 @@ enum Region : int {
   R_sliding_experts_qkv_keys, R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain,
   R_sliding_experts_router_plain, R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials,
   R_full_experts_attend_columns, R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits,
-  R_commit_x_columns, R_commit_layer_kv_plain, R_cache_layers_0_values, R_cache_layers_0_keys, R_commit_layer2_kv_plain, R_cache_layers_1_values,
-  R_cache_layers_1_keys, R_commit_layer3_kv_plain, R_cache_layers_2_values, R_cache_layers_2_keys, R_commit_layer4_kv_plain, R_cache_layers_3_values,
-  R_cache_layers_3_keys, R_draft_x_columns, R_draft_x_plain, R_draft_sliding_dense_qkv_plain, R_draft_sliding_dense_qkv_plain2, R_draft_sliding_dense_norm_queries,
-  R_draft_sliding_dense_attend_partials, R_draft_sliding_dense_attend_columns, R_draft_sliding_dense_o_columns, R_draft_sliding_dense_o_plain, R_draft_sliding_dense_dense_up_columns, R_draft_sliding_dense2_qkv_plain,
-  R_draft_sliding_dense2_qkv_plain2, R_draft_sliding_dense2_norm_queries, R_draft_sliding_dense2_attend_partials, R_draft_sliding_dense2_attend_columns, R_draft_sliding_dense2_o_columns, R_draft_sliding_dense2_o_plain,
-  R_draft_sliding_dense2_dense_up_columns, R_draft_sliding_dense3_qkv_plain, R_draft_sliding_dense3_qkv_plain2, R_draft_sliding_dense3_norm_queries, R_draft_sliding_dense3_attend_partials, R_draft_sliding_dense3_attend_columns,
-  R_draft_sliding_dense3_o_columns, R_draft_sliding_dense3_o_plain, R_draft_sliding_dense3_dense_up_columns, R_draft_sliding_dense4_qkv_plain, R_draft_sliding_dense4_qkv_plain2, R_draft_sliding_dense4_norm_queries,
-  R_draft_sliding_dense4_attend_partials, R_draft_sliding_dense4_attend_columns, R_draft_sliding_dense4_o_columns, R_draft_sliding_dense4_o_plain, R_draft_sliding_dense4_dense_up_columns, R_draft_end_head_logits,
+  R_end_logits_firsts, R_commit_x_columns, R_commit_layer_kv_plain, R_cache_layers_0_values, R_cache_layers_0_keys, R_commit_layer2_kv_plain,
+  R_cache_layers_1_values, R_cache_layers_1_keys, R_commit_layer3_kv_plain, R_cache_layers_2_values, R_cache_layers_2_keys, R_commit_layer4_kv_plain,
+  R_cache_layers_3_values, R_cache_layers_3_keys, R_draft_x_columns, R_draft_x_plain, R_draft_sliding_dense_qkv_plain, R_draft_sliding_dense_qkv_plain2,
+  R_draft_sliding_dense_norm_queries, R_draft_sliding_dense_attend_partials, R_draft_sliding_dense_attend_columns, R_draft_sliding_dense_o_columns, R_draft_sliding_dense_o_plain, R_draft_sliding_dense_dense_up_columns,
+  R_draft_sliding_dense2_qkv_plain, R_draft_sliding_dense2_qkv_plain2, R_draft_sliding_dense2_norm_queries, R_draft_sliding_dense2_attend_partials, R_draft_sliding_dense2_attend_columns, R_draft_sliding_dense2_o_columns,
+  R_draft_sliding_dense2_o_plain, R_draft_sliding_dense2_dense_up_columns, R_draft_sliding_dense3_qkv_plain, R_draft_sliding_dense3_qkv_plain2, R_draft_sliding_dense3_norm_queries, R_draft_sliding_dense3_attend_partials,
+  R_draft_sliding_dense3_attend_columns, R_draft_sliding_dense3_o_columns, R_draft_sliding_dense3_o_plain, R_draft_sliding_dense3_dense_up_columns, R_draft_sliding_dense4_qkv_plain, R_draft_sliding_dense4_qkv_plain2,
+  R_draft_sliding_dense4_norm_queries, R_draft_sliding_dense4_attend_partials, R_draft_sliding_dense4_attend_columns, R_draft_sliding_dense4_o_columns, R_draft_sliding_dense4_o_plain, R_draft_sliding_dense4_dense_up_columns,
+  R_draft_end_head_logits, R_draft_end_logits_firsts,
 };
-TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 21 || region == 22 || region == 32 || region == 33 || region == 35 || region == 36 || region == 38 || region == 39 || region == 41 || region == 42; }
+TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 21 || region == 22 || region == 33 || region == 34 || region == 36 || region == 37 || region == 39 || region == 40 || region == 42 || region == 43; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 157184;
-constexpr size_t B_x_plain = 163328;
-constexpr size_t B_full_dense_qkv_queries = 175616;
+constexpr size_t B_x_columns = 157440;
+constexpr size_t B_x_plain = 163584;
+constexpr size_t B_full_dense_qkv_queries = 175872;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 2097152;
-constexpr size_t B_full_dense_attend_partials = 187904;
-constexpr size_t B_full_dense_attend_columns = 744960;
-constexpr size_t B_full_dense_o_columns = 753152;
-constexpr size_t B_full_dense_o_plain = 759296;
-constexpr size_t B_full_dense_dense_up_columns = 771584;
-constexpr size_t B_taps_columns = 787968;
-constexpr size_t B_sliding_experts_qkv_queries = 806400;
+constexpr size_t B_full_dense_attend_partials = 188160;
+constexpr size_t B_full_dense_attend_columns = 745216;
+constexpr size_t B_full_dense_o_columns = 753408;
+constexpr size_t B_full_dense_o_plain = 759552;
+constexpr size_t B_full_dense_dense_up_columns = 771840;
+constexpr size_t B_taps_columns = 788224;
+constexpr size_t B_sliding_experts_qkv_queries = 806656;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 262144;
-constexpr size_t B_sliding_experts_attend_partials = 818688;
-constexpr size_t B_sliding_experts_attend_columns = 888320;
-constexpr size_t B_sliding_experts_o_columns = 896512;
-constexpr size_t B_sliding_experts_o_plain = 902656;
-constexpr size_t B_sliding_experts_router_plain = 914944;
-constexpr size_t B_sliding_experts_expert_up_routedRows = 915456;
-constexpr size_t B_full_experts_qkv_queries = 931840;
+constexpr size_t B_sliding_experts_attend_partials = 818944;
+constexpr size_t B_sliding_experts_attend_columns = 888576;
+constexpr size_t B_sliding_experts_o_columns = 896768;
+constexpr size_t B_sliding_experts_o_plain = 902912;
+constexpr size_t B_sliding_experts_router_plain = 915200;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 915712;
+constexpr size_t B_full_experts_qkv_queries = 932096;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 2097152;
-constexpr size_t B_full_experts_attend_partials = 944128;
-constexpr size_t B_full_experts_attend_columns = 1501184;
-constexpr size_t B_full_experts_o_columns = 1509376;
-constexpr size_t B_full_experts_o_plain = 1515520;
-constexpr size_t B_full_experts_router_plain = 1527808;
-constexpr size_t B_full_experts_expert_up_routedRows = 1528320;
-constexpr size_t B_end_head_logits = 1544704;
-constexpr size_t B_commit_x_columns = 1679872;
-constexpr size_t B_commit_layer_kv_plain = 1686016;
+constexpr size_t B_full_experts_attend_partials = 944384;
+constexpr size_t B_full_experts_attend_columns = 1501440;
+constexpr size_t B_full_experts_o_columns = 1509632;
+constexpr size_t B_full_experts_o_plain = 1515776;
+constexpr size_t B_full_experts_router_plain = 1528064;
+constexpr size_t B_full_experts_expert_up_routedRows = 1528576;
+constexpr size_t B_end_head_logits = 1544960;
+constexpr size_t B_end_logits_firsts = 1680128;
+constexpr size_t B_commit_x_columns = 1688576;
+constexpr size_t B_commit_layer_kv_plain = 1694720;
 constexpr size_t B_cache_layers_0_values = 0;
 constexpr size_t B_cache_layers_0_keys = 196608;
-constexpr size_t B_commit_layer2_kv_plain = 1694208;
+constexpr size_t B_commit_layer2_kv_plain = 1702912;
 constexpr size_t B_cache_layers_1_values = 0;
 constexpr size_t B_cache_layers_1_keys = 196608;
-constexpr size_t B_commit_layer3_kv_plain = 1702400;
+constexpr size_t B_commit_layer3_kv_plain = 1711104;
 constexpr size_t B_cache_layers_2_values = 0;
 constexpr size_t B_cache_layers_2_keys = 196608;
-constexpr size_t B_commit_layer4_kv_plain = 1710592;
+constexpr size_t B_commit_layer4_kv_plain = 1719296;
 constexpr size_t B_cache_layers_3_values = 0;
 constexpr size_t B_cache_layers_3_keys = 196608;
-constexpr size_t B_draft_x_columns = 1718784;
-constexpr size_t B_draft_x_plain = 1724928;
-constexpr size_t B_draft_sliding_dense_qkv_plain = 1737216;
-constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1753600;
-constexpr size_t B_draft_sliding_dense_norm_queries = 1761792;
-constexpr size_t B_draft_sliding_dense_attend_partials = 1769984;
-constexpr size_t B_draft_sliding_dense_attend_columns = 1874432;
-constexpr size_t B_draft_sliding_dense_o_columns = 1882624;
-constexpr size_t B_draft_sliding_dense_o_plain = 1888768;
-constexpr size_t B_draft_sliding_dense_dense_up_columns = 1901056;
-constexpr size_t B_draft_sliding_dense2_qkv_plain = 1905152;
-constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 1921536;
-constexpr size_t B_draft_sliding_dense2_norm_queries = 1929728;
-constexpr size_t B_draft_sliding_dense2_attend_partials = 1937920;
-constexpr size_t B_draft_sliding_dense2_attend_columns = 2042368;
-constexpr size_t B_draft_sliding_dense2_o_columns = 2050560;
-constexpr size_t B_draft_sliding_dense2_o_plain = 2056704;
-constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2068992;
-constexpr size_t B_draft_sliding_dense3_qkv_plain = 2073088;
-constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2089472;
-constexpr size_t B_draft_sliding_dense3_norm_queries = 2097664;
-constexpr size_t B_draft_sliding_dense3_attend_partials = 2105856;
-constexpr size_t B_draft_sliding_dense3_attend_columns = 2210304;
-constexpr size_t B_draft_sliding_dense3_o_columns = 2218496;
-constexpr size_t B_draft_sliding_dense3_o_plain = 2224640;
-constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2236928;
-constexpr size_t B_draft_sliding_dense4_qkv_plain = 2241024;
-constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2257408;
-constexpr size_t B_draft_sliding_dense4_norm_queries = 2265600;
-constexpr size_t B_draft_sliding_dense4_attend_partials = 2273792;
-constexpr size_t B_draft_sliding_dense4_attend_columns = 2378240;
-constexpr size_t B_draft_sliding_dense4_o_columns = 2386432;
-constexpr size_t B_draft_sliding_dense4_o_plain = 2392576;
-constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2404864;
-constexpr size_t B_draft_end_head_logits = 2408960;
+constexpr size_t B_draft_x_columns = 1727488;
+constexpr size_t B_draft_x_plain = 1733632;
+constexpr size_t B_draft_sliding_dense_qkv_plain = 1745920;
+constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1762304;
+constexpr size_t B_draft_sliding_dense_norm_queries = 1770496;
+constexpr size_t B_draft_sliding_dense_attend_partials = 1778688;
+constexpr size_t B_draft_sliding_dense_attend_columns = 1883136;
+constexpr size_t B_draft_sliding_dense_o_columns = 1891328;
+constexpr size_t B_draft_sliding_dense_o_plain = 1897472;
+constexpr size_t B_draft_sliding_dense_dense_up_columns = 1909760;
+constexpr size_t B_draft_sliding_dense2_qkv_plain = 1913856;
+constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 1930240;
+constexpr size_t B_draft_sliding_dense2_norm_queries = 1938432;
+constexpr size_t B_draft_sliding_dense2_attend_partials = 1946624;
+constexpr size_t B_draft_sliding_dense2_attend_columns = 2051072;
+constexpr size_t B_draft_sliding_dense2_o_columns = 2059264;
+constexpr size_t B_draft_sliding_dense2_o_plain = 2065408;
+constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2077696;
+constexpr size_t B_draft_sliding_dense3_qkv_plain = 2081792;
+constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2098176;
+constexpr size_t B_draft_sliding_dense3_norm_queries = 2106368;
+constexpr size_t B_draft_sliding_dense3_attend_partials = 2114560;
+constexpr size_t B_draft_sliding_dense3_attend_columns = 2219008;
+constexpr size_t B_draft_sliding_dense3_o_columns = 2227200;
+constexpr size_t B_draft_sliding_dense3_o_plain = 2233344;
+constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2245632;
+constexpr size_t B_draft_sliding_dense4_qkv_plain = 2249728;
+constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2266112;
+constexpr size_t B_draft_sliding_dense4_norm_queries = 2274304;
+constexpr size_t B_draft_sliding_dense4_attend_partials = 2282496;
+constexpr size_t B_draft_sliding_dense4_attend_columns = 2386944;
+constexpr size_t B_draft_sliding_dense4_o_columns = 2395136;
+constexpr size_t B_draft_sliding_dense4_o_plain = 2401280;
+constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2413568;
+constexpr size_t B_draft_end_head_logits = 2417664;
+constexpr size_t B_draft_end_logits_firsts = 2552832;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_layer, 7 commit_layer2, 8 commit_layer3, 9 commit_layer4, 10 commit_end, 11 draft_begin, 12 draft_sliding_dense, 13 draft_sliding_dense2, 14 draft_sliding_dense3, 15 draft_sliding_dense4, 16 draft_end
@@ -362,27 +368,27 @@ TILE_TABLE unsigned long long entry_kv[20] = {
   10616832ull, 10616832ull, 11010048ull, 11403264ull, 11796480ull, 12189696ull, 12189696ull, 10616832ull,
   11010048ull, 11403264ull, 11796480ull, 12189696ull,
 };
-TILE_TABLE unsigned short entry_runs[20][66] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
-  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
-  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 5, 5, 0},
+TILE_TABLE unsigned short entry_runs[20][68] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
+  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
+  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 0},
 };
 TILE_TABLE unsigned char entry_program[20] = {
   0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2,
@@ -390,9 +396,9 @@ TILE_TABLE unsigned char entry_program[20] = {
 TILE_TABLE unsigned char entry_taps[20] = {
   0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-TILE_TABLE unsigned char tally_program[66] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
-  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[68] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[20] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -400,9 +406,9 @@ TILE_TABLE unsigned short entry_exchanges[20] = {
 TILE_TABLE unsigned short program_exchanges[3] = {
   0, 0, 0,
 };
-TILE_TABLE unsigned short round_runs[66] = {
-  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1,
-  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 5, 0,
+TILE_TABLE unsigned short round_runs[68] = {
+  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1,
+  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 5, 0,
 };
 TILE_TABLE float rope_500000_16[8] = {
   1.0f, 0.1939227432012558f, 0.03760603070259094f, 0.007292664609849453f, 0.0014142135623842478f, 0.00027424818836152554f, 0.000053182957344688475f, 0.000010313385246263351f,
@@ -1920,13 +1926,25 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
   if (w.index == 0) w.signal(272, C_end_head);
 }
 
+// ---- end.logits.firsts ----
+#line 124 "models/mimo/graph.ts"
+TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
+  w.wait(273, C_end_head, at.runs(C_end_head) + 1);
+  reads_all(w, at, R_end_head_logits);
+  writes_own(w, at, R_end_logits_firsts);
+  if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 4224, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
+  w.role_barrier(274);
+  if (w.index == 0) w.signal(275, C_end_logits_firsts);
+}
+
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(273, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(276, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
+  reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
-  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 4224); });
+  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_target(w, *round, w.ws<const float>(B_end_head_logits), 4224, w.ws<const u64>(B_end_logits_firsts)); });
 }
 
 // ==== commit_begin ====
@@ -1938,9 +1956,9 @@ TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(275);
-      w.ring_copy(276, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(277, 12288);
+      w.ring_acquire(278);
+      w.ring_copy(279, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(280, 12288);
     }
   }
 }
@@ -1956,13 +1974,13 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(279);
+      const char* page = w.ring_await(282);
       if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(280);
+      w.ring_release(283);
     }
-    w.join_acquire(281);
+    w.join_acquire(284);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(282);
+    w.join_commit(285);
   }
 }
 #line 67 "models/mimo/drafter.ts"
@@ -1973,7 +1991,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(284);
+    w.join_wait(287);
     writes_own(w, at, R_commit_x_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1986,10 +2004,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(285);
+    w.join_release(288);
   }
-  w.role_barrier(286);
-  if (w.index == 0) w.signal(287, C_commit_x);
+  w.role_barrier(289);
+  if (w.index == 0) w.signal(290, C_commit_x);
 }
 
 // ==== commit_layer: 0 ====
@@ -1999,44 +2017,44 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(288);
-    w.ring_copy(289, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(290, 12288);
+    w.ring_acquire(291);
+    w.ring_copy(292, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(293, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
-  w.wait(291, C_commit_x, at.runs(C_commit_x));
+  w.wait(294, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 292,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 295,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(293);
+    const char* page = w.ring_await(296);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(294);
-    w.join_acquire(295);
+    w.ring_release(297);
+    w.join_acquire(298);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(296);
+    w.join_commit(299);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
-  w.wait(298, C_commit_x, at.runs(C_commit_x));
+  w.wait(301, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(299);
+    w.join_wait(302);
     writes_own(w, at, R_commit_layer_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     const int t = tile;
@@ -2066,16 +2084,16 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(300);
+    w.join_release(303);
   }
-  w.role_barrier(301);
-  if (w.index == 0) w.signal(302, C_commit_layer_kv);
+  w.role_barrier(304);
+  if (w.index == 0) w.signal(305, C_commit_layer_kv);
 }
 
 // ---- commit_layer.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
-  w.wait(303, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
+  w.wait(306, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
   reads_all(w, at, R_commit_layer_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2112,8 +2130,8 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(304);
-  if (w.index == 0) w.signal(305, C_commit_layer_norm);
+  w.role_barrier(307);
+  if (w.index == 0) w.signal(308, C_commit_layer_norm);
 }
 
 // ==== commit_layer2: 1 ====
@@ -2123,44 +2141,44 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(306);
-    w.ring_copy(307, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(308, 12288);
+    w.ring_acquire(309);
+    w.ring_copy(310, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(311, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
-  w.wait(309, C_commit_x, at.runs(C_commit_x));
+  w.wait(312, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 310,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 313,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(311);
+    const char* page = w.ring_await(314);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(312);
-    w.join_acquire(313);
+    w.ring_release(315);
+    w.join_acquire(316);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(314);
+    w.join_commit(317);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
-  w.wait(316, C_commit_x, at.runs(C_commit_x));
+  w.wait(319, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(317);
+    w.join_wait(320);
     writes_own(w, at, R_commit_layer2_kv_plain);
     writes_own(w, at, R_cache_layers_1_values);
     const int t = tile;
@@ -2190,16 +2208,16 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(318);
+    w.join_release(321);
   }
-  w.role_barrier(319);
-  if (w.index == 0) w.signal(320, C_commit_layer2_kv);
+  w.role_barrier(322);
+  if (w.index == 0) w.signal(323, C_commit_layer2_kv);
 }
 
 // ---- commit_layer2.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
-  w.wait(321, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
+  w.wait(324, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
   reads_all(w, at, R_commit_layer2_kv_plain);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2236,8 +2254,8 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(322);
-  if (w.index == 0) w.signal(323, C_commit_layer2_norm);
+  w.role_barrier(325);
+  if (w.index == 0) w.signal(326, C_commit_layer2_norm);
 }
 
 // ==== commit_layer3: 2 ====
@@ -2247,44 +2265,44 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(324);
-    w.ring_copy(325, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(326, 12288);
+    w.ring_acquire(327);
+    w.ring_copy(328, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(329, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
-  w.wait(327, C_commit_x, at.runs(C_commit_x));
+  w.wait(330, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 328,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 331,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(329);
+    const char* page = w.ring_await(332);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(330);
-    w.join_acquire(331);
+    w.ring_release(333);
+    w.join_acquire(334);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(332);
+    w.join_commit(335);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
-  w.wait(334, C_commit_x, at.runs(C_commit_x));
+  w.wait(337, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(335);
+    w.join_wait(338);
     writes_own(w, at, R_commit_layer3_kv_plain);
     writes_own(w, at, R_cache_layers_2_values);
     const int t = tile;
@@ -2314,16 +2332,16 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(336);
+    w.join_release(339);
   }
-  w.role_barrier(337);
-  if (w.index == 0) w.signal(338, C_commit_layer3_kv);
+  w.role_barrier(340);
+  if (w.index == 0) w.signal(341, C_commit_layer3_kv);
 }
 
 // ---- commit_layer3.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
-  w.wait(339, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
+  w.wait(342, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
   reads_all(w, at, R_commit_layer3_kv_plain);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2360,8 +2378,8 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(340);
-  if (w.index == 0) w.signal(341, C_commit_layer3_norm);
+  w.role_barrier(343);
+  if (w.index == 0) w.signal(344, C_commit_layer3_norm);
 }
 
 // ==== commit_layer4: 3 ====
@@ -2371,44 +2389,44 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(342);
-    w.ring_copy(343, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(344, 12288);
+    w.ring_acquire(345);
+    w.ring_copy(346, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(347, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
   touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
-  w.wait(345, C_commit_x, at.runs(C_commit_x));
+  w.wait(348, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 346,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 349,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(347);
+    const char* page = w.ring_await(350);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(348);
-    w.join_acquire(349);
+    w.ring_release(351);
+    w.join_acquire(352);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(350);
+    w.join_commit(353);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
-  w.wait(352, C_commit_x, at.runs(C_commit_x));
+  w.wait(355, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(353);
+    w.join_wait(356);
     writes_own(w, at, R_commit_layer4_kv_plain);
     writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
@@ -2438,16 +2456,16 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(354);
+    w.join_release(357);
   }
-  w.role_barrier(355);
-  if (w.index == 0) w.signal(356, C_commit_layer4_kv);
+  w.role_barrier(358);
+  if (w.index == 0) w.signal(359, C_commit_layer4_kv);
 }
 
 // ---- commit_layer4.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
-  w.wait(357, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
+  w.wait(360, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
   reads_all(w, at, R_commit_layer4_kv_plain);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2484,8 +2502,8 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(358);
-  if (w.index == 0) w.signal(359, C_commit_layer4_norm);
+  w.role_barrier(361);
+  if (w.index == 0) w.signal(362, C_commit_layer4_norm);
 }
 
 // ==== commit_end ====
@@ -2493,10 +2511,10 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 75 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(360, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
-  w.wait(361, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
-  w.wait(362, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
-  w.wait(363, C_commit_layer_norm, at.runs(C_commit_layer_norm));
+  w.wait(363, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
+  w.wait(364, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
+  w.wait(365, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
+  w.wait(366, C_commit_layer_norm, at.runs(C_commit_layer_norm));
   reads_all(w, at, R_commit_x_columns);
   reads_all(w, at, R_commit_layer_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2512,8 +2530,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(365);
-  if (w.index == 0) w.signal(366, C_commit_end_conclude);
+  w.role_barrier(368);
+  if (w.index == 0) w.signal(369, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2537,8 +2555,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(367);
-  if (w.index == 0) w.signal(368, C_draft_x);
+  w.role_barrier(370);
+  if (w.index == 0) w.signal(371, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 ====
@@ -2548,47 +2566,47 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(369);
-    w.ring_copy(370, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(371, 24576);
+    w.ring_acquire(372);
+    w.ring_copy(373, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(374, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(372, C_draft_x, at.runs(C_draft_x));
-  w.wait(373, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(375, C_draft_x, at.runs(C_draft_x));
+  w.wait(376, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 374,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 377,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(375);
+    const char* page = w.ring_await(378);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(376);
-    w.join_acquire(377);
+    w.ring_release(379);
+    w.join_acquire(380);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(378);
+    w.join_commit(381);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(380, C_draft_x, at.runs(C_draft_x));
-  w.wait(381, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(383, C_draft_x, at.runs(C_draft_x));
+  w.wait(384, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(382);
+    w.join_wait(385);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layers_0_values);
@@ -2632,16 +2650,16 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(383);
+    w.join_release(386);
   }
-  w.role_barrier(384);
-  if (w.index == 0) w.signal(385, C_draft_sliding_dense_qkv);
+  w.role_barrier(387);
+  if (w.index == 0) w.signal(388, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
-  w.wait(386, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(389, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2678,14 +2696,14 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(387);
-  if (w.index == 0) w.signal(388, C_draft_sliding_dense_norm);
+  w.role_barrier(390);
+  if (w.index == 0) w.signal(391, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) {
-  w.wait(389, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(392, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain2);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2722,39 +2740,39 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(390);
-  if (w.index == 0) w.signal(391, C_draft_sliding_dense_norm2);
+  w.role_barrier(393);
+  if (w.index == 0) w.signal(394, C_draft_sliding_dense_norm2);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
-  w.wait(392, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(393, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(395, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(396, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(394);
+    w.ring_acquire(397);
     reads_all(w, at, R_cache_layers_0_keys);
     reads_all(w, at, R_cache_layers_0_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(395, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
-    w.ring_copy(395, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
-    w.ring_commit(396, 8192);
+    w.ring_copy(398, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
+    w.ring_copy(398, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
+    w.ring_commit(399, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
-  w.wait(397, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(398, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(400, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(401, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(399);
+    const char* page = w.ring_await(402);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -2766,19 +2784,19 @@ TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at)
     for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
       const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 400, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 403, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(401);
+    w.ring_release(404);
   }
-  w.role_barrier(402);
-  if (w.index == 0) w.signal(403, C_draft_sliding_dense_attend);
+  w.role_barrier(405);
+  if (w.index == 0) w.signal(406, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(404, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(407, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
@@ -2789,8 +2807,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(405);
-  if (w.index == 0) w.signal(406, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(408);
+  if (w.index == 0) w.signal(409, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2798,14 +2816,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(407);
-    w.ring_copy(408, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(409, 32768);
+    w.ring_acquire(410);
+    w.ring_copy(411, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(412, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(410, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(413, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2815,24 +2833,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(412);
+    const char* page = w.ring_await(415);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(413);
-    w.join_acquire(414);
+    w.ring_release(416);
+    w.join_acquire(417);
     w.join_put(w.index, acc);
-    w.join_commit(415);
+    w.join_commit(418);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(417, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(420, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(418);
+    w.join_wait(421);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2867,10 +2885,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(419);
+    w.join_release(422);
   }
-  w.role_barrier(420);
-  if (w.index == 0) w.signal(421, C_draft_sliding_dense_o);
+  w.role_barrier(423);
+  if (w.index == 0) w.signal(424, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2878,44 +2896,44 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(422);
-    w.ring_copy(423, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(424, 12288);
+    w.ring_acquire(425);
+    w.ring_copy(426, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(427, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(425, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(428, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 426,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 429,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(427);
+    const char* page = w.ring_await(430);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(428);
-    w.join_acquire(429);
+    w.ring_release(431);
+    w.join_acquire(432);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(430);
+    w.join_commit(433);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(432, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(435, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(433);
+    w.join_wait(436);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2927,10 +2945,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(434);
+    w.join_release(437);
   }
-  w.role_barrier(435);
-  if (w.index == 0) w.signal(436, C_draft_sliding_dense_dense_up);
+  w.role_barrier(438);
+  if (w.index == 0) w.signal(439, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2938,14 +2956,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(437);
-    w.ring_copy(438, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(439, 16384);
+    w.ring_acquire(440);
+    w.ring_copy(441, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(442, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(440, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(443, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2955,24 +2973,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(442);
+    const char* page = w.ring_await(445);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(443);
-    w.join_acquire(444);
+    w.ring_release(446);
+    w.join_acquire(447);
     w.join_put(w.index, acc);
-    w.join_commit(445);
+    w.join_commit(448);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(447, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(450, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(448);
+    w.join_wait(451);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3007,10 +3025,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(449);
+    w.join_release(452);
   }
-  w.role_barrier(450);
-  if (w.index == 0) w.signal(451, C_draft_x);
+  w.role_barrier(453);
+  if (w.index == 0) w.signal(454, C_draft_x);
 }
 
 // ==== draft_sliding_dense2: 1 ====
@@ -3020,45 +3038,45 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(452);
-    w.ring_copy(453, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(454, 24576);
+    w.ring_acquire(455);
+    w.ring_copy(456, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(457, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(455, C_draft_x, at.runs(C_draft_x));
+  w.wait(458, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 456,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 459,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(457);
+    const char* page = w.ring_await(460);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(458);
-    w.join_acquire(459);
+    w.ring_release(461);
+    w.join_acquire(462);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(460);
+    w.join_commit(463);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(462, C_draft_x, at.runs(C_draft_x));
+  w.wait(465, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(463);
+    w.join_wait(466);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain2);
     writes_own(w, at, R_cache_layers_1_values);
@@ -3102,16 +3120,16 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(464);
+    w.join_release(467);
   }
-  w.role_barrier(465);
-  if (w.index == 0) w.signal(466, C_draft_sliding_dense2_qkv);
+  w.role_barrier(468);
+  if (w.index == 0) w.signal(469, C_draft_sliding_dense2_qkv);
 }
 
 // ---- draft_sliding_dense2.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) {
-  w.wait(467, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(470, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense2_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3148,14 +3166,14 @@ TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(468);
-  if (w.index == 0) w.signal(469, C_draft_sliding_dense2_norm);
+  w.role_barrier(471);
+  if (w.index == 0) w.signal(472, C_draft_sliding_dense2_norm);
 }
 
 // ---- draft_sliding_dense2.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at) {
-  w.wait(470, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(473, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain2);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3192,39 +3210,39 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(471);
-  if (w.index == 0) w.signal(472, C_draft_sliding_dense2_norm2);
+  w.role_barrier(474);
+  if (w.index == 0) w.signal(475, C_draft_sliding_dense2_norm2);
 }
 
 // ---- draft_sliding_dense2.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
-  w.wait(473, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(474, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  w.wait(476, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(477, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(475);
+    w.ring_acquire(478);
     reads_all(w, at, R_cache_layers_1_keys);
     reads_all(w, at, R_cache_layers_1_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(476, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
-    w.ring_copy(476, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
-    w.ring_commit(477, 8192);
+    w.ring_copy(479, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
+    w.ring_copy(479, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
+    w.ring_commit(480, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
-  w.wait(478, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(479, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  w.wait(481, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(482, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(480);
+    const char* page = w.ring_await(483);
     reads_all(w, at, R_draft_sliding_dense2_norm_queries);
     writes_own(w, at, R_draft_sliding_dense2_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -3236,19 +3254,19 @@ TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at
     for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
       const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 481, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 484, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(482);
+    w.ring_release(485);
   }
-  w.role_barrier(483);
-  if (w.index == 0) w.signal(484, C_draft_sliding_dense2_attend);
+  w.role_barrier(486);
+  if (w.index == 0) w.signal(487, C_draft_sliding_dense2_attend);
 }
 
 // ---- draft_sliding_dense2.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(485, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
+  w.wait(488, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense2_attend_partials);
   writes_own(w, at, R_draft_sliding_dense2_attend_columns);
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
@@ -3259,8 +3277,8 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(486);
-  if (w.index == 0) w.signal(487, C_draft_sliding_dense2_attend_merge);
+  w.role_barrier(489);
+  if (w.index == 0) w.signal(490, C_draft_sliding_dense2_attend_merge);
 }
 
 // ---- draft_sliding_dense2.o: 384 KiB of weights ----
@@ -3268,14 +3286,14 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(488);
-    w.ring_copy(489, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(490, 32768);
+    w.ring_acquire(491);
+    w.ring_copy(492, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(493, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
-  w.wait(491, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(494, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_attend_columns);
   const int part = w.index % 8;
@@ -3285,24 +3303,24 @@ TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(493);
+    const char* page = w.ring_await(496);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(494);
-    w.join_acquire(495);
+    w.ring_release(497);
+    w.join_acquire(498);
     w.join_put(w.index, acc);
-    w.join_commit(496);
+    w.join_commit(499);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
-  w.wait(498, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(501, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(499);
+    w.join_wait(502);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense2_o_columns);
     writes_own(w, at, R_draft_sliding_dense2_o_plain);
@@ -3337,10 +3355,10 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(500);
+    w.join_release(503);
   }
-  w.role_barrier(501);
-  if (w.index == 0) w.signal(502, C_draft_sliding_dense2_o);
+  w.role_barrier(504);
+  if (w.index == 0) w.signal(505, C_draft_sliding_dense2_o);
 }
 
 // ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
@@ -3348,44 +3366,44 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(503);
-    w.ring_copy(504, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(505, 12288);
+    w.ring_acquire(506);
+    w.ring_copy(507, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(508, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(506, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(509, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 507,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 510,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(508);
+    const char* page = w.ring_await(511);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(509);
-    w.join_acquire(510);
+    w.ring_release(512);
+    w.join_acquire(513);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(511);
+    w.join_commit(514);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(513, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(516, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(514);
+    w.join_wait(517);
     writes_own(w, at, R_draft_sliding_dense2_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3397,10 +3415,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(515);
+    w.join_release(518);
   }
-  w.role_barrier(516);
-  if (w.index == 0) w.signal(517, C_draft_sliding_dense2_dense_up);
+  w.role_barrier(519);
+  if (w.index == 0) w.signal(520, C_draft_sliding_dense2_dense_up);
 }
 
 // ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
@@ -3408,14 +3426,14 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(518);
-    w.ring_copy(519, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(520, 16384);
+    w.ring_acquire(521);
+    w.ring_copy(522, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(523, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
-  w.wait(521, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(524, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
   const int part = w.index % 8;
@@ -3425,24 +3443,24 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(523);
+    const char* page = w.ring_await(526);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(524);
-    w.join_acquire(525);
+    w.ring_release(527);
+    w.join_acquire(528);
     w.join_put(w.index, acc);
-    w.join_commit(526);
+    w.join_commit(529);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(528, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(531, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(529);
+    w.join_wait(532);
     reads_all(w, at, R_draft_sliding_dense2_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3477,10 +3495,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(530);
+    w.join_release(533);
   }
-  w.role_barrier(531);
-  if (w.index == 0) w.signal(532, C_draft_x);
+  w.role_barrier(534);
+  if (w.index == 0) w.signal(535, C_draft_x);
 }
 
 // ==== draft_sliding_dense3: 2 ====
@@ -3490,45 +3508,45 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(533);
-    w.ring_copy(534, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(535, 24576);
+    w.ring_acquire(536);
+    w.ring_copy(537, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(538, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(536, C_draft_x, at.runs(C_draft_x));
+  w.wait(539, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 537,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 540,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(538);
+    const char* page = w.ring_await(541);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(539);
-    w.join_acquire(540);
+    w.ring_release(542);
+    w.join_acquire(543);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(541);
+    w.join_commit(544);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(543, C_draft_x, at.runs(C_draft_x));
+  w.wait(546, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(544);
+    w.join_wait(547);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain2);
     writes_own(w, at, R_cache_layers_2_values);
@@ -3572,16 +3590,16 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(545);
+    w.join_release(548);
   }
-  w.role_barrier(546);
-  if (w.index == 0) w.signal(547, C_draft_sliding_dense3_qkv);
+  w.role_barrier(549);
+  if (w.index == 0) w.signal(550, C_draft_sliding_dense3_qkv);
 }
 
 // ---- draft_sliding_dense3.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) {
-  w.wait(548, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(551, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense3_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3618,14 +3636,14 @@ TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(549);
-  if (w.index == 0) w.signal(550, C_draft_sliding_dense3_norm);
+  w.role_barrier(552);
+  if (w.index == 0) w.signal(553, C_draft_sliding_dense3_norm);
 }
 
 // ---- draft_sliding_dense3.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at) {
-  w.wait(551, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(554, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain2);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3662,39 +3680,39 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(552);
-  if (w.index == 0) w.signal(553, C_draft_sliding_dense3_norm2);
+  w.role_barrier(555);
+  if (w.index == 0) w.signal(556, C_draft_sliding_dense3_norm2);
 }
 
 // ---- draft_sliding_dense3.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
-  w.wait(554, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(555, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  w.wait(557, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(558, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(556);
+    w.ring_acquire(559);
     reads_all(w, at, R_cache_layers_2_keys);
     reads_all(w, at, R_cache_layers_2_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(557, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
-    w.ring_copy(557, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
-    w.ring_commit(558, 8192);
+    w.ring_copy(560, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
+    w.ring_copy(560, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
+    w.ring_commit(561, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
-  w.wait(559, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(560, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  w.wait(562, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(563, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(561);
+    const char* page = w.ring_await(564);
     reads_all(w, at, R_draft_sliding_dense3_norm_queries);
     writes_own(w, at, R_draft_sliding_dense3_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -3706,19 +3724,19 @@ TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at
     for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
       const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 562, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 565, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(563);
+    w.ring_release(566);
   }
-  w.role_barrier(564);
-  if (w.index == 0) w.signal(565, C_draft_sliding_dense3_attend);
+  w.role_barrier(567);
+  if (w.index == 0) w.signal(568, C_draft_sliding_dense3_attend);
 }
 
 // ---- draft_sliding_dense3.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(566, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
+  w.wait(569, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense3_attend_partials);
   writes_own(w, at, R_draft_sliding_dense3_attend_columns);
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
@@ -3729,8 +3747,8 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(567);
-  if (w.index == 0) w.signal(568, C_draft_sliding_dense3_attend_merge);
+  w.role_barrier(570);
+  if (w.index == 0) w.signal(571, C_draft_sliding_dense3_attend_merge);
 }
 
 // ---- draft_sliding_dense3.o: 384 KiB of weights ----
@@ -3738,14 +3756,14 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(569);
-    w.ring_copy(570, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(571, 32768);
+    w.ring_acquire(572);
+    w.ring_copy(573, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(574, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
-  w.wait(572, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(575, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_attend_columns);
   const int part = w.index % 8;
@@ -3755,24 +3773,24 @@ TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(574);
+    const char* page = w.ring_await(577);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(575);
-    w.join_acquire(576);
+    w.ring_release(578);
+    w.join_acquire(579);
     w.join_put(w.index, acc);
-    w.join_commit(577);
+    w.join_commit(580);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
-  w.wait(579, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(582, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(580);
+    w.join_wait(583);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense3_o_columns);
     writes_own(w, at, R_draft_sliding_dense3_o_plain);
@@ -3807,10 +3825,10 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(581);
+    w.join_release(584);
   }
-  w.role_barrier(582);
-  if (w.index == 0) w.signal(583, C_draft_sliding_dense3_o);
+  w.role_barrier(585);
+  if (w.index == 0) w.signal(586, C_draft_sliding_dense3_o);
 }
 
 // ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
@@ -3818,44 +3836,44 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(584);
-    w.ring_copy(585, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(586, 12288);
+    w.ring_acquire(587);
+    w.ring_copy(588, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(589, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(587, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(590, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 588,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 591,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(589);
+    const char* page = w.ring_await(592);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(590);
-    w.join_acquire(591);
+    w.ring_release(593);
+    w.join_acquire(594);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(592);
+    w.join_commit(595);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(594, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(597, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(595);
+    w.join_wait(598);
     writes_own(w, at, R_draft_sliding_dense3_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3867,10 +3885,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(596);
+    w.join_release(599);
   }
-  w.role_barrier(597);
-  if (w.index == 0) w.signal(598, C_draft_sliding_dense3_dense_up);
+  w.role_barrier(600);
+  if (w.index == 0) w.signal(601, C_draft_sliding_dense3_dense_up);
 }
 
 // ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
@@ -3878,14 +3896,14 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(599);
-    w.ring_copy(600, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(601, 16384);
+    w.ring_acquire(602);
+    w.ring_copy(603, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(604, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
-  w.wait(602, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(605, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
   const int part = w.index % 8;
@@ -3895,24 +3913,24 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(604);
+    const char* page = w.ring_await(607);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(605);
-    w.join_acquire(606);
+    w.ring_release(608);
+    w.join_acquire(609);
     w.join_put(w.index, acc);
-    w.join_commit(607);
+    w.join_commit(610);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(609, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(612, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(610);
+    w.join_wait(613);
     reads_all(w, at, R_draft_sliding_dense3_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3947,10 +3965,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(611);
+    w.join_release(614);
   }
-  w.role_barrier(612);
-  if (w.index == 0) w.signal(613, C_draft_x);
+  w.role_barrier(615);
+  if (w.index == 0) w.signal(616, C_draft_x);
 }
 
 // ==== draft_sliding_dense4: 3 ====
@@ -3960,45 +3978,45 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(614);
-    w.ring_copy(615, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(616, 24576);
+    w.ring_acquire(617);
+    w.ring_copy(618, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(619, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
-  w.wait(617, C_draft_x, at.runs(C_draft_x));
+  w.wait(620, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 618,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 621,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(619);
+    const char* page = w.ring_await(622);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(620);
-    w.join_acquire(621);
+    w.ring_release(623);
+    w.join_acquire(624);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(622);
+    w.join_commit(625);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(624, C_draft_x, at.runs(C_draft_x));
+  w.wait(627, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(625);
+    w.join_wait(628);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain2);
     writes_own(w, at, R_cache_layers_3_values);
@@ -4042,16 +4060,16 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(626);
+    w.join_release(629);
   }
-  w.role_barrier(627);
-  if (w.index == 0) w.signal(628, C_draft_sliding_dense4_qkv);
+  w.role_barrier(630);
+  if (w.index == 0) w.signal(631, C_draft_sliding_dense4_qkv);
 }
 
 // ---- draft_sliding_dense4.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) {
-  w.wait(629, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(632, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense4_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -4088,14 +4106,14 @@ TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(630);
-  if (w.index == 0) w.signal(631, C_draft_sliding_dense4_norm);
+  w.role_barrier(633);
+  if (w.index == 0) w.signal(634, C_draft_sliding_dense4_norm);
 }
 
 // ---- draft_sliding_dense4.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at) {
-  w.wait(632, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(635, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain2);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -4132,39 +4150,39 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(633);
-  if (w.index == 0) w.signal(634, C_draft_sliding_dense4_norm2);
+  w.role_barrier(636);
+  if (w.index == 0) w.signal(637, C_draft_sliding_dense4_norm2);
 }
 
 // ---- draft_sliding_dense4.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
-  w.wait(635, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(636, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  w.wait(638, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(639, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(637);
+    w.ring_acquire(640);
     reads_all(w, at, R_cache_layers_3_keys);
     reads_all(w, at, R_cache_layers_3_values);
     const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(638, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
-    w.ring_copy(638, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
-    w.ring_commit(639, 8192);
+    w.ring_copy(641, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
+    w.ring_copy(641, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
+    w.ring_commit(642, 8192);
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
-  w.wait(640, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(641, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  w.wait(643, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(644, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(642);
+    const char* page = w.ring_await(645);
     reads_all(w, at, R_draft_sliding_dense4_norm_queries);
     writes_own(w, at, R_draft_sliding_dense4_attend_partials);
     const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
@@ -4176,19 +4194,19 @@ TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at
     for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
       const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 643, page, page + 4096, q, m, (spans.first + span) * 64,
+      attend_span<2, 32, 32>(w, 646, page, page + 4096, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
     }
-    w.ring_release(644);
+    w.ring_release(647);
   }
-  w.role_barrier(645);
-  if (w.index == 0) w.signal(646, C_draft_sliding_dense4_attend);
+  w.role_barrier(648);
+  if (w.index == 0) w.signal(649, C_draft_sliding_dense4_attend);
 }
 
 // ---- draft_sliding_dense4.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(647, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
+  w.wait(650, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense4_attend_partials);
   writes_own(w, at, R_draft_sliding_dense4_attend_columns);
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
@@ -4199,8 +4217,8 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(648);
-  if (w.index == 0) w.signal(649, C_draft_sliding_dense4_attend_merge);
+  w.role_barrier(651);
+  if (w.index == 0) w.signal(652, C_draft_sliding_dense4_attend_merge);
 }
 
 // ---- draft_sliding_dense4.o: 384 KiB of weights ----
@@ -4208,14 +4226,14 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(650);
-    w.ring_copy(651, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(652, 32768);
+    w.ring_acquire(653);
+    w.ring_copy(654, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(655, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
-  w.wait(653, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(656, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_attend_columns);
   const int part = w.index % 8;
@@ -4225,24 +4243,24 @@ TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(655);
+    const char* page = w.ring_await(658);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(656);
-    w.join_acquire(657);
+    w.ring_release(659);
+    w.join_acquire(660);
     w.join_put(w.index, acc);
-    w.join_commit(658);
+    w.join_commit(661);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
-  w.wait(660, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(663, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(661);
+    w.join_wait(664);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense4_o_columns);
     writes_own(w, at, R_draft_sliding_dense4_o_plain);
@@ -4277,10 +4295,10 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(662);
+    w.join_release(665);
   }
-  w.role_barrier(663);
-  if (w.index == 0) w.signal(664, C_draft_sliding_dense4_o);
+  w.role_barrier(666);
+  if (w.index == 0) w.signal(667, C_draft_sliding_dense4_o);
 }
 
 // ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
@@ -4288,44 +4306,44 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(665);
-    w.ring_copy(666, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(667, 12288);
+    w.ring_acquire(668);
+    w.ring_copy(669, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(670, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
-  w.wait(668, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(671, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 669,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 672,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(670);
+    const char* page = w.ring_await(673);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(671);
-    w.join_acquire(672);
+    w.ring_release(674);
+    w.join_acquire(675);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(673);
+    w.join_commit(676);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(675, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(678, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(676);
+    w.join_wait(679);
     writes_own(w, at, R_draft_sliding_dense4_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4337,10 +4355,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(677);
+    w.join_release(680);
   }
-  w.role_barrier(678);
-  if (w.index == 0) w.signal(679, C_draft_sliding_dense4_dense_up);
+  w.role_barrier(681);
+  if (w.index == 0) w.signal(682, C_draft_sliding_dense4_dense_up);
 }
 
 // ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
@@ -4348,14 +4366,14 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(680);
-    w.ring_copy(681, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(682, 16384);
+    w.ring_acquire(683);
+    w.ring_copy(684, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(685, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
-  w.wait(683, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(686, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
   const int part = w.index % 8;
@@ -4365,24 +4383,24 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(685);
+    const char* page = w.ring_await(688);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(686);
-    w.join_acquire(687);
+    w.ring_release(689);
+    w.join_acquire(690);
     w.join_put(w.index, acc);
-    w.join_commit(688);
+    w.join_commit(691);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(690, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(693, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(691);
+    w.join_wait(694);
     reads_all(w, at, R_draft_sliding_dense4_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -4417,10 +4435,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(692);
+    w.join_release(695);
   }
-  w.role_barrier(693);
-  if (w.index == 0) w.signal(694, C_draft_x);
+  w.role_barrier(696);
+  if (w.index == 0) w.signal(697, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -4430,32 +4448,32 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(695);
-    w.ring_copy(696, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(697, 12288);
+    w.ring_acquire(698);
+    w.ring_copy(699, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(700, 12288);
   }
 }
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
-  w.wait(698, C_draft_x, at.runs(C_draft_x));
+  w.wait(701, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 699,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 702,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(700);
+    const char* page = w.ring_await(703);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(701);
-    w.join_acquire(702);
+    w.ring_release(704);
+    w.join_acquire(705);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(703);
+    w.join_commit(706);
   }
 }
 #line 127 "models/mimo/drafter.ts"
@@ -4466,7 +4484,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(705);
+    w.join_wait(708);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4479,19 +4497,31 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(706);
+    w.join_release(709);
   }
-  w.role_barrier(707);
-  if (w.index == 0) w.signal(708, C_draft_end_head);
+  w.role_barrier(710);
+  if (w.index == 0) w.signal(711, C_draft_end_head);
+}
+
+// ---- draft_end.logits.firsts ----
+#line 127 "models/mimo/drafter.ts"
+TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
+  w.wait(712, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  reads_all(w, at, R_draft_end_head_logits);
+  writes_own(w, at, R_draft_end_logits_firsts);
+  if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
+  w.role_barrier(713);
+  if (w.index == 0) w.signal(714, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(709, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(715, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_head_logits);
+  reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;
-  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const float>(B_draft_end_head_logits), 4224); });
+  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<const u64>(B_draft_end_logits_firsts)); });
 }
 
 // ==== roles ====
@@ -4807,7 +4837,10 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 0, end_head_compute);
           });
           run(w, c, entry, [](Warp& w, const At& at) {
-            traced(w, at, 1, end_logits_compute);
+            traced(w, at, 1, end_logits_firsts_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, end_logits_compute);
           });
           break;
         }
@@ -4990,7 +5023,10 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 0, draft_end_head_compute);
           });
           run(w, c, entry, [](Warp& w, const At& at) {
-            traced(w, at, 1, draft_end_logits_compute);
+            traced(w, at, 1, draft_end_logits_firsts_compute);
+          });
+          run(w, c, entry, [](Warp& w, const At& at) {
+            traced(w, at, 2, draft_end_logits_compute);
           });
           break;
         }

@@ -120,8 +120,48 @@ TILE_FN void Warp::send_to(int site, int to, size_t inbox, const Acc& acc, int t
   const int first = args->alone ? 0 : to, last = args->alone ? Plan::ranks : to + 1;
   sync(site, [=, this_warp = this](int) { send_tile<float>(*this_warp, inbox, acc, tile, epoch, first, last); });
 }
-TILE_FN Acc Warp::receive_from(int site, size_t inbox, int source, int tile, u32 epoch) {
-  return receive_tile<float, 1>(*this, site, inbox, source, tile, epoch);
+
+/** Tiles of one source each, a few polled together, for each is a long way: f(acc, source, tile) of i in `own`, where i counts the
+    sources' `tiles` tiles one source after the other. */
+template <class F>
+TILE_FN void receive_each(Warp& w, int site, size_t inbox, Share own, int tiles, u32 epoch, F f) {
+  constexpr int together = 4, packets = packets_of<float>(), turns = ceil_div(packets, 32);
+  float* values = w.exchange();
+  TILE_LOOP
+  for (int first = own.begin; first < own.end; first += together) {
+    const int count = own.end - first < together ? own.end - first : together;
+    PerLane<Packet> got[together][turns];
+    auto at = [&](int i, int packet) { return w.ws<const Packet>(inbox + inbox_at<float>((first + i) % tiles, epoch, (first + i) / tiles)) + packet; };
+    w.poll(site, What::packets, first % tiles, false, [&](int lane) {
+      bool all = true;
+      TILE_UNROLL
+      for (int i = 0; i < together; ++i)
+        TILE_UNROLL
+        for (int turn = 0; turn < turns; ++turn) {
+          if (i >= count || turn * 32 + lane >= packets) continue;
+          got[i][turn][lane] = load_packet(at(i, turn * 32 + lane));
+          all = all && got[i][turn][lane].word[3] == epoch;
+        }
+      return all;
+    });
+    TILE_UNROLL
+    for (int i = 0; i < together; ++i) {
+      if (i >= count) continue;
+      w.lanes([&](int lane) {
+        TILE_UNROLL
+        for (int turn = 0; turn < turns; ++turn) {
+          const int packet = turn * 32 + lane;
+          if (packet >= packets) continue;
+          w.received(at(i, packet));
+          for (int v = 0; v < 3; ++v) values[packet * 3 + v] = Payload<float>::value(got[i][turn][lane], v);
+        }
+      });
+      w.sync_lanes();
+      Acc acc = load_tile(w, values);
+      w.sync_lanes();
+      f(acc, (first + i) / tiles, (first + i) % tiles);
+    }
+  }
 }
 
 }  // namespace tile

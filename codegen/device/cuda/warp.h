@@ -427,7 +427,6 @@ struct Warp {
   TILE_FN Acc receive_sum(int site, int tile, u32 epoch);
   TILE_FN Exact receive_total(int site, int tile, u32 epoch);
   TILE_FN void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
-  TILE_FN Acc receive_from(int site, size_t inbox_at, int source, int tile, u32 epoch);
 
   // ---- declared accesses: the host back end checks them ----
   TILE_FN void reads(int, int) {}

@@ -312,9 +312,9 @@ TILE_FN bool row_holds(const Request& r, const RowBlock& block, int row, int& ch
 }
 
 // Ends a round of the target: samples, publishes the result, decides what comes next. All compute warps of rank 0's SM 0
-// call it; `logits` is f32 [rows][stride], complete for the rows that are sampled. A row is sampled only if the row before
-// it chose the token that it was fed: its history is then what plain decode would have.
-TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float* logits, int stride) {
+// call it; `logits` is f32 [rows][stride], complete for the rows that are sampled, `firsts` what find_firsts made of them. A row is
+// sampled only if the row before it chose the token that it was fed: its history is then what plain decode would have.
+TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float* logits, int stride, const u64* firsts) {
   const RowBlock& block = c.block[target_program];
 #ifndef __CUDACC__
   if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, block.rows, block.position);
@@ -328,10 +328,11 @@ TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float
   for (int row = c.sample_from; row < block.rows; row++) {
     if (count > 0 && !row_holds(request, block, row, chosen[count - 1])) break;
     const float* raw = logits + size_t(row) * stride;
+    const u64* found = firsts + row * w.sms;
     LogRecord record{};
-    if (s.logprobs > 0) sampler.describe(raw, s.logprobs - 1, record);
+    if (s.logprobs > 0) sampler.describe(raw, found, s.logprobs - 1, record);
     const float* edited = s.edits() ? history.edited(raw, s, mailbox_of(w)->bias, Plan::site_sample) : raw;
-    const int token = sampler.sample(edited, s, u32(block.position[row] + 1));
+    const int token = sampler.sample(edited, s.edits() ? nullptr : found, s, u32(block.position[row] + 1));
     if (token < 0) w.give_up(Plan::site_sample, What::number, block.position[row]);
     chosen[count++] = token;
     if (w.index != 0) continue;
@@ -351,7 +352,7 @@ TILE_FN void finish_commit(Warp& w, const RoundControl& c) {
 
 // Ends a round that proposed: row j's likeliest token is the proposal for its own position; row 0 is the anchor. Where a
 // row's logits are no numbers, it and the rows behind it propose nothing: that costs speed, never text.
-TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float* logits, int stride) {
+TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float* logits, int stride, const u64* firsts) {
   const RowBlock& block = c.block[draft_program];
   Decoding& d = decoding_of(w);
   const Request request = d.request;
@@ -360,7 +361,7 @@ TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float*
   int proposed[max_rows] = {}, count = 1;
   for (; count < rows; count++) {
     const int predicted = predicted_at(w, request, block.position[count]);
-    const int token = predicted >= 0 ? predicted : sampler.sample(logits + size_t(count) * stride, Sampling{}, 0);
+    const int token = predicted >= 0 ? predicted : sampler.sample(logits + size_t(count) * stride, firsts + count * w.sms, Sampling{}, 0);
     if (token < 0) break;
     proposed[count] = token;
   }

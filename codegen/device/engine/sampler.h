@@ -1,4 +1,5 @@
-// Chooses the next token of a row from its logits: all compute warps of one SM together.
+// Chooses the next token of a row from its logits: all compute warps of one SM together. What is likeliest all SMs have
+// looked for before, each in a share of the ids (find_firsts): greedy choice only compares what they found.
 //
 // Meaning, in this order: temperature; top-k keeps the k first tokens of the sampler's order; top-p keeps the shortest
 // prefix whose mass reaches p times what top-k kept; min-p keeps tokens whose weight is at least min_p of the greatest.
@@ -26,6 +27,70 @@ struct alignas(16) Quad {
   float value[4];
 };
 
+// f(id, logit) over the ids of `own` that thread `thread` of `threads` looks at, ascending: four neighbours at a time, several
+// loads in flight. own.begin is a multiple of 4.
+template <class F>
+TILE_FN void each_id(const float* logits, Share own, int thread, int threads, F f) {
+  constexpr int ahead = 4;
+  const int quads = reinterpret_cast<size_t>(logits) % 16 == 0 ? own.end / 4 : own.begin / 4;
+  const Quad* row = reinterpret_cast<const Quad*>(logits);
+  for (int first = own.begin / 4 + thread; first < quads; first += ahead * threads) {
+    Quad quad[ahead];
+    TILE_UNROLL
+    for (int i = 0; i < ahead; i++)
+      if (first + i * threads < quads) quad[i] = row[first + i * threads];
+    TILE_UNROLL
+    for (int i = 0; i < ahead; i++)
+      if (first + i * threads < quads)
+        TILE_UNROLL
+        for (int k = 0; k < 4; k++) f((first + i * threads) * 4 + k, quad[i].value[k]);
+  }
+  for (int id = quads * 4 + thread; id < own.end; id += threads) f(id, logits[id]);
+}
+
+constexpr u64 nan_order = ~u64(0);  // in place of an order: a logit is NaN
+
+/** The first of the order among the ids that each_id goes over; 0 where none is finite or infinite, nan_order where one is NaN. */
+TILE_FN u64 own_first(const float* logits, Share own, int thread, int threads, int id_bits) {
+  float greatest = -INFINITY;
+  int at = -1;
+  bool number = true;
+  each_id(logits, own, thread, threads, [&](int id, float logit) {
+    number = number && logit == logit;
+    if (logit > greatest) greatest = logit, at = id;
+  });
+  return !number ? nan_order : at < 0 ? 0 : order_of(greatest, at, id_bits);
+}
+
+struct Max { TILE_FN u64 operator()(u64 a, u64 b) const { return a > b ? a : b; } };
+struct Add { TILE_FN u64 operator()(u64 a, u64 b) const { return a + b; } };
+
+/** Of one number a lane, what `op` makes of all; every lane gets it. */
+template <class Op>
+TILE_FN u64 across(PerLane<u64>& value, Op op) {
+#ifdef __CUDA_ARCH__
+  u64 x = value[0];
+  for (int m = 16; m; m >>= 1) x = op(x, u64(__shfl_xor_sync(0xFFFFFFFFu, (unsigned long long)x, m)));
+  return x;
+#else
+  u64 x = value[0];
+  for (int lane = 1; lane < 32; lane++) x = op(x, value[lane]);
+  return x;
+#endif
+}
+
+/** Of rows [from, rows), the first of the order in this SM's share of the ids: firsts [row][SM], a warp a row. */
+TILE_PHASE static void find_firsts(Warp& w, const float* logits, int stride, u64* firsts, int from, int rows) {
+  const Share fours = share(w, ceil_div(Plan::valid_ids, 4));
+  const Share own{fours.begin * 4, fours.end * 4 < Plan::valid_ids ? fours.end * 4 : Plan::valid_ids};
+  for (int row = from + w.index; row < rows; row += w.count) {
+    PerLane<u64> first;
+    w.lanes([&](int lane) { first[lane] = own_first(logits + size_t(row) * stride, own, lane, 32, bits_for(Plan::valid_ids)); });
+    const u64 found = across(first, Max());
+    w.once([&] { firsts[row * w.sms + w.sm] = found; });
+  }
+}
+
 struct Sampler {
   Warp& w;
   const int valid;  // ids below it may be chosen
@@ -35,7 +100,7 @@ struct Sampler {
   const float* logits = nullptr;
   float largest = 0, inverse_temperature = 0;
   PerLane<int> listed;
-  PerLane<u64> best;  // each lane's own first of the order
+  PerLane<u64> best;  // each lane's own first of the order, where somebody asked
 
   TILE_FN Sampler(Warp& w, int valid, u64* memory, int site) : w(w), valid(valid), memory(memory), site(site), id_bits(bits_for(valid)) {}
 
@@ -62,50 +127,20 @@ struct Sampler {
     return across(parts, op);
   }
 
-  template <class Op>
-  TILE_FN u64 across(PerLane<u64>& value, Op op) {
-#ifdef __CUDA_ARCH__
-    u64 x = value[0];
-    for (int m = 16; m; m >>= 1) x = op(x, u64(__shfl_xor_sync(0xFFFFFFFFu, (unsigned long long)x, m)));
-    return x;
-#else
-    u64 x = value[0];
-    for (int lane = 1; lane < 32; lane++) x = op(x, value[lane]);
-    return x;
-#endif
-  }
-
-  struct Add { TILE_FN u64 operator()(u64 a, u64 b) const { return a + b; } };
-  struct Max { TILE_FN u64 operator()(u64 a, u64 b) const { return a > b ? a : b; } };
-
   TILE_FN float x_of(float logit) const { return scaled(logit, largest, inverse_temperature); }
   TILE_FN u64 order_weight(u64 order) const { return weight_of(x_of(order_logit(order, id_bits))); }
 
-  // f(id, logit) over all ids of this lane, ascending: four neighbours at a time, several loads in flight.
+  // f(id, logit) over all ids of this lane, ascending.
   template <class F>
-  TILE_FN void each_id(int lane, F f) {
-    constexpr int ahead = 4;
-    const int thread = w.index * 32 + lane, quads = reinterpret_cast<size_t>(logits) % 16 == 0 ? valid / 4 : 0;
-    const Quad* row = reinterpret_cast<const Quad*>(logits);
-    for (int first = thread; first < quads; first += ahead * threads()) {
-      Quad quad[ahead];
-      TILE_UNROLL
-      for (int i = 0; i < ahead; i++)
-        if (first + i * threads() < quads) quad[i] = row[first + i * threads()];
-      TILE_UNROLL
-      for (int i = 0; i < ahead; i++)
-        if (first + i * threads() < quads)
-          TILE_UNROLL
-          for (int k = 0; k < 4; k++) f((first + i * threads()) * 4 + k, quad[i].value[k]);
-    }
-    for (int id = quads * 4 + thread; id < valid; id += threads()) f(id, logits[id]);
+  TILE_FN void each_own(int lane, F f) {
+    each_id(logits, Share{0, valid}, w.index * 32 + lane, threads(), f);
   }
 
   template <class Keep>
   TILE_FN void collect(Keep keep) {
     w.lanes([&](int lane) {
       int n = 0;
-      each_id(lane, [&](int id, float logit) {
+      each_own(lane, [&](int id, float logit) {
         if (keep(id, logit)) list()[place(lane, n++)] = order_of(logit, id, id_bits);
       });
       listed[lane] = n;
@@ -186,21 +221,25 @@ struct Sampler {
     return kept;
   }
 
-  // The first of the order, or 0 where a logit is no number, or the greatest is no finite one. Leaves each lane's own in `best`.
-  TILE_FN u64 first_of(const float* row) {
+  // The first of the order, or 0 where a logit is no number, or the greatest is no finite one. `found`: what each SM has found in its share of
+  // the row, if they have looked.
+  TILE_FN u64 first_of(const float* row, const u64* found) {
     logits = row;
+    const u64 first = found == nullptr ? reduce(own_firsts(), Max()) : first_found(found);
+    return first == nan_order || !(order_logit(first, id_bits) < INFINITY) ? 0 : first;
+  }
+  TILE_FN PerLane<u64>& own_firsts() {
+    w.lanes([&](int lane) { best[lane] = own_first(logits, Share{0, valid}, w.index * 32 + lane, threads(), id_bits); });
+    return best;
+  }
+  TILE_FN u64 first_found(const u64* found) {
+    PerLane<u64> first;
     w.lanes([&](int lane) {
-      float greatest = -INFINITY;
-      int at = -1;
-      bool number = true;
-      each_id(lane, [&](int id, float logit) {
-        number = number && logit == logit;
-        if (logit > greatest) greatest = logit, at = id;
-      });
-      best[lane] = !number ? ~u64(0) : at < 0 ? 0 : order_of(greatest, at, id_bits);
+      u64 greatest = 0;
+      for (int sm = lane; sm < w.sms; sm += 32) greatest = Max()(greatest, found[sm]);
+      first[lane] = greatest;
     });
-    const u64 first = reduce(best, Max());
-    return first == ~u64(0) || !(order_logit(first, id_bits) < INFINITY) ? 0 : first;
+    return across(first, Max());
   }
 
   // Lists the first `count` tokens of the order, and few others.
@@ -208,6 +247,7 @@ struct Sampler {
     // The count-th greatest of the lanes' own greatest is a lower bound of the count-th greatest of all.
     u64 bound = 0;
     if (count <= threads()) {
+      own_firsts();
       w.lanes([&](int lane) {
         list()[place(lane, 0)] = best[lane];
         listed[lane] = best[lane] ? 1 : 0;
@@ -220,13 +260,13 @@ struct Sampler {
   struct One { TILE_FN u64 operator()(u64) const { return 1; } };
 
   /** What of a log record does not depend on the token that will be chosen: the greatest logit, the mass, the digest, the likeliest tokens. */
-  TILE_FN void describe(const float* row, int likeliest, LogRecord& record) {
-    const u64 first = first_of(row);
+  TILE_FN void describe(const float* row, const u64* found, int likeliest, LogRecord& record) {
+    const u64 first = first_of(row, found);
     largest = order_logit(first, id_bits), inverse_temperature = 1.f;
     PerLane<u64> mass, digest;
     w.lanes([&](int lane) {
       u64 sum = 0, bits = 0;
-      each_id(lane, [&](int id, float logit) { sum += weight_of(x_of(logit)), bits += digest_of(id, logit); });
+      each_own(lane, [&](int id, float logit) { sum += weight_of(x_of(logit)), bits += digest_of(id, logit); });
       mass[lane] = sum, digest[lane] = bits;
     });
     record.largest = largest, record.mass = reduce(mass, Add()), record.digest = reduce(digest, Add());
@@ -250,8 +290,8 @@ struct Sampler {
 
   /** The token that will stand at `position`, from the logits of the row before it; the same in every warp of the role.
       -1 where the logits are no numbers. */
-  TILE_FN int sample(const float* row, const Sampling& s, u32 position) {
-    const u64 first = first_of(row);
+  TILE_FN int sample(const float* row, const u64* found, const Sampling& s, u32 position) {
+    const u64 first = first_of(row, found);
     if (first == 0) return -1;
     if (s.inverse_temperature == 0.f) return order_id(first, id_bits);
     largest = order_logit(first, id_bits);
@@ -261,7 +301,7 @@ struct Sampler {
     PerLane<u64> all, likely;
     w.lanes([&](int lane) {
       u64 a = 0, l = 0;
-      each_id(lane, [&](int, float logit) {
+      each_own(lane, [&](int, float logit) {
         const float x = x_of(logit);
         const u64 weight = weight_of(x);
         a += weight;

@@ -412,7 +412,6 @@ struct Warp {
   Acc receive_sum(int site, int tile, u32 epoch);
   Exact receive_total(int site, int tile, u32 epoch);
   void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
-  Acc receive_from(int site, size_t inbox_at, int source, int tile, u32 epoch);
 
   // ---- declared accesses (TILE_CHECK) ----
   void reads(int region, int part) { reads_of(rank, region, part); }

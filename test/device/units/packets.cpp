@@ -1,5 +1,5 @@
 // An all-reduce of tiles among RANKS ranks over several epochs: every rank gets the same bits, and they are the sum in rank order.
-// Then a ring of send_to / receive_from.
+// Then a ring of send_to / receive_each.
 #include "plan.h"
 #include "harness.h"
 using namespace tile;
@@ -51,12 +51,14 @@ TILE_ROLE void role_epilogue(Warp& w) {
 TILE_ROLE void role_communicate(Warp& w) {
   for (int epoch = 1; epoch <= unit::epochs; ++epoch) {
     for (int tile = w.sm; tile < unit::tiles; tile += w.sms) {
-      for (int kind = 0; kind < 2; ++kind) {
-        Acc acc = kind == 0 ? w.receive_sum(s_receive, tile, u32(epoch))
-                            : w.receive_from(s_receive, unit::second_inbox, (w.rank + Plan::ranks - 1) % Plan::ranks, tile, u32(epoch));
+      const auto keep = [&](int kind, Acc& acc) {
         float* to = w.ws<float>(Plan::data_at + unit::out(epoch, tile, kind));
         each(w, acc, [&](float& value, int row, int column) { to[row * 8 + column] = value; });
-      }
+      };
+      Acc sum = w.receive_sum(s_receive, tile, u32(epoch));
+      keep(0, sum);
+      const int sent = (w.rank + Plan::ranks - 1) % Plan::ranks * unit::tiles + tile;
+      receive_each(w, s_receive, unit::second_inbox, Share{sent, sent + 1}, unit::tiles, u32(epoch), [&](Acc& acc, int, int) { keep(1, acc); });
     }
     for (unsigned i = 0; i < Plan::local_arrivals(l_table); ++i) w.signal_local(s_table_ready, l_table);
   }
