@@ -1,7 +1,15 @@
-/** `tilec bench MODEL --rank 0/N`: what a round of one rank takes, and the speed that follows from it. */
+/** `tilec bench MODEL --rank 0-3/8`, or any --gpus with --synthetic-weights: what a round takes, and the speed that follows from it. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
-import { benchRank, type RankOptions, type RankResult } from '../runtime/session/bench-rank.ts'
+import type { Ready } from '../runtime/engine/wire.ts'
+import {
+  benchRank,
+  checkPresence,
+  type PresentRanks,
+  type RankOptions,
+  type RankResult,
+  rankRange,
+} from '../runtime/session/bench-rank.ts'
 import { readTarget } from '../runtime/session/machine.ts'
 import type { Spread } from '../runtime/session/statistics.ts'
 import type { Routing } from '../runtime/session/synthetic-routing.ts'
@@ -12,10 +20,10 @@ import { roofline } from './roofline.ts'
 import { table } from './table.ts'
 import { printJson, type Terminal } from './terminal.ts'
 
-/** Options that say which rank is measured, and at what. `rank`: the one that is meant where none is named. */
-export const withRank = (command: Command, rank?: RankOptions['rank']): Command =>
+/** Options that say which ranks are measured, and at what. `rank`: those that are meant where none are named. */
+export const withRank = (command: Command, rank?: PresentRanks): Command =>
   command
-    .option('--rank <rank>', 'one rank of several, alone: 0/8', rankOf, rank)
+    .option('--rank <ranks>', 'the first ranks of several, a GPU each, without the others: 0/8, 0-3/8', ranksOf, rank)
     .option('--layers <n>', 'the first layers only', positive(1))
     .option('--context <n>', 'positions before the rounds', positive(1), 4096)
     .option('--rows <n>', 'rows of a round', positive(1), 8)
@@ -25,28 +33,31 @@ export const withRank = (command: Command, rank?: RankOptions['rank']): Command 
     .addOption(spillsOption())
     .option('--engine-folder <folder>', 'take the engine from what tilec compile -o wrote')
 
-function rankOf(given: string): RankOptions['rank'] {
-  const [, rank, ranks] = /^(\d+)\/(\d+)$/.exec(given) ?? []
-  if (rank === undefined) throw new InvalidArgumentError('It is a rank and how many there are: 0/8.')
-  return { rank: Number(rank), ranks: Number(ranks) }
+function ranksOf(given: string): PresentRanks {
+  const [, from, to = from, all] = /^(\d+)(?:-(\d+))?\/(\d+)$/.exec(given) ?? []
+  if (from === undefined) throw new InvalidArgumentError('It is a rank, or some, and how many there are: 0/8, 0-3/8.')
+  const [first, ranks] = [Number(from), Number(all)]
+  const present = Number(to) - first + 1
+  checkPresence({ first, present, ranks })
+  return { present, ranks }
 }
 
 const routing = (given: string): Routing => (given === 'uniform' ? given : real(given))
 
-/** What the options of the command say of a rank to measure. */
+/** What the options of the command say of ranks to measure. */
 export function rankRequest(model: string, options: BenchCommandOptions, terminal: Terminal): RankOptions {
-  const rank = options.rank!
+  const ranks = options.rank!
   if (!options.syntheticWeights) {
     throw new DiagnosticError([
-      diagnostic('TILE5112', 'a rank without its peers cannot be measured with real weights', {
+      diagnostic('TILE5112', 'ranks without their peers cannot be measured with real weights', {
         help: 'its text would mean nothing: add --synthetic-weights',
       }),
     ])
   }
-  const { layers, context, rows, routing, rounds, warmup, repeat, engine, spills, engineFolder, ctx } = options
+  const { layers, context, rows, routing, rounds, warmup, repeat, engine, spills, engineFolder, ctx, digest } = options
   return {
     ...modelRequest(model, options),
-    ...{ rank, layers, context, rows, routing, rounds, warmup, repeat, engine, spills, engineFolder, ctx },
+    ...{ ranks, layers, context, rows, routing, rounds, warmup, repeat, engine, spills, engineFolder, ctx, digest },
     target: readTarget(options.target),
     signal: terminal.signal,
   }
@@ -69,23 +80,8 @@ export async function benchOfRank(model: string, options: BenchCommandOptions, t
     .filter((tokens) => tokens <= request.rows)
     .map((tokens) => ({ tokens, tokensPerSecond: (tokens / result.roundUs.median) * 1e6 }))
   if (options.json) {
-    const { rank, context, rows, routing, rounds } = request
     const { ready, ...measured } = result
-    const { target, name: device } = ready
-    const synthetic = ['weights', 'peers', 'acceptance']
-    printJson(terminal, {
-      model,
-      target,
-      device,
-      ...rank,
-      context,
-      rows,
-      routing,
-      rounds,
-      synthetic,
-      ...measured,
-      speeds,
-    })
+    printJson(terminal, { ...about(model, request, ready), ...measured, speeds })
     return
   }
   const right = (title: string) => ({ title, align: 'right' as const })
@@ -96,10 +92,20 @@ export async function benchOfRank(model: string, options: BenchCommandOptions, t
   ]
   const times = table([{ title: 'us' }, right('median'), right('least'), right('greatest')], rows)
   terminal.out(`${headline(model, request, result)}: median of the runs' medians (least to greatest)\n${times}`)
+  if (result.digest !== undefined) terminal.out(`  digest of the logits of all rounds: ${result.digest}\n`)
   for (const { tokens, tokensPerSecond } of speeds) {
     const round = `${(result.roundUs.median / 1000).toFixed(3)} ms`
     terminal.out(`  ${tokens.toFixed(2)} tokens a round / ${round} = ${tokensPerSecond.toFixed(0)} tokens a second\n`)
   }
+}
+
+const syntheticParts = ({ present, ranks }: PresentRanks): readonly string[] =>
+  present < ranks ? ['weights', 'peers', 'acceptance'] : ['weights', 'acceptance']
+
+/** What was measured, for programs. */
+export function about(model: string, request: RankOptions, { target, name: device }: Ready) {
+  const { ranks, context, rows, routing, rounds } = request
+  return { model, target, device, ...ranks, context, rows, routing, rounds, synthetic: syntheticParts(ranks) }
 }
 
 export function headline(
@@ -107,8 +113,14 @@ export function headline(
   r: RankOptions,
   { ready, layers, drafter, runs }: Pick<RankResult, 'ready' | 'layers' | 'drafter' | 'runs'>,
 ): string {
-  const { rank, ranks } = r.rank
   const routing = r.routing === 'uniform' ? r.routing : `a mean of ${r.routing} experts`
-  return `${model}, rank ${rank} of ${ranks} alone on ${ready.name}: ${layers} layers${drafter ? ' and the drafter' : ''}, ${r.rows} row${r.rows > 1 ? 's' : ''} at context ${r.context}, routing ${routing} [SYNTHETIC weights, peers and acceptance: an engine's speed, not a model's]
+  const parts = syntheticParts(r.ranks)
+  return `${model}, ${whoRuns(r.ranks)} on ${ready.name}: ${layers} layers${drafter ? ' and the drafter' : ''}, ${r.rows} row${r.rows > 1 ? 's' : ''} at context ${r.context}, routing ${routing} [SYNTHETIC ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}: an engine's speed, not a model's]
 ${runs} runs of ${r.rounds} rounds`
+}
+
+function whoRuns({ present, ranks }: PresentRanks): string {
+  if (present === ranks) return `${ranks} rank${ranks > 1 ? 's' : ''}`
+  if (present === 1) return `rank 0 of ${ranks} alone`
+  return `ranks ${rankRange(0, present)} of ${ranks}, without the others,`
 }

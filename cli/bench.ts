@@ -1,9 +1,10 @@
-/** `tilec bench MODEL`: how fast an engine writes, plain or drafted; with --rank, what a round of one rank takes. */
+/** `tilec bench MODEL`: how fast an engine writes, plain or drafted; with made up weights, what a round takes. */
 import type { Command } from 'commander'
 import type { EngineKind } from '../codegen/emit/source.ts'
+import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
 import { type BenchResult, benchModel } from '../runtime/session/bench-model.ts'
-import type { RankOptions } from '../runtime/session/bench-rank.ts'
+import type { PresentRanks } from '../runtime/session/bench-rank.ts'
 import { readTarget } from '../runtime/session/machine.ts'
 import type { Spread } from '../runtime/session/statistics.ts'
 import type { Routing } from '../runtime/session/synthetic-routing.ts'
@@ -33,7 +34,7 @@ export interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, '
   readonly syntheticWeights?: boolean
   readonly syntheticAcceptance?: number
   readonly json?: boolean
-  readonly rank?: RankOptions['rank']
+  readonly rank?: PresentRanks
   readonly layers?: number
   readonly context: number
   readonly rows: number
@@ -43,6 +44,7 @@ export interface BenchCommandOptions extends ModelOptions, Omit<TargetOptions, '
   readonly engine: EngineKind
   readonly spills?: number
   readonly engineFolder?: string
+  readonly digest?: boolean
   readonly roofline?: boolean
 }
 
@@ -63,12 +65,14 @@ const examples = `
 Examples:
   tilec bench nano                                      drafted as it pays
   tilec bench nano --draft off --repeat 9               plain decoding
-  tilec bench mimo-v2.5-pro --gpus 8 --synthetic-weights --drafter pro-dflash.json --synthetic-acceptance 6.3
+  tilec bench mimo-v2.5-pro --gpus 8 --synthetic-weights --synthetic-acceptance 6.3
+  tilec bench mimo-v2.5-pro --rank 0-3/8 --synthetic-weights --engine-folder pro8
   tilec bench mimo-v2.5-pro --rank 0/8 --synthetic-weights --context 32768 --routing 37
 
-With --rank 0/N one rank runs alone on one GPU: the plan that N ranks would run, peers stood in for by the rank itself, so
-that every packet travels. Its rounds verify random tokens that all count as right, behind a context of zeros. --engine-folder
-takes the engine that tilec compile -o left there: a machine with a GPU needs no compiler.
+With --synthetic-weights rounds are measured instead of text: they verify random tokens that all count as right, behind a
+context of zeros. --gpus N runs all ranks of a plan for N; --rank 0-3/8 runs the first four of eight, a GPU each, which stand in
+for the others, so that every rank gets as many packets as from eight; --rank 0/8 runs one alone. --engine-folder takes the
+engine that tilec compile -o left there: a machine with GPUs needs no compiler.
 
 --roofline takes a traced engine and shows what each phase of a round streamed, what that takes at the rate that the machine
 reached just before, what it took, and how much of that an SM waited for others.
@@ -87,19 +91,41 @@ export function addBench(program: Command, terminal: Terminal): void {
     .option('--draft <rows>', 'rows to verify at once: off, 2 to 8, or auto, as many as pay', draftChoice)
     .option('--synthetic-weights', 'make the weights up: for models that are not here')
     .option('--synthetic-acceptance <a>', 'make rounds yield so many tokens, whatever the drafter says', real)
-    .option('--acceptance <list>', 'with --rank: tokens a round for which a speed is derived', reals, [6.3, 5.56, 4.29])
-    .option('--roofline', 'of one rank (--rank): bytes, floor and time of each phase')
+    .option('--acceptance <list>', 'of measured rounds: tokens of one, to derive speeds', reals, [6.3, 5.56, 4.29])
+    .option('--digest', 'of measured rounds: a hash of all logits, to compare runs to the bit')
+    .option('--roofline', 'of measured rounds: bytes, floor and time of each phase')
     .option('--json', 'print one object')
     .addHelpText('after', examples)
-    .action((model: string, options: BenchCommandOptions) => bench(model, options, terminal))
+    .action((model: string, options: BenchCommandOptions, command: Command) =>
+      options.rank || options.roofline || options.syntheticWeights
+        ? benchOfRounds(model, options, command, terminal)
+        : bench(model, options, terminal),
+    )
+}
+
+/** Rounds of made up weights: ranks are those that --rank names, or all; what only text has is refused. */
+async function benchOfRounds(model: string, options: BenchCommandOptions, command: Command, terminal: Terminal) {
+  const given = (name: string): boolean => command.getOptionValueSource(name) === 'cli'
+  const refuse = (what: string, help: string): never => {
+    throw new DiagnosticError([diagnostic('TILE5112', `${what} cannot be measured`, { help })])
+  }
+  const { gpus, rank = { present: gpus, ranks: gpus }, syntheticAcceptance: length, rows } = options
+  if (given('gpus') && gpus !== rank.ranks)
+    refuse(`ranks of ${rank.ranks} with --gpus ${gpus}`, '--rank says how many ranks there are; leave --gpus out')
+  for (const [name, word] of [
+    ['prompt'],
+    ['promptTokens', 'prompt-tokens'],
+    ['outputTokens', 'output-tokens'],
+    ['draft'],
+  ])
+    if (given(name!)) refuse(`rounds with --${word ?? name}`, 'they have --context, --rows and --rounds')
+  if (length !== undefined && !(length >= 1 && length <= rows))
+    refuse(`${length} tokens from a round of ${rows} rows`, `a round yields 1 to ${rows}`)
+  const acceptance = [...new Set([...(length === undefined ? [] : [length]), ...options.acceptance])]
+  await benchOfRank(model, { ...options, rank, acceptance }, terminal)
 }
 
 async function bench(model: string, options: BenchCommandOptions, terminal: Terminal): Promise<void> {
-  if (options.rank || options.roofline) {
-    const rank = options.rank ?? { rank: 0, ranks: options.gpus }
-    await benchOfRank(model, { ...options, rank }, terminal)
-    return
-  }
   const progress = progressLine(terminal)
   let result: BenchResult
   try {

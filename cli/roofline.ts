@@ -1,7 +1,7 @@
 /** `tilec bench MODEL --rank 0/N --roofline`: what each phase of a round took, beside what its bytes take at the ceiling. */
 import type { RankOptions } from '../runtime/session/bench-rank.ts'
 import { measureRoofline, type Roofline } from '../runtime/session/roofline.ts'
-import { headline } from './bench-rank.ts'
+import { about, headline } from './bench-rank.ts'
 import { progressLine } from './progress.ts'
 import { bytes, table } from './table.ts'
 import { printJson, type Terminal } from './terminal.ts'
@@ -16,10 +16,7 @@ export async function roofline(model: string, request: RankOptions, json: boolea
   }
   if (json) {
     const { ready, ...measured } = result
-    const { rank, context, rows, routing, rounds } = request
-    const synthetic = ['weights', 'peers', 'acceptance']
-    const machine = { target: ready.target, device: ready.name }
-    printJson(terminal, { model, ...machine, ...rank, context, rows, routing, rounds, synthetic, ...measured })
+    printJson(terminal, { ...about(model, request, ready), ...measured })
     return
   }
   terminal.out(`${headline(model, request, result)}\n${asTable(result)}`)

@@ -26,7 +26,7 @@ tiles and the author's file and line; a wait is a slice of its own, named after 
 
 export function addTrace(program: Command, terminal: Terminal): void {
   const command = program.command('trace').description('write what each role of an SM did and waited for, for Perfetto')
-  withRank(withTarget(withModel(command), 'fitting'), { rank: 0, ranks: 1 })
+  withRank(withTarget(withModel(command), 'fitting'), { present: 1, ranks: 1 })
     .option('-o, --output <file>', 'where to write', 'trace.json')
     .option('--sm <list>', 'SMs to show: 0,1,66, or all; four of them when left out', smList)
     .option('--last <n>', 'rounds to show: the last so many', whole, 2)

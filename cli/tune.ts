@@ -27,7 +27,7 @@ the logits of the author's schedule. The result is a schedule like any other: re
 
 export function addTune(program: Command, terminal: Terminal): void {
   const command = program.command('tune').description('search schedule parameters on this machine')
-  withRank(withTarget(withModel(command), 'fitting'), { rank: 0, ranks: 1 })
+  withRank(withTarget(withModel(command), 'fitting'), { present: 1, ranks: 1 })
     .option('--candidates <n>', 'schedules to try at most', positive(1), 40)
     .option('--axes <list>', `what to change: ${axisNames.join(', ')}`, (given) =>
       given.split(',').map((a) => a.trim()),

@@ -467,7 +467,7 @@ const entries = {
   TILE5112: {
     title: 'nothing that can be measured',
     explain:
-      'What a measurement asks for contradicts itself or the model. One rank can run without its peers with made up weights only, and only rank 0 can, which decides the rounds; rows are 1 to 8; a context must leave room for the rounds; a mean of active experts lies between the slots of one row and what routing at random gives, and needs a router with a bias.',
+      'What a measurement asks for contradicts itself or the model. Ranks can run without their peers with made up weights only, and only the first 1, 2, 4 or 8 can: rank 0 decides the rounds, and each of them stands in for as many of the others as the next; rows are 1 to 8; a context must leave room for the rounds; a mean of active experts lies between the slots of one row and what routing at random gives, and needs a router with a bias.',
   },
   TILE5113: {
     title: 'engine folder does not fit',

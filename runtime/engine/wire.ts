@@ -260,7 +260,9 @@ export function logProbsOf(payload: Buffer, likeliest: number): LogProbs[] {
 export const Ready = z.object({
   target: z.string(),
   name: z.string(),
+  /** Of the plan, and those of them that run: the first so many, which stand in for the others. */
   ranks: z.number(),
+  present: z.number(),
   sms: z.number(),
   /** Bytes a second that the machine streams, where that was asked for. */
   ceiling: z.number().optional(),

@@ -1,26 +1,17 @@
 /**
  * Measures an engine: the same request several times, after some that do not count.
  *
- * Vocabulary: *synthetic weights* are made up, so that engines of any size run without a checkpoint; *synthetic acceptance*
- * makes proposals count as right at random, so that a round's cost can be seen at any acceptance length. Neither writes
- * text that means anything, and whatever is reported of them says so.
+ * Vocabulary: *synthetic acceptance* makes proposals count as right at random, so that a round's cost can be seen at any
+ * acceptance length. The text then means nothing, and whatever is reported of it says so.
  * Invariant: speed is tokens after the first by the time after the first; medians are of whole requests.
  */
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { type DraftStats, draftStats } from '../decode/draft-stats.ts'
 import { type DraftChoice, engineRequest } from '../decode/sampling.ts'
 import { RoundTimes } from '../decode/width-policy.ts'
-import { type EngineEvent, startEngine } from '../engine/engine.ts'
-import { writeLoadPlan } from '../engine/load-plan.ts'
-import { syntheticSources } from '../engine/synthetic-source.ts'
-import type { EngineRequest, Ready, RoundOutcome } from '../engine/wire.ts'
-import { buildModel } from './build-model.ts'
-import { compileModel } from './compile-model.ts'
-import { chooseTarget } from './machine.ts'
+import type { Ready, RoundOutcome } from '../engine/wire.ts'
 import { type OpenOptions, openModel } from './open-model.ts'
-import { resolveModel } from './resolve-model.ts'
 import { type Spread, spread } from './statistics.ts'
-import { routerBiases } from './synthetic-routing.ts'
 
 export interface BenchOptions extends OpenOptions {
   readonly promptTokens: number
@@ -30,7 +21,6 @@ export interface BenchOptions extends OpenOptions {
   readonly draft?: DraftChoice | undefined
   /** Text that the prompt is made of, again and again. */
   readonly text: string
-  readonly syntheticWeights?: boolean | undefined
   /** Tokens a round, 1 to the width. */
   readonly syntheticAcceptance?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -56,28 +46,16 @@ export interface BenchResult {
   readonly rounds: DraftStats
 }
 
-/** An engine to measure, however it was come by. */
-interface Bench {
-  readonly ready: Ready
-  readonly vocabulary: number
-  readonly block: number | undefined
-  encode(text: string): readonly number[]
-  generate(request: EngineRequest, signal: AbortSignal | undefined): AsyncIterable<EngineEvent>
-  close(): Promise<void>
-}
-
 export async function benchModel(options: BenchOptions): Promise<BenchResult> {
   const { promptTokens, outputTokens, warmup, repeat, syntheticAcceptance: length } = options
   const ctx = options.ctx ?? Math.ceil((promptTokens + outputTokens) / 64) * 64 + 64
-  const bench = await (options.syntheticWeights ? openSynthetic : openReal)({ ...options, ctx })
+  const session = await openModel({ ...options, ctx })
   try {
-    const choice = choiceOf(options, bench.block)
-    const tokens = repeated(bench.encode(options.text), promptTokens)
-    const room = {
-      ctx,
-      vocabulary: bench.vocabulary,
-      drafter: bench.block === undefined ? undefined : { block: bench.block, times: new RoundTimes() },
-    }
+    const { tokenizer, draftBlock: block } = session
+    const choice = choiceOf(options, block)
+    const tokens = repeated(tokenizer.encode(options.text, 'text'), promptTokens)
+    const drafter = block === undefined ? undefined : { block, times: new RoundTimes() }
+    const room = { ctx, vocabulary: tokenizer.size, drafter }
     const rate = length === undefined ? undefined : rateFor(length, choice)
     const rounds: RoundOutcome[] = []
     const runs: BenchRun[] = []
@@ -86,7 +64,7 @@ export async function benchModel(options: BenchOptions): Promise<BenchResult> {
       const request = engineRequest(tokens, asked, { endTokens: [] }, room)
       const outcomes: RoundOutcome[] = []
       let run: BenchRun | undefined
-      for await (const event of bench.generate(request, options.signal)) {
+      for await (const event of session.engineEvents(request, options.signal)) {
         if (event.type === 'round') outcomes.push(event.outcome)
         if (event.type !== 'end') continue
         const { tokens, totalMs, firstTokenMs } = event.stats
@@ -100,8 +78,8 @@ export async function benchModel(options: BenchOptions): Promise<BenchResult> {
       rounds.push(...outcomes.slice(1))
     }
     return {
-      ready: bench.ready,
-      synthetic: [...(options.syntheticWeights ? ['weights'] : []), ...(length === undefined ? [] : ['acceptance'])],
+      ready: session.ready,
+      synthetic: length === undefined ? [] : ['acceptance'],
       draft: choice,
       promptTokens,
       outputTokens,
@@ -111,7 +89,7 @@ export async function benchModel(options: BenchOptions): Promise<BenchResult> {
       rounds: draftStats(rounds),
     }
   } finally {
-    await bench.close()
+    await session.close()
   }
 }
 
@@ -147,49 +125,3 @@ function rateFor(length: number, choice: DraftChoice): number {
 
 const repeated = (tokens: readonly number[], count: number): number[] =>
   Array.from({ length: count }, (_, i) => tokens[i % tokens.length]!)
-
-async function openReal(options: OpenOptions): Promise<Bench> {
-  const session = await openModel(options)
-  return {
-    ready: session.ready,
-    vocabulary: session.tokenizer.size,
-    block: session.draftBlock,
-    encode: (text) => session.tokenizer.encode(text, 'text'),
-    generate: (request, signal) => session.engineEvents(request, signal),
-    close: () => session.close(),
-  }
-}
-
-async function openSynthetic(options: OpenOptions & { readonly ctx: number }): Promise<Bench> {
-  const { gpus = 1, ctx, onProgress } = options
-  onProgress?.({ stage: 'read' })
-  const resolved = resolveModel(options)
-  const target = await chooseTarget(options.target ?? 'auto', gpus)
-  onProgress?.({ stage: 'compile' })
-  const compiled = compileModel(resolved, { target, gpus, ctx })
-  onProgress?.({ stage: 'build', target })
-  const { executable } = await buildModel(compiled, target, { check: options.check })
-  const { model, drafter } = resolved
-  const sources = syntheticSources(compiled.manifest, {
-    bindings: [...model.bindings, ...(drafter?.bindings ?? [])],
-    params: model.graph.params,
-    routerBias: routerBiases(model.graph, 'uniform'),
-  })
-  const vocabulary = compiled.plan.vocabulary.whole
-  const engine = await startEngine({
-    executable,
-    loadPlan: writeLoadPlan(compiled.manifest, sources),
-    ctx,
-    vocabulary,
-    ...(options.engineArgs && { args: options.engineArgs }),
-    ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
-  })
-  return {
-    ready: engine.ready,
-    vocabulary,
-    block: drafter?.built.block.rows,
-    encode: (text) => [...text].map((c, i) => (c.codePointAt(0)! * 31 + i * 17) % Math.min(vocabulary, 4096)),
-    generate: (request, signal) => engine.generate(request, signal && { signal }),
-    close: () => engine.close(),
-  }
-}

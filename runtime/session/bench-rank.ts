@@ -1,12 +1,13 @@
 /**
- * Measures one rank of several on one device: the plan that all ranks would run, with weights made up on the device and
- * peers that it stands in for itself, so that every packet still travels.
+ * Measures ranks of a plan with weights made up on the device: all of them, or the first few, a GPU each. Ranks that are there
+ * stand in for those that are not, so that every packet still travels.
  *
  * Vocabulary: a *round* yields tokens: the draft, where there is a drafter, and the target's verify of `rows` rows; the
  * *context* is how many positions the caches hold when the rounds begin (they hold zeros: nobody waits for a prompt).
  * Invariants: what is verified are random tokens, all taken for right, so that rows differ and every round has `rows` of
  * them; medians are over the rounds of one request, spreads over requests; nothing here means anything as text.
  */
+import { createHash } from 'node:crypto'
 import type { Compiled } from '../../codegen/compile.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { presetDrafter } from '../../compiler/frontend/presets.ts'
@@ -26,8 +27,14 @@ import { type ResolvedModel, resolveModel } from './resolve-model.ts'
 import { median, type Spread, spread } from './statistics.ts'
 import { type Routing, routerBiases } from './synthetic-routing.ts'
 
+/** Ranks 0 to `present` - 1 of a plan for `ranks`. Rank 0 is always there: it decides the rounds. */
+export interface PresentRanks {
+  readonly present: number
+  readonly ranks: number
+}
+
 export interface RankOptions extends Omit<OpenOptions, 'gpus'> {
-  readonly rank: { readonly rank: number; readonly ranks: number }
+  readonly ranks: PresentRanks
   readonly layers?: number | undefined
   readonly context: number
   readonly rows: number
@@ -36,6 +43,8 @@ export interface RankOptions extends Omit<OpenOptions, 'gpus'> {
   readonly rounds: number
   readonly warmup: number
   readonly repeat: number
+  /** Digest the logits of every token: costs a pass over them each. */
+  readonly digest?: boolean | undefined
   /** Bytes that a thread may spill; the usual when left out. */
   readonly spills?: number | undefined
   readonly engineFolder?: string | undefined
@@ -48,13 +57,15 @@ export interface RankResult {
   readonly layers: number
   readonly drafter: boolean
   readonly runs: number
+  /** Of all logits that tokens were chosen from, where that was asked for: equal where every bit is. */
+  readonly digest?: string
   /** Medians over a request's rounds, in microseconds. */
   readonly roundUs: Spread
   readonly draftUs: Spread
   readonly verifyUs: Spread
 }
 
-/** A rank that is ready to be measured, and what it was compiled from. */
+/** Ranks that are ready to be measured, and what they were compiled from. */
 export interface RankBench {
   readonly engine: RunningEngine
   readonly compiled: Compiled
@@ -68,7 +79,7 @@ export interface RankBench {
 export async function benchRank(options: RankOptions): Promise<RankResult> {
   const bench = await openRank(options)
   try {
-    const { runs } = await measureRank(bench, options)
+    const { runs, digest } = await measureRank(bench, options)
     const over = (of: (r: RoundOutcome) => number): Spread =>
       spread(runs.map((rounds) => median(rounds.map(of)) / 1000))
     return {
@@ -76,6 +87,7 @@ export async function benchRank(options: RankOptions): Promise<RankResult> {
       layers: bench.layers,
       drafter: bench.block !== undefined,
       runs: runs.length,
+      ...(digest !== undefined && { digest }),
       roundUs: over((r) => r.roundNs),
       draftUs: over((r) => r.draftNs),
       verifyUs: over((r) => r.roundNs - r.draftNs),
@@ -91,9 +103,9 @@ export async function openRank(
   variant: Variant = 'plain',
   args: readonly string[] = [],
 ): Promise<RankBench> {
-  const { rank, ranks } = options.rank
+  const { present, ranks } = options.ranks
   const { onProgress, engineFolder: folder, rows, context, rounds } = options
-  if (rank !== 0) throw refused(`rank ${rank} cannot run alone`, 'rank 0 decides the rounds: --rank 0/N')
+  checkPresence({ first: 0, present, ranks })
   if (!(Number.isInteger(rows) && rows >= 1 && rows <= 8)) throw refused(`a round of ${rows} rows`, 'it has 1 to 8')
   const needed = context + (rounds + 1) * rows
   onProgress?.({ stage: 'read' })
@@ -107,30 +119,48 @@ export async function openRank(
       `a context of ${context} and ${rounds} rounds of ${rows} rows in ${ctx} positions`,
       `they need ${needed}`,
     )
-  const target = record?.target ?? (await chooseTarget(options.target ?? 'auto', 1))
+  const target = record?.target ?? (await chooseTarget(options.target ?? 'auto', present))
   onProgress?.({ stage: 'compile' })
   const compiled = compileModel(resolved, { target, gpus: ranks, ctx, engine: options.engine, proved: record?.proof })
-  const { drafter, model } = resolved
-  const sources = syntheticSources(compiled.manifest, {
+  const loaded = compiled.manifest.map((weights, r) => (r < present ? weights : { ...weights, params: [] }))
+  const engine = await startEngine({
+    executable: await executableOf(compiled, target, folder, record, variant, options),
+    loadPlan: writeLoadPlan(loaded, madeUp(compiled, resolved, options.routing)),
+    ctx,
+    vocabulary: compiled.plan.vocabulary.whole,
+    args: ['--present', `${present}`, ...args, ...(options.engineArgs ?? [])],
+    ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
+  })
+  const layers = compiled.plan.entries.filter((e) => e.layer !== undefined && e.program === 0).length
+  return { engine, compiled, resolved, block: resolved.drafter?.built.block.rows, layers, target }
+}
+
+/** Weights of a model and its drafter that nobody trained. */
+export function madeUp(compiled: Compiled, { model, drafter }: ResolvedModel, routing: Routing) {
+  return syntheticSources(compiled.manifest, {
     bindings: [...model.bindings, ...(drafter?.bindings ?? [])],
     params: [
       ...model.graph.params,
       ...(drafter ? [...drafter.built.commit.params, ...drafter.built.draft.params] : []),
     ],
-    routerBias: routerBiases(model.graph, options.routing),
+    routerBias: routerBiases(model.graph, routing),
   })
-  const alone = compiled.manifest.map((weights, r) => (r === rank ? weights : { ...weights, params: [] }))
-  const engine = await startEngine({
-    executable: await executableOf(compiled, target, folder, record, variant, options),
-    loadPlan: writeLoadPlan(alone, sources),
-    ctx,
-    vocabulary: compiled.plan.vocabulary.whole,
-    args: ['--alone', `${rank}`, ...args, ...(options.engineArgs ?? [])],
-    ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
-  })
-  const layers = compiled.plan.entries.filter((e) => e.layer !== undefined && e.program === 0).length
-  return { engine, compiled, resolved, block: drafter?.built.block.rows, layers, target }
 }
+
+/** Refuses ranks that cannot run by themselves: rank 0 decides the rounds, and each stands in for as many as any other. */
+export function checkPresence({ first, present, ranks }: PresentRanks & { readonly first: number }): void {
+  const legal = [1, 2, 4, 8].filter((p) => ranks % p === 0)
+  if (first === 0 && legal.includes(present)) return
+  const forms = legal.map((p) => `${rankRange(0, p)}/${ranks}`)
+  throw refused(
+    `rank${present === 1 ? '' : 's'} ${rankRange(first, present)} of ${ranks}`,
+    `they begin with rank 0, which decides the rounds, and each stands in for as many as any other: ${forms.join(', ')}`,
+  )
+}
+
+/** `0`, or `0-3`. */
+export const rankRange = (first: number, count: number): string =>
+  count === 1 ? `${first}` : `${first}-${first + count - 1}`
 
 async function executableOf(
   compiled: Compiled,
@@ -145,13 +175,14 @@ async function executableOf(
   return (await buildModel(compiled, target, { check, spills, trace: variant === 'traced' })).executable
 }
 
-/** The rounds that count of each request that counts. */
+/** The rounds that count of each request that counts; the digest is of all. */
 export async function measureRank(
-  { engine, compiled, block }: RankBench,
-  { context, rows, rounds, warmup, repeat, signal, onRun }: RankOptions,
-): Promise<{ readonly runs: readonly (readonly RoundOutcome[])[] }> {
+  { engine, compiled, block }: Pick<RankBench, 'engine' | 'compiled' | 'block'>,
+  { context, rows, rounds, warmup, repeat, digest, signal, onRun }: RankOptions,
+): Promise<{ readonly runs: readonly (readonly RoundOutcome[])[]; readonly digest?: string }> {
   const valid = Math.min(compiled.plan.vocabulary.whole, compiled.validIds)
   const runs: RoundOutcome[][] = []
+  const hash = createHash('sha256')
   for (let run = 0; run < warmup + repeat && !signal?.aborted; run++) {
     const random = (count: number, key: number) =>
       Array.from({ length: count }, (_, i) => hashU32(run * 2 + key, i, 0) % valid)
@@ -160,20 +191,23 @@ export async function measureRank(
       prompt: random(context, 0),
       cached: context - 1,
       maxNewTokens,
+      ...(digest && { logprobs: 0 }),
       ...(rows > 1 && {
         draft: { rows, block: block ?? rows, predicted: random(maxNewTokens, 1), synthetic: 1 },
       }),
     }
     const outcomes: RoundOutcome[] = []
-    for await (const event of engine.generate(request, signal && { signal }))
+    for await (const event of engine.generate(request, signal && { signal })) {
       if (event.type === 'round') outcomes.push(event.outcome)
+      if (event.type === 'token' && event.logprobs) hash.update(event.logprobs.digest)
+    }
     // The first round of a request reads the prompt's last token.
     const measured = outcomes.slice(1)
     if (measured.length === 0) break
     onRun?.({ counts: run >= warmup, roundUs: median(measured.map((r) => r.roundNs)) / 1000 })
     if (run >= warmup) runs.push(measured)
   }
-  return { runs }
+  return { runs, ...(digest && { digest: hash.digest('hex').slice(0, 16) }) }
 }
 
 const refused = (what: string, help: string): DiagnosticError =>

@@ -1,10 +1,15 @@
-/** One rank of several, alone: the plan of all ranks, peers stood in for, rounds of the rows and the depth that were asked for. */
+/** The first ranks of several: the plan of all ranks, peers stood in for, rounds of the rows and the depth that were asked for. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
-import { measureRank, openRank, type RankOptions } from '../../runtime/session/bench-rank.ts'
+import { startEngine } from '../../runtime/engine/engine.ts'
+import { writeLoadPlan } from '../../runtime/engine/load-plan.ts'
+import { madeUp, measureRank, openRank, type RankOptions } from '../../runtime/session/bench-rank.ts'
+import { buildModel } from '../../runtime/session/build-model.ts'
+import { compileModel } from '../../runtime/session/compile-model.ts'
+import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import { tilec } from '../support/terminal.ts'
 
 process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
@@ -16,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const rank = (ranks: number, options: Partial<RankOptions> = {}): RankOptions => ({
   model: 'nano',
   target: 'host',
-  rank: { rank: 0, ranks },
+  ranks: { present: 1, ranks },
   ctx: 128,
   context: 40,
   rows: 8,
@@ -30,8 +35,8 @@ const rank = (ranks: number, options: Partial<RankOptions> = {}): RankOptions =>
 async function rounds(options: RankOptions) {
   const bench = await openRank(options)
   try {
-    const { runs } = await measureRank(bench, options)
-    return { ready: bench.engine.ready, rounds: runs.flat(), plan: bench.compiled.plan }
+    const { runs, digest } = await measureRank(bench, options)
+    return { ready: bench.engine.ready, rounds: runs.flat(), plan: bench.compiled.plan, digest }
   } finally {
     await bench.engine.close()
   }
@@ -74,10 +79,53 @@ describe('a rank alone', () => {
   })
 
   it('is refused where it could not decide rounds, or has no room', async () => {
-    expect(await code(openRank(rank(2, { rank: { rank: 1, ranks: 2 } })))).toBe('TILE5112')
+    expect(await code(openRank(rank(2, { ranks: { present: 3, ranks: 4 } })))).toBe('TILE5112')
     expect(await code(openRank(rank(2, { ctx: 48 })))).toBe('TILE5112')
     expect(await code(openRank(rank(2, { layers: 7 })))).toBe('TILE5108')
     expect(await code(openRank(rank(2, { routing: 1000 })))).toBe('TILE5112')
+  })
+})
+
+/** The digest of rounds of all ranks, where rank r has the weights of rank r % `different`. */
+async function digestOfTwins(options: RankOptions, different: number): Promise<string | undefined> {
+  const { ranks } = options.ranks
+  const resolved = resolveModel(options)
+  const compiled = compileModel(resolved, { target: 'host', gpus: ranks, ctx: options.ctx! })
+  const twins = compiled.manifest.map((_, r) => compiled.manifest[r % different]!)
+  const engine = await startEngine({
+    executable: (await buildModel(compiled, 'host', {})).executable,
+    loadPlan: writeLoadPlan(twins, madeUp(compiled, resolved, options.routing)),
+    ctx: options.ctx!,
+    vocabulary: compiled.plan.vocabulary.whole,
+  })
+  try {
+    return (await measureRank({ engine, compiled, block: resolved.drafter?.built.block.rows }, options)).digest
+  } finally {
+    await engine.close()
+  }
+}
+
+describe('some ranks of several', () => {
+  const some = (present: number, options: Partial<RankOptions> = {}) =>
+    rank(4, { ranks: { present, ranks: 4 }, digest: true, rounds: 2, ...options })
+
+  it.each([1, 2, 4])('%i of 4 give the bits of 4 ranks that have the weights of those', async (present) => {
+    const { digest, ready } = await rounds(some(present))
+    expect(ready).toMatchObject({ ranks: 4, present })
+    expect(digest).toMatch(/^[0-9a-f]{16}$/)
+    expect(digest).toBe(await digestOfTwins(some(present), present))
+  })
+
+  it('the same bits in any order of events, and no race', async () => {
+    const { digest } = await rounds(some(2))
+    for (const seed of ['3', '8']) {
+      const shuffled = await rounds(some(2, { check: true, engineArgs: ['--seed', seed] }))
+      expect(shuffled.digest).toBe(digest)
+    }
+  })
+
+  it('as the control, too', async () => {
+    expect((await rounds(some(2, { engine: 'graph' }))).digest).toBe((await rounds(some(2))).digest)
   })
 })
 
@@ -106,6 +154,35 @@ describe('tilec bench --rank', () => {
     expect(out).toMatch(/6\.30 tokens a round \/ [\d.]+ ms = \d+ tokens a second/)
   })
 
+  it('runs several ranks, or all, and prints the same digest twice', async () => {
+    const two = words.map((w) => (w === '0/2' ? '0-1/4' : w))
+    const { out } = await tilec([...two, '--target', 'host', '--digest'])
+    expect(out).toContain('ranks 0-1 of 4, without the others, on host')
+    expect(out).toContain('SYNTHETIC weights, peers and acceptance')
+    const [, digest] = /digest of the logits of all rounds: ([0-9a-f]{16})/.exec(out) ?? []
+    const again = await tilec([...two, '--target', 'host', '--digest', '--json'])
+    expect(JSON.parse(again.out)).toMatchObject({ present: 2, ranks: 4, digest })
+    const all = words.filter((w) => !['--rank', '0/2'].includes(w))
+    const full = await tilec([...all, '--gpus', '2', '--target', 'host', '--synthetic-acceptance', '7.5'])
+    expect(full.out).toContain('2 ranks on host')
+    expect(full.out).toContain('[SYNTHETIC weights and acceptance:')
+    expect(full.out.match(/\d\.\d\d(?= tokens a round)/g)).toEqual(['7.50', '6.30', '5.56', '4.29'])
+  })
+
+  it.each([
+    [['--rank', '2-3/8'], 'ranks 2-3 of 8', '0/8, 0-1/8, 0-3/8, 0-7/8'],
+    [['--rank', '0-2/4'], 'ranks 0-2 of 4', '0/4, 0-1/4, 0-3/4'],
+    [['--rank', '0-1/4', '--gpus', '2'], 'ranks of 4 with --gpus 2', 'leave --gpus out'],
+    [['--rank', '0/2', '--draft', '4'], 'rounds with --draft', '--rows'],
+    [['--rank', '0/2', '--synthetic-acceptance', '9'], '9 tokens from a round of 8 rows', '1 to 8'],
+  ])('refuses %j', async (given, what, help) => {
+    const { status, err } = await tilec(['bench', 'nano', '--synthetic-weights', ...given])
+    expect(status).toBe(1)
+    expect(err).toContain(`TILE5112`)
+    expect(err).toContain(what)
+    expect(err).toContain(help)
+  })
+
   it('wants to hear that weights are made up', async () => {
     const { status, err } = await tilec(['bench', 'nano', '--rank', '0/2'])
     expect(status).toBe(1)
@@ -121,7 +198,7 @@ describe('tilec bench --rank', () => {
     try {
       const { out, err } = await tilec([...words, '--engine-folder', to, '--json'])
       expect(err).not.toContain('TILE')
-      expect(JSON.parse(out)).toMatchObject({ target: 'host', rank: 0, ranks: 2, rows: 8, layers: 6, runs: 1 })
+      expect(JSON.parse(out)).toMatchObject({ target: 'host', present: 1, ranks: 2, rows: 8, layers: 6, runs: 1 })
     } finally {
       process.env.PATH = path
     }

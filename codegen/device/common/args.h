@@ -56,10 +56,10 @@ struct EngineArgs {
   FaultRecord* fault;  // mapped host memory
   u64 deadline_ns;     // a wait that is not idle gives up after this long
   int rank;
-  int ranks;  // that run: all of the plan's, or this one alone
+  /** How many run: all of the plan's, or the first few, a power of two. Rank r then stands in for every rank s that does not and has
+      s % ranks == r: what r sends arrives as its own and as that of each s, and peer_workspace[s] is r's. */
+  int ranks;
   int sms;
-  /** 1: this rank runs without its peers and stands in for them: what it sends to one comes back as if that one had sent it. */
-  int alone;
 };
 
 }  // namespace tile

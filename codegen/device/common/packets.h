@@ -45,12 +45,13 @@ TILE_FN size_t inbox_at(int tile, u32 epoch, int source) {
   return ((size_t(tile) * 2 + (epoch & 1u)) * Plan::ranks + size_t(source)) * packets_of<T>() * sizeof(Packet);
 }
 
-/** Whose packets those that go to rank `to` are taken for: this rank's; of one that runs alone, those of the peer it stands in for. */
-TILE_FN int sent_as(const Warp& w, int to) { return w.args->alone ? to : w.rank; }
+/** Whose packets those that go to rank `to` are taken for: this rank's, where `to` runs. To a rank that does not this rank sends as one
+    that it stands in for (EngineArgs::ranks), so that who runs in its place gets every rank's packets from somebody. */
+TILE_FN int sent_as(const Warp& w, int to) { return w.rank + (to & -w.args->ranks); }
 
-/** Sends one tile to ranks [first, last). */
+/** Sends one tile to every `step`-th rank from `first` on. */
 template <class T>
-TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoch, int first, int last) {
+TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoch, int first, int step) {
   float* values = w.exchange();
   store_tile(w, values, acc);
   w.once([&] {
@@ -62,7 +63,7 @@ TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoc
       Packet packet;
       Payload<T>::pack(packet, values + at * Payload<T>::values);
       packet.word[3] = epoch;
-      for (int to = first; to < last; ++to) w.store_packet(w.peer<Packet>(to, inbox + inbox_at<T>(tile, epoch, sent_as(w, to))) + at, packet);
+      for (int to = first; to < Plan::ranks; to += step) w.store_packet(w.peer<Packet>(to, inbox + inbox_at<T>(tile, epoch, sent_as(w, to))) + at, packet);
     }
   });
   w.sync_lanes();
@@ -109,16 +110,16 @@ TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u
 
 TILE_FN void Warp::send(int site, const Acc& acc, int tile, u32 epoch) {
   sync(site, [=, this_warp = this](int) {
-    aside(*this_warp, [=](Warp& w) { send_tile<Exchange>(w, Plan::inbox_at, acc, tile, epoch, 0, Plan::ranks); });
+    aside(*this_warp, [=](Warp& w) { send_tile<Exchange>(w, Plan::inbox_at, acc, tile, epoch, 0, 1); });
   });
 }
 TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) {
   return aside(*this, [=](Warp& w) { return receive_tile<Exchange, Plan::ranks>(w, site, Plan::inbox_at, 0, tile, epoch); });
 }
 TILE_FN void Warp::send_to(int site, int to, size_t inbox, const Acc& acc, int tile, u32 epoch) {
-  // A rank that runs alone sends what its peers would send there, too.
-  const int first = args->alone ? 0 : to, last = args->alone ? Plan::ranks : to + 1;
-  sync(site, [=, this_warp = this](int) { send_tile<float>(*this_warp, inbox, acc, tile, epoch, first, last); });
+  // And to those that it stands in for: what ranks that do not run would send it.
+  const int step = args->ranks;
+  sync(site, [=, this_warp = this](int) { send_tile<float>(*this_warp, inbox, acc, tile, epoch, to, step); });
 }
 
 /** Tiles of one source each, a few polled together, for each is a long way: f(acc, source, tile) of i in `own`, where i counts the

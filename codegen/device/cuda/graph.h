@@ -6,7 +6,7 @@
 // through global memory. Rank 0 decides rounds as it always does, in its last phase; the host program reads what it decided and
 // launches that round's graph: one round trip a round, of about 10 us, that the resident engine does not have.
 // Invariants: a kernel lets the next one in only after it has itself seen the one before end, so two kernels overlap at most; nothing
-// is allocated after `prepare`.
+// is allocated once a rank has begun: what a device allocates its peers map, which would wait for kernels that wait for a request.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -100,7 +100,7 @@ __global__ void relay_kernel(const __grid_constant__ EngineArgs args, u32 round)
 /** The rounds of one rank. */
 class RankRounds {
  public:
-  /** Allocates, and begins: rank 0 with its wait for a request. `first`: whether this rank decides. */
+  /** Allocates. `first`: whether this rank decides. */
   cudaError_t prepare(const EngineArgs& args, cudaStream_t stream, bool first) {
     args_ = args, stream_ = stream, first_ = first;
     cudaError_t error = cudaMalloc(reinterpret_cast<void**>(&state_), sizeof(GraphState));
@@ -115,12 +115,14 @@ class RankRounds {
     // Every set of programs that a round can have: what is not there when it is wanted would have to be made in the middle.
     for (u32 programs : {1u << target_program, 1u << commit_program, 1u << commit_program | 1u << draft_program})
       if (error == cudaSuccess && (programs == 1u << target_program || Plan::programs > 1)) error = capture(programs);
-    if (error == cudaSuccess && first) {
-      first_kernel<<<1, 32, Shared::bytes, stream>>>(args_);
-      error = cudaGetLastError();
-      if (error == cudaSuccess) error = report(stream);
-    }
     return error;
+  }
+  /** Who decides waits for a request. */
+  cudaError_t begin() {
+    if (!first_) return cudaSuccess;
+    first_kernel<<<1, 32, Shared::bytes, stream_>>>(args_);
+    const cudaError_t error = cudaGetLastError();
+    return error == cudaSuccess ? report(stream_) : error;
   }
 
   /** Of the rank that decides, when its stream is idle: what the next round is. */
@@ -189,10 +191,11 @@ class RankRounds {
 /** What the host program has to do with rounds: launch each, once the last phase of the one before has decided what it is. */
 class Rounds {
  public:
-  cudaError_t begin(const EngineArgs& args, cudaStream_t stream) {
+  cudaError_t prepare(const EngineArgs& args, cudaStream_t stream) {
     ranks_.emplace_back();
     return ranks_.back().prepare(args, stream, ranks_.size() == 1);
   }
+  cudaError_t begin(const EngineArgs& args, cudaStream_t) { return ranks_[size_t(args.rank)].begin(); }
   /** All streams are idle: the next round of one rank after the other; `more`: there is one. */
   cudaError_t next(size_t rank, bool& more) {
     if (rank == 0) ++round_, op_ = ranks_[0].next_op(round_), programs_ = ranks_[0].next_programs(round_);

@@ -62,6 +62,7 @@ inline cudaError_t launch_engine(const EngineArgs& args, cudaStream_t stream) {
 
 /** What the host program has to do with rounds: nothing, they follow one another in the resident kernel. */
 struct Rounds {
+  cudaError_t prepare(const EngineArgs&, cudaStream_t) { return cudaSuccess; }
   cudaError_t begin(const EngineArgs& args, cudaStream_t stream) { return launch_engine(args, stream); }
   cudaError_t next(size_t, bool&) { return cudaSuccess; }
   template <class Mailbox>

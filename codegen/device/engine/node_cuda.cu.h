@@ -60,10 +60,10 @@ class Node {
   }
 
   /** That run here. */
-  int ranks() const { return options_.alone ? 1 : Plan::ranks; }
+  int ranks() const { return options_.present; }
   Mailbox* mailbox() { return mailbox_; }
   std::string describe() const {
-    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) +
+    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"present\":" + std::to_string(ranks()) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) +
            ",\"memory\":{\"image\":" + std::to_string(Plan::image_bytes) + ",\"kv\":" + std::to_string(Plan::kv_bytes) + ",\"workspace\":" + std::to_string(Plan::workspace_bytes) +
            ",\"free\":" + std::to_string(ranks_[0].free) + "}}";
   }
@@ -157,6 +157,7 @@ class Node {
       for (int i = 0; i < 2; i++) cudaFreeHost(r.staging[i]), cudaFree(r.rows[i]), cudaEventDestroy(r.free_again[i]);
       cudaFree(r.made);
       if (Failure failure = check(r, cudaDeviceSynchronize(), "freeing")) return failure;
+      if (Failure failure = check(r, rounds_.prepare(r.args, r.stream), "preparing")) return failure;
     }
     for (Rank& r : ranks_) {
       cudaSetDevice(r.device);
@@ -285,7 +286,7 @@ class Node {
       Rank& r = ranks_[size_t(rank)];
       EngineArgs& a = r.args;
       cudaSetDevice(r.device);
-      a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.alone = options_.alone, a.deadline_ns = options_.deadline_ns;
+      a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.deadline_ns = options_.deadline_ns;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox_, a.fault = faults + rank, r.illegal = illegal + rank;
       cudaError_t error = cudaStreamCreateWithFlags(&r.stream, cudaStreamNonBlocking);
@@ -311,7 +312,7 @@ class Node {
       if (Failure failure = check(r, error, "allocating")) return failure;
     }
     for (Rank& r : ranks_)
-      for (int rank = 0; rank < Plan::ranks; rank++) r.args.peer_workspace[rank] = ranks_[size_t(options_.alone ? 0 : rank)].args.workspace;
+      for (int rank = 0; rank < Plan::ranks; rank++) r.args.peer_workspace[rank] = ranks_[size_t(rank % ranks())].args.workspace;
     return {};
   }
 

@@ -41,17 +41,17 @@ class Node {
         if (Failure failure = slab(trace_waits_bytes, "trace of waits", a.trace_waits)) return failure;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox, a.fault = &faults_[size_t(rank)];
-      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.alone = options.alone;
+      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms;
     }
     for (EngineArgs& a : args_)
-      for (int rank = 0; rank < Plan::ranks; rank++) a.peer_workspace[rank] = args_[size_t(options.alone ? 0 : rank)].workspace;
+      for (int rank = 0; rank < Plan::ranks; rank++) a.peer_workspace[rank] = args_[size_t(rank % ranks())].workspace;
     return {};
   }
 
   /** That run here. */
-  int ranks() const { return options_.alone ? 1 : Plan::ranks; }
+  int ranks() const { return options_.present; }
   Mailbox* mailbox() { return static_cast<Mailbox*>(args_[0].mailbox); }
-  std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) + "}"; }
+  std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"present\":" + std::to_string(ranks()) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) + "}"; }
 
   // ---- loading ----
   Failure stage(u32, u8*& staging) {

@@ -1,4 +1,4 @@
-// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--alone 0] [--dump FOLDER]
+// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P] [--dump FOLDER]
 // [--trace FILE [--trace-waits 1]] [--ceiling 1] [--probe FILE --probe-range OFFSET:BYTES ...]`, and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
 #pragma once
 #include <cstdlib>
@@ -16,19 +16,19 @@ struct Options {
   u64 seed = 0;                                // host: 0 runs in plain order, others fuzz
   std::vector<std::pair<int, int>> mutations;  // host, checking builds
   u64 deadline_ns = 10000000000;
-  std::vector<int> devices;  // CUDA: device of each rank; empty: 0, 1, ...
-  bool alone = false;        // rank 0 runs without its peers and stands in for them (EngineArgs::alone)
-  std::string trace;         // TILE_TRACE builds: file for the events of all ranks, written at the end
-  bool trace_waits = false;  // and every wait of a role's first warp after them
-  bool ceiling = false;      // measure how fast this machine streams, before the launch
-  std::string dump;          // write each rank's loaded image to FOLDER/image.RANK and end
+  std::vector<int> devices;   // CUDA: device of each rank; empty: 0, 1, ...
+  int present = Plan::ranks;  // ranks that run; they stand in for the others (EngineArgs::ranks)
+  std::string trace;          // TILE_TRACE builds: file for the events of all ranks, written at the end
+  bool trace_waits = false;   // and every wait of a role's first warp after them
+  bool ceiling = false;       // measure how fast this machine streams, before the launch
+  std::string dump;           // write each rank's loaded image to FOLDER/image.RANK and end
   /** Host: a file that gets a record a round when its logits are complete: u32 round, u32 rows, int position[8], then the ranges of rank 0's workspace. */
   std::string probe;
   std::vector<std::pair<u64, u64>> probe_ranges;
 };
 
 inline Failure parse_options(int count, char** words, Options& o) {
-  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--alone RANK] [--dump FOLDER] [--trace FILE] [--trace-waits 1] [--ceiling 1] [--probe FILE] [--probe-range OFFSET:BYTES]"};
+  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P] [--dump FOLDER] [--trace FILE] [--trace-waits 1] [--ceiling 1] [--probe FILE] [--probe-range OFFSET:BYTES]"};
   o.socket = words[1];
   for (int i = 2; i < count; i += 2) {
     const std::string name = words[i];
@@ -37,7 +37,7 @@ inline Failure parse_options(int count, char** words, Options& o) {
     char* end = value;
     if (name == "--seed") o.seed = std::strtoull(value, &end, 10);
     else if (name == "--deadline-ms") o.deadline_ns = std::strtoull(value, &end, 10) * 1000000;
-    else if (name == "--alone") o.alone = std::strtol(value, &end, 10) == 0, end = o.alone ? end : value;  // rank 0 decides the rounds: no other can be alone
+    else if (name == "--present") o.present = int(std::strtol(value, &end, 10)), end = o.present > 0 && Plan::ranks % o.present == 0 ? end : value;
     else if (name == "--trace") o.trace = value, end = value + o.trace.size();
     else if (name == "--trace-waits") o.trace_waits = std::strtol(value, &end, 10) != 0;
     else if (name == "--ceiling") o.ceiling = std::strtol(value, &end, 10) != 0;
