@@ -17,7 +17,7 @@ import type { BenchCommandOptions } from './bench.ts'
 import { engineOption, modelRequest, positive, real, spillsOption } from './model-options.ts'
 import { progressLine } from './progress.ts'
 import { roofline } from './roofline.ts'
-import { table } from './table.ts'
+import { bytes, table } from './table.ts'
 import { printJson, type Terminal } from './terminal.ts'
 
 /** Options that say which ranks are measured, and at what. `rank`: those that are meant where none are named. */
@@ -92,6 +92,9 @@ export async function benchOfRank(model: string, options: BenchCommandOptions, t
   ]
   const times = table([{ title: 'us' }, right('median'), right('least'), right('greatest')], rows)
   terminal.out(`${headline(model, request, result)}: median of the runs' medians (least to greatest)\n${times}`)
+  const { load } = result
+  const rate = load.seconds > 0 ? `, ${bytes(load.bytes / load.seconds)} a second` : ''
+  terminal.out(`  weights: ${bytes(load.bytes)} made in ${load.seconds.toFixed(1)} s${rate}\n`)
   if (result.digest !== undefined) terminal.out(`  digest of the logits of all rounds: ${result.digest}\n`)
   for (const { tokens, tokensPerSecond } of speeds) {
     const round = `${(result.roundUs.median / 1000).toFixed(3)} ms`

@@ -26,6 +26,7 @@ export function progressLine(terminal: Terminal): ProgressLine {
   if (!terminal.errIsTty) return { show: () => {}, done: () => {} }
   const began = performance.now()
   let text = ''
+  let loading: number | undefined
   const draw = (): void => {
     const seconds = ((performance.now() - began) / 1000).toFixed(0)
     terminal.err(`\r\x1b[2K${`${text} ... ${seconds} s`.slice(0, terminal.columns - 1)}`)
@@ -35,6 +36,11 @@ export function progressLine(terminal: Terminal): ProgressLine {
   return {
     show: (progress) => {
       text = progressText(progress)
+      if (progress.stage === 'load') {
+        loading ??= performance.now()
+        const seconds = (performance.now() - loading) / 1000
+        if (seconds >= 1) text += `, ${bytes(progress.loaded / seconds)} a second`
+      }
       draw()
     },
     done: () => {

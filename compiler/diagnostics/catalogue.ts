@@ -497,7 +497,7 @@ const entries = {
   TILE6005: {
     title: 'GPUs unsuitable',
     explain:
-      'The engine was built for GPUs of one architecture and for a number of ranks that reach each other: there are too few, one is too old, is in use exclusively, or cannot access a peer. The message names the GPU.',
+      'The engine was built for GPUs of one architecture and for a number of ranks that reach each other: there are too few, one is too old, is in use exclusively, is not like the others, was given to two ranks, or cannot access a peer. The message names the GPU.',
   },
   TILE6006: {
     title: 'load plan refused',

@@ -57,12 +57,19 @@ export interface RankResult {
   readonly layers: number
   readonly drafter: boolean
   readonly runs: number
+  readonly load: Load
   /** Of all logits that tokens were chosen from, where that was asked for: equal where every bit is. */
   readonly digest?: string
   /** Medians over a request's rounds, in microseconds. */
   readonly roundUs: Spread
   readonly draftUs: Spread
   readonly verifyUs: Spread
+}
+
+/** Making the weights: bytes of all ranks together. */
+export interface Load {
+  readonly bytes: number
+  readonly seconds: number
 }
 
 /** Ranks that are ready to be measured, and what they were compiled from. */
@@ -74,6 +81,7 @@ export interface RankBench {
   readonly block: number | undefined
   readonly layers: number
   readonly target: Target
+  readonly load: Load
 }
 
 export async function benchRank(options: RankOptions): Promise<RankResult> {
@@ -87,6 +95,7 @@ export async function benchRank(options: RankOptions): Promise<RankResult> {
       layers: bench.layers,
       drafter: bench.block !== undefined,
       runs: runs.length,
+      load: bench.load,
       ...(digest !== undefined && { digest }),
       roundUs: over((r) => r.roundNs),
       draftUs: over((r) => r.draftNs),
@@ -123,16 +132,26 @@ export async function openRank(
   onProgress?.({ stage: 'compile' })
   const compiled = compileModel(resolved, { target, gpus: ranks, ctx, engine: options.engine, proved: record?.proof })
   const loaded = compiled.manifest.map((weights, r) => (r < present ? weights : { ...weights, params: [] }))
+  const load = { bytes: 0, began: 0, ended: 0 }
   const engine = await startEngine({
     executable: await executableOf(compiled, target, folder, record, variant, options),
     loadPlan: writeLoadPlan(loaded, madeUp(compiled, resolved, options.routing)),
     ctx,
     vocabulary: compiled.plan.vocabulary.whole,
     args: ['--present', `${present}`, ...args, ...(options.engineArgs ?? [])],
-    ...(onProgress && { onProgress: (loaded: number, total: number) => onProgress({ stage: 'load', loaded, total }) }),
+    onProgress: (loaded, total) => {
+      load.ended = performance.now()
+      load.began ||= load.ended
+      load.bytes = loaded
+      onProgress?.({ stage: 'load', loaded, total })
+    },
   })
   const layers = compiled.plan.entries.filter((e) => e.layer !== undefined && e.program === 0).length
-  return { engine, compiled, resolved, block: resolved.drafter?.built.block.rows, layers, target }
+  return {
+    ...{ engine, compiled, resolved, layers, target },
+    block: resolved.drafter?.built.block.rows,
+    load: { bytes: load.bytes, seconds: (load.ended - load.began) / 1000 },
+  }
 }
 
 /** Weights of a model and its drafter that nobody trained. */

@@ -159,6 +159,7 @@ describe('tilec bench --rank', () => {
     const { out } = await tilec([...two, '--target', 'host', '--digest'])
     expect(out).toContain('ranks 0-1 of 4, without the others, on host')
     expect(out).toContain('SYNTHETIC weights, peers and acceptance')
+    expect(out).toMatch(/weights: [\d.]+ MiB made in \d+\.\d s, [\d.]+ [MG]iB a second/)
     const [, digest] = /digest of the logits of all rounds: ([0-9a-f]{16})/.exec(out) ?? []
     const again = await tilec([...two, '--target', 'host', '--digest', '--json'])
     expect(JSON.parse(again.out)).toMatchObject({ present: 2, ranks: 4, digest })

@@ -97,6 +97,7 @@ class Engine {
     std::atomic<bool> stop{false};
     std::vector<Failure> failures(static_cast<size_t>(ranks));
     const auto load_one = [&](int rank) {
+      node_.enter(u32(rank));
       failures[size_t(rank)] = load_rank(plan, files, u32(rank), node_, [&](u64 bytes) {
         done += bytes;
         return !stop;

@@ -2,9 +2,8 @@
 // allocation each. Loading copies staged rows through pinned memory and packs them with a kernel; running is one
 // cooperative launch a rank, then nothing but polling the mailbox.
 //
-// Invariants: every refusal (too few GPUs, too old, too small, no peer access) comes before the first byte is loaded and
-// names the GPU; all ranks are launched before anything waits; staging is freed before the launch and nothing is
-// allocated after it; a rank's loading thread touches its own device only.
+// Invariants: every refusal (gpus.h) comes before the first byte is loaded; all ranks are launched before anything waits; staging
+// is freed before the launch and nothing is allocated after it; a rank's loading thread touches its own device only.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -12,6 +11,7 @@
 #include <thread>
 
 #include "ceiling.cu.h"
+#include "gpus.h"
 #include "loader.h"
 #include "mailbox.h"
 #include "options.h"
@@ -46,15 +46,27 @@ class Node {
   Failure open(const Options& options, u64 mailbox_size) {
     setenv("CUDA_MODULE_LOADING", "EAGER", 1);
     options_ = options;
-    int present = 0;
-    if (const cudaError_t error = cudaGetDeviceCount(&present); error != cudaSuccess) return gpu(std::string("no usable CUDA driver: ") + cudaGetErrorString(error));
-    ranks_.resize(size_t(ranks()));
-    for (int rank = 0; rank < ranks(); rank++) ranks_[size_t(rank)].device = size_t(rank) < options.devices.size() ? options.devices[size_t(rank)] : rank;
-    for (const Rank& r : ranks_)
-      if (r.device >= present)
-        return gpu("the engine runs " + std::to_string(ranks()) + " ranks and wants GPU " + std::to_string(r.device) + "; this machine has " + std::to_string(present) + " GPU" + (present == 1 ? "" : "s"));
-    for (Rank& r : ranks_)
-      if (Failure failure = suit(r)) return failure;
+    sched_getaffinity(0, sizeof allowed_, &allowed_);
+    int there = 0;
+    if (const cudaError_t error = cudaGetDeviceCount(&there); error != cudaSuccess) return unsuitable(std::string("no usable CUDA driver: ") + cudaGetErrorString(error));
+    std::vector<int> devices = options.devices;
+    for (int rank = int(devices.size()); rank < ranks(); rank++) devices.push_back(rank);
+    devices.resize(size_t(ranks()));
+    if (Failure failure = wrong_devices(devices, there)) return failure;
+    const Needs needs{Plan::sms, u64(Shared::bytes), Plan::image_bytes, Plan::kv_bytes, Plan::workspace_bytes, 3 * staging_bytes};
+    std::vector<Gpu> gpus;
+    for (const int device : devices) {
+      ranks_.emplace_back();
+      ranks_.back().gpu.device = device;
+      if (Failure failure = look_at(ranks_.back())) return failure;
+      gpus.push_back(ranks_.back().gpu);
+      if (Failure failure = wrong_gpu(gpus.back(), needs)) return failure;
+    }
+    const auto reaches = [](int from, int to) {
+      int can = 0;
+      return cudaDeviceCanAccessPeer(&can, from, to) == cudaSuccess && can != 0;
+    };
+    if (Failure failure = wrong_company(gpus, reaches)) return failure;
     if (Failure failure = connect_peers()) return failure;
     return allocate(mailbox_size);
   }
@@ -63,15 +75,20 @@ class Node {
   int ranks() const { return options_.present; }
   Mailbox* mailbox() { return mailbox_; }
   std::string describe() const {
-    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"present\":" + std::to_string(ranks()) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) +
+    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].gpu.name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"present\":" + std::to_string(ranks()) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) +
            ",\"memory\":{\"image\":" + std::to_string(Plan::image_bytes) + ",\"kv\":" + std::to_string(Plan::kv_bytes) + ",\"workspace\":" + std::to_string(Plan::workspace_bytes) +
-           ",\"free\":" + std::to_string(ranks_[0].free) + "}}";
+           ",\"free\":" + std::to_string(ranks_[0].gpu.free) + "}}";
   }
 
   // ---- loading ----
+  /** The calling thread is about to load this rank. */
+  void enter(u32 rank) {
+    cudaSetDevice(ranks_[rank].gpu.device);
+    stay_near(ranks_[rank].address, allowed_);
+  }
   Failure stage(u32 rank, u8*& staging) {
     Rank& r = ranks_[rank];
-    cudaSetDevice(r.device);
+    cudaSetDevice(r.gpu.device);
     r.turn ^= 1;
     staging = r.staging[r.turn];
     return check(r, cudaEventSynchronize(r.free_again[r.turn]), "staging");
@@ -99,7 +116,7 @@ class Node {
   }
   Failure settle(u32 rank, Illegal& illegal, Place& place) {
     Rank& r = ranks_[rank];
-    cudaSetDevice(r.device);
+    cudaSetDevice(r.gpu.device);
     const Failure failure = check(r, cudaStreamSynchronize(r.stream), "packing");
     if (const unsigned long long word = *static_cast<volatile unsigned long long*>(r.illegal)) illegal = Illegal(word & 255), place = Place{u32(word >> 32), u32(word >> 8 & 0xFFFFFF)};
     return failure;
@@ -107,13 +124,13 @@ class Node {
 
   Failure read_image(u32 rank, u64 at, u8* to, u64 bytes) {
     const Rank& r = ranks_[rank];
-    cudaSetDevice(r.device);
+    cudaSetDevice(r.gpu.device);
     return check(r, cudaMemcpy(to, r.args.image + at, bytes, cudaMemcpyDeviceToHost), "reading its image");
   }
 
   Failure read_trace(u32 rank, u8* events, u8* waits) {
     const Rank& r = ranks_[rank];
-    cudaSetDevice(r.device);
+    cudaSetDevice(r.gpu.device);
     cudaError_t error = cudaMemcpy(events, r.args.trace, trace_bytes, cudaMemcpyDeviceToHost);
     if (error == cudaSuccess && r.args.trace_waits) error = cudaMemcpy(waits, r.args.trace_waits, trace_waits_bytes, cudaMemcpyDeviceToHost);
     return check(r, error, "reading its trace");
@@ -122,7 +139,7 @@ class Node {
   /** How fast rank 0's GPU streams its weights, or, where they might lie in a cache, memory that is lent for it. */
   void measure() {
     const Rank& r = ranks_[0];
-    cudaSetDevice(r.device);
+    cudaSetDevice(r.gpu.device);
     char* memory = r.args.image;
     u64 bytes = Plan::image_bytes;
     const bool borrow = bytes < ceiling_bytes / 2;
@@ -139,7 +156,7 @@ class Node {
     const u32 head[2] = {0, u32(max_rows)};
     const int position[max_rows] = {0, 1, 2, 3, 4, 5, 6, 7};
     bool written = std::fwrite(head, sizeof head, 1, file) == 1 && std::fwrite(position, sizeof position, 1, file) == 1;
-    cudaSetDevice(ranks_[0].device);
+    cudaSetDevice(ranks_[0].gpu.device);
     for (const auto& [at, size] : options_.probe_ranges) {
       if (at + size > Plan::workspace_bytes) continue;
       bytes.resize(size);
@@ -153,14 +170,14 @@ class Node {
   // ---- running ----
   Failure launch() {
     for (Rank& r : ranks_) {
-      cudaSetDevice(r.device);
+      cudaSetDevice(r.gpu.device);
       for (int i = 0; i < 2; i++) cudaFreeHost(r.staging[i]), cudaFree(r.rows[i]), cudaEventDestroy(r.free_again[i]);
       cudaFree(r.made);
       if (Failure failure = check(r, cudaDeviceSynchronize(), "freeing")) return failure;
       if (Failure failure = check(r, rounds_.prepare(r.args, r.stream), "preparing")) return failure;
     }
     for (Rank& r : ranks_) {
-      cudaSetDevice(r.device);
+      cudaSetDevice(r.gpu.device);
       if (Failure failure = check(r, rounds_.begin(r.args, r.stream), "launching")) return failure;
     }
     return {};
@@ -191,7 +208,7 @@ class Node {
         bool more = false;
         for (size_t rank = 0; rank < ranks_.size(); rank++) {
           Rank& r = ranks_[rank];
-          cudaSetDevice(r.device);
+          cudaSetDevice(r.gpu.device);
           if (Failure failure = check(r, rounds_.next(rank, more), "launching a round")) return broken(r, failure.text);
         }
         if (more) continue;
@@ -204,9 +221,8 @@ class Node {
  private:
   static constexpr int grid = 528;
   struct Rank {
-    int device = 0;
-    std::string name;
-    size_t free = 0;
+    Gpu gpu{};
+    std::string address;  // on the PCI bus
     EngineArgs args{};
     cudaStream_t stream = nullptr;
     u8* staging[2] = {};  // pinned
@@ -217,53 +233,35 @@ class Node {
     int turn = 0;
   };
 
-  static Failure gpu(const std::string& text) { return Failure{"gpu", text}; }
-  static std::string label(const Rank& r) { return "GPU " + std::to_string(r.device) + " (" + r.name + ")"; }
   static Failure check(const Rank& r, cudaError_t error, const char* doing) {
     if (error == cudaSuccess) return {};
-    return Failure{error == cudaErrorMemoryAllocation ? "memory" : "gpu", label(r) + ": " + doing + ": " + cudaGetErrorString(error)};
+    return Failure{error == cudaErrorMemoryAllocation ? "memory" : "gpu", r.gpu.label() + ": " + doing + ": " + cudaGetErrorString(error)};
   }
   const FaultRecord& fault_of(const Rank& r) const { return *r.args.fault; }
   static std::string broken(const Rank& r, const std::string& why) {
     FaultRecord record{};
     record.rank = r.args.rank, record.site = -1;
-    return fault_json(record, label(r) + ": " + why);
+    return fault_json(record, r.gpu.label() + ": " + why);
   }
-  static std::string gib(u64 bytes) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f GiB", double(bytes) / double(1ull << 30));
-    return text;
-  }
-
-  static Failure suit(Rank& r) {
+  static Failure look_at(Rank& r) {
     cudaDeviceProp p{};
-    if (const cudaError_t error = cudaGetDeviceProperties(&p, r.device); error != cudaSuccess) return check(r, error, "asking for its properties");
-    r.name = p.name;
-    if (p.major != 9 || p.minor != 0)
-      return gpu(label(r) + " has compute capability " + std::to_string(p.major) + "." + std::to_string(p.minor) + "; the engine was built for 9.0 (Hopper)");
-    if (p.multiProcessorCount < Plan::sms)
-      return gpu(label(r) + " has " + std::to_string(p.multiProcessorCount) + " SMs; the engine was planned for " + std::to_string(Plan::sms));
-    if (p.sharedMemPerBlockOptin < Shared::bytes)
-      return gpu(label(r) + " has " + std::to_string(p.sharedMemPerBlockOptin) + " bytes of shared memory a block; the engine needs " + std::to_string(Shared::bytes));
-    if (Failure failure = check(r, cudaSetDevice(r.device), "opening")) return failure;
-    size_t total = 0;
-    if (Failure failure = check(r, cudaMemGetInfo(&r.free, &total), "opening")) return failure;
-    const u64 needed = Plan::image_bytes + Plan::kv_bytes + Plan::workspace_bytes + 3 * staging_bytes + (u64(256) << 20);
-    if (needed > r.free)
-      return Failure{"memory", label(r) + " has " + gib(r.free) + " free of " + gib(total) + "; the engine needs " + gib(needed) + " of it: weights " + gib(Plan::image_bytes) +
-                                   ", KV cache " + gib(Plan::kv_bytes) + ", workspace " + gib(Plan::workspace_bytes) + ", loading " + gib(3 * staging_bytes)};
+    if (const cudaError_t error = cudaGetDeviceProperties(&p, r.gpu.device); error != cudaSuccess) return check(r, error, "asking for its properties");
+    r.gpu.name = p.name, r.gpu.major = p.major, r.gpu.minor = p.minor, r.gpu.sms = p.multiProcessorCount, r.gpu.shared = p.sharedMemPerBlockOptin;
+    char address[32] = {};
+    if (cudaDeviceGetPCIBusId(address, sizeof address, r.gpu.device) == cudaSuccess) r.address = address;
+    if (Failure failure = check(r, cudaSetDevice(r.gpu.device), "opening")) return failure;
+    size_t free = 0, total = 0;
+    if (Failure failure = check(r, cudaMemGetInfo(&free, &total), "opening")) return failure;
+    r.gpu.free = free, r.gpu.total = total;
     return {};
   }
 
   Failure connect_peers() {
     for (Rank& r : ranks_)
       for (Rank& peer : ranks_) {
-        if (r.device == peer.device) continue;
-        int can = 0;
-        cudaDeviceCanAccessPeer(&can, r.device, peer.device);
-        if (!can) return gpu(label(r) + " cannot access the memory of " + label(peer) + "; ranks need GPUs that are connected by NVLink or PCIe peer access");
-        cudaSetDevice(r.device);
-        const cudaError_t error = cudaDeviceEnablePeerAccess(peer.device, 0);
+        if (r.gpu.device == peer.gpu.device) continue;
+        cudaSetDevice(r.gpu.device);
+        const cudaError_t error = cudaDeviceEnablePeerAccess(peer.gpu.device, 0);
         if (error != cudaErrorPeerAccessAlreadyEnabled)
           if (Failure failure = check(r, error, "enabling peer access")) return failure;
         cudaGetLastError();
@@ -274,6 +272,7 @@ class Node {
   Failure allocate(u64 mailbox_size) {
     const auto pinned = [](auto& out, u64 bytes) { return cudaHostAlloc(reinterpret_cast<void**>(&out), bytes, cudaHostAllocMapped | cudaHostAllocPortable); };
     const auto slab = [](char*& out, u64 bytes) { return cudaMalloc(reinterpret_cast<void**>(&out), bytes ? bytes : 16); };
+    enter(0);  // who carries requests and results stays here, and so does the mailbox
     FaultRecord* faults = nullptr;
     unsigned long long* illegal = nullptr;
     if (Failure failure = check(ranks_[0], pinned(mailbox_, mailbox_size), "allocating the mailbox")) return failure;
@@ -285,7 +284,7 @@ class Node {
     for (int rank = 0; rank < ranks(); rank++) {
       Rank& r = ranks_[size_t(rank)];
       EngineArgs& a = r.args;
-      cudaSetDevice(r.device);
+      enter(u32(rank));
       a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.deadline_ns = options_.deadline_ns;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox_, a.fault = faults + rank, r.illegal = illegal + rank;
@@ -313,6 +312,7 @@ class Node {
     }
     for (Rank& r : ranks_)
       for (int rank = 0; rank < Plan::ranks; rank++) r.args.peer_workspace[rank] = ranks_[size_t(rank % ranks())].args.workspace;
+    enter(0);
     return {};
   }
 
@@ -324,6 +324,7 @@ class Node {
   }
 
   Options options_;
+  cpu_set_t allowed_{};
   double ceiling_ = 0;
   std::vector<Rank> ranks_;
   Rounds rounds_;

@@ -54,6 +54,7 @@ class Node {
   std::string describe() const { return "{\"target\":\"host\",\"name\":\"host\",\"ranks\":" + std::to_string(Plan::ranks) + ",\"present\":" + std::to_string(ranks()) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) + "}"; }
 
   // ---- loading ----
+  void enter(u32) {}
   Failure stage(u32, u8*& staging) {
     staging = staging_.data();
     return {};
