@@ -75,7 +75,7 @@ for the others, so that every rank gets as many packets as from eight; --rank 0/
 engine that tilec compile -o left there: a machine with GPUs needs no compiler.
 
 --roofline takes a traced engine and shows what each phase of a round streamed, what that takes at the rate that the machine
-reached just before, what it took, and how much of that an SM waited for others.
+reached just before, what it took, and how much of that an SM waited for others; with several ranks, what sums over them cost.
 
 Synthetic weights and synthetic acceptance measure an engine, not a model: their results say so wherever they appear.`
 

@@ -1,5 +1,6 @@
-/** `tilec bench MODEL --rank 0/N --roofline`: what each phase of a round took, beside what its bytes take at the ceiling. */
+/** `tilec bench MODEL --roofline`: what each phase of a round took, beside what its bytes take at the ceiling, and sums over ranks. */
 import type { RankOptions } from '../runtime/session/bench-rank.ts'
+import type { Exchange } from '../runtime/session/exchange-times.ts'
 import { measureRoofline, type Roofline } from '../runtime/session/roofline.ts'
 import { about, headline } from './bench-rank.ts'
 import { progressLine } from './progress.ts'
@@ -19,12 +20,27 @@ export async function roofline(model: string, request: RankOptions, json: boolea
     printJson(terminal, { ...about(model, request, ready), ...measured })
     return
   }
-  terminal.out(`${headline(model, request, result)}\n${asTable(result)}`)
+  terminal.out(`${headline(model, request, result)}\n${asTable(result)}${exchangeTable(result.exchange)}`)
+}
+
+const right = (title: string) => ({ title, align: 'right' as const })
+const us = (n: number): string => n.toFixed(2)
+
+/** Means and extremes over ranks; then what each rank's SMs waited, which tells who is late. */
+function exchangeTable({ sums, exposedUs, waitUs }: Exchange): string {
+  if (sums.length === 0) return ''
+  const over = (ranks: readonly number[]): string[] =>
+    [Math.min(...ranks), ranks.reduce((a, b) => a + b) / ranks.length, Math.max(...ranks)].map(us)
+  const lines = sums.map((s) => [`${s.segment}.${s.phase}`, `${s.runs}`, ...over(s.exposedUs), ...over(s.waitUs)])
+  const all = ['a round', `${sums.reduce((n, s) => n + s.runs, 0)}`, ...over(exposedUs), ...over(waitUs)]
+  const columns = ['runs', 'exposed: least', 'mean', 'most', 'an SM waits: least', 'mean', 'most'].map(right)
+  const ranks = waitUs.map((wait, rank) => `rank ${rank} ${us(wait)}`)
+  return `
+${table([{ title: 'us of one sum over ranks, over the ranks' }, ...columns], [...lines, all])}An SM's wait for packets, us of a round: ${ranks.join(', ')}
+`
 }
 
 function asTable({ ceiling, phases, totals, roundUs }: Roofline): string {
-  const right = (title: string) => ({ title, align: 'right' as const })
-  const us = (n: number): string => n.toFixed(2)
   const share = (floorUs: number, took: number): string =>
     floorUs > 0 && took > 0 ? `${((100 * floorUs) / took).toFixed(0)}%` : ''
   const predicted = phases.some((p) => p.predictedUs !== undefined)

@@ -48,7 +48,8 @@ async function trace(model: string, options: TraceCommandOptions, terminal: Term
     const written = await traced(
       { ...request, onProgress: progress.show, onRun: progress.done },
       ['--trace-waits', '1'],
-      ({ compiled, resolved }, _, file) => {
+      ({ compiled, resolved }, _, [trace]) => {
+        const file = trace!
         const { sms } = compiled.plan
         const shown = chosen(options.sm, sms)
         const events = traceJson(file, compiled, { sms: shown, rounds: options.last, sources: resolved.sources })

@@ -1,12 +1,12 @@
 /**
- * The roofline of one rank: each phase's bytes, the time that they take at the ceiling that was measured in the same run,
- * and the time that they took.
+ * The roofline of rank 0: each phase's bytes, the time that they take at the ceiling that was measured in the same run,
+ * and the time that they took; beside it, what sums over ranks cost on each rank that ran.
  *
  * Vocabulary: the *ceiling* is what this machine streams when it does nothing else (codegen/device/engine/ceiling.cu.h; on the
  * host, one thread); a *floor* is bytes over the ceiling; the *fraction* is floor over measured.
  * Invariant: everything comes from one process of a traced engine; a trace costs a few percent, which are in what is shown.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
@@ -15,6 +15,7 @@ import { predictPhase } from '../../compiler/plan/predict.ts'
 import { TraceFile } from '../engine/trace-file.ts'
 import type { Ready } from '../engine/wire.ts'
 import { measureRank, openRank, type RankBench, type RankOptions } from './bench-rank.ts'
+import { type Exchange, exchangeTimes } from './exchange-times.ts'
 import { type PhaseTime, phaseTimes } from './phase-times.ts'
 import { median } from './statistics.ts'
 
@@ -41,6 +42,8 @@ export interface Roofline {
   /** Bytes a second. */
   readonly ceiling: number
   readonly phases: readonly PhaseLine[]
+  /** Sums over ranks, where the plan has some. */
+  readonly exchange: Exchange
   /** Of each program and of a whole round: what its phases add up to. */
   readonly totals: readonly RooflineTotal[]
   /** What the engine itself says of the same rounds. */
@@ -48,7 +51,8 @@ export interface Roofline {
 }
 
 export async function measureRoofline(options: RankOptions): Promise<Roofline> {
-  return traced(options, ['--ceiling', '1'], (bench, rounds, trace) => {
+  return traced(options, ['--ceiling', '1'], (bench, rounds, traces) => {
+    const trace = traces[0]!
     const { ready } = bench.engine
     const ceiling = ready.ceiling
     if (ceiling === undefined)
@@ -85,6 +89,7 @@ export async function measureRoofline(options: RankOptions): Promise<Roofline> {
       runs: rounds.length,
       ceiling,
       phases,
+      exchange: exchangeTimes(traces, bench.compiled.plan),
       totals: [
         ...programs.map((name) =>
           total(
@@ -108,11 +113,11 @@ function predictionOf({ compiled }: RankBench, { segment, phase }: PhaseTime, lo
 
 type Rounds = Awaited<ReturnType<typeof measureRank>>['runs']
 
-/** Runs a traced engine to its end and hands over what it wrote. */
+/** Runs a traced engine to its end and hands over what each rank wrote. */
 export async function traced<T>(
   options: RankOptions,
   args: readonly string[],
-  use: (bench: RankBench, rounds: Rounds, trace: TraceFile) => T,
+  use: (bench: RankBench, rounds: Rounds, traces: readonly TraceFile[]) => T,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'tilec-trace-'))
   try {
@@ -124,8 +129,28 @@ export async function traced<T>(
     } finally {
       await bench.engine.close()
     }
-    return use(bench, rounds, new TraceFile(readFileSync(file), bench.compiled.plan))
+    const parts = partsOf(file, options.ranks.present)
+    return use(
+      bench,
+      rounds,
+      parts.map((bytes) => new TraceFile(bytes, bench.compiled.plan)),
+    )
   } finally {
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A file in so many equal parts: together they may be longer than a buffer can be. */
+function partsOf(file: string, count: number): Buffer[] {
+  const fd = openSync(file, 'r')
+  try {
+    const size = fstatSync(fd).size / count
+    return Array.from({ length: count }, (_, i) => {
+      const bytes = Buffer.allocUnsafe(size)
+      readSync(fd, bytes, 0, size, i * size)
+      return bytes
+    })
+  } finally {
+    closeSync(fd)
   }
 }

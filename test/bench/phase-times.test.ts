@@ -1,46 +1,23 @@
 /** Times of phases from a trace that was written by hand: every figure can be said in advance. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Compiled } from '../../codegen/compile.ts'
-import { roleNames } from '../../compiler/plan/ir.ts'
 import { TraceFile } from '../../runtime/engine/trace-file.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
 import { phaseTimes } from '../../runtime/session/phase-times.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
-
-const PHASE = 10_000
+import { PHASE, writtenTrace } from '../support/written-trace.ts'
 
 let compiled: Compiled
 beforeAll(() => {
   compiled = compileModel(resolveModel({ model: 'nano', drafter: 'none' }), { target: 'host', gpus: 2, ctx: 128 })
 })
 
-/**
- * Rounds in which phase after phase takes 10 us, SM 0 until the end and SM 1 until 8 us: both see the signal 1 us after
- * their phase began and have staged their input 3 us after it.
- */
-function written(rounds: number): Buffer {
-  const { plan } = compiled
-  const phases = Math.max(...plan.segments.map((s) => s.phases.length))
-  const bytes = Buffer.alloc(32 * 16 * plan.entries.length * phases * 4 * plan.sms)
-  let now = 1_000_000
-  for (let round = 0; round < rounds; round++) {
-    plan.entries.forEach((entry, e) => {
-      plan.segments[entry.segment]!.phases.forEach((phase, p) => {
-        roleNames.forEach((role, r) => {
-          if (phase.roles[role].length === 0) return
-          for (let sm = 0; sm < plan.sms; sm++) {
-            const at = (((((round % 16) * plan.entries.length + e) * phases + p) * 4 + r) * plan.sms + sm) * 32
-            bytes.writeBigUInt64LE(BigInt(now), at)
-            for (const [i, word] of [sm === 0 ? PHASE : PHASE - 2000, 5, 1000, 3000, 3500].entries())
-              bytes.writeUInt32LE(word, at + 8 + 4 * i)
-          }
-        })
-        now += PHASE
-      })
-    })
-  }
-  return bytes
-}
+/** SM 0 works until the end of a phase and SM 1 until 8 us: both see the signal after 1 us and have staged after 3. */
+const written = (rounds: number) =>
+  writtenTrace(compiled.plan, rounds, (_, sm) => ({
+    lasts: sm === 0 ? PHASE : PHASE - 2000,
+    marks: [1000, 3000, 3500],
+  }))
 
 const times = (rounds: number) =>
   phaseTimes(new TraceFile(written(rounds), compiled.plan), compiled, () => ({ rows: 8, context: 64 }))

@@ -64,6 +64,12 @@ describe('bench --roofline', () => {
     expect(result.roundUs).toBeGreaterThan(0)
   })
 
+  it('shows what sums over ranks cost, and which rank the others wait for', async () => {
+    const { out } = await tilec(bench.map((word) => (word === '0/2' ? '0-1/4' : word)))
+    expect(out).toMatch(/sliding_experts\.expert\.down +3( +\d+\.\d\d){6}/)
+    expect(out).toMatch(/An SM's wait for packets, us of a round: rank 0 [\d.]+, rank 1 [\d.]+\n/)
+  })
+
   it('prints a table', async () => {
     const { out } = await tilec(bench)
     expect(out).toMatch(/Ceiling: \d+ GB\/s/)
