@@ -16,18 +16,23 @@ const codes: Readonly<Record<string, Code>> = {
   stopped: 'TILE6014',
 }
 
-/** The name of What::number (codegen/device/common/args.h). */
+/** The names of What::number and What::packets (codegen/device/common/args.h). */
 const notNumbers = 'logits that are no numbers'
+const packets = 'packets'
 
 export const failureText = ({ code, text }: Failure): Diagnostic => diagnostic(codes[code] ?? 'TILE6010', text)
 
 export function faultText(f: Fault): Diagnostic {
   const who = `rank ${f.rank}, SM ${f.sm}, ${f.role} warp ${f.warp}, round ${f.round}`
-  const object = f.counter ? `counter '${f.counter}'` : f.what
   if (f.what === notNumbers) {
     return diagnostic('TILE6015', `the logits after position ${f.object} are no numbers (round ${f.round})`)
   }
-  const waited = f.expected === 0 && f.got === 0 ? f.what : `waited for ${object}: expected ${f.expected}, got ${f.got}`
+  const waited =
+    f.what === packets
+      ? `waited for packets of tile ${f.object} from rank ${f.got}`
+      : f.expected === 0 && f.got === 0
+        ? f.what
+        : `waited for ${f.counter ? `counter '${f.counter}'` : f.what}: expected ${f.expected}, got ${f.got}`
   return diagnostic('TILE6011', `at '${f.site}': ${waited} (${who})`, {
     notes: f.report
       .split('\n')

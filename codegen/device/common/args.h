@@ -37,7 +37,8 @@ inline const char* what_name(What what) {
   return names[int(what)];
 }
 
-/** Written once, by the first warp that gives up; in mapped host memory. state: 0 none, 1 being written, 2 complete. */
+/** Written once, by the first warp that gives up; in mapped host memory. state: 0 none, 1 being written, 2 complete. Of packets the
+    object is the tile, and got is the first rank whose packets are not there. */
 struct FaultRecord {
   u32 state;
   int what, rank, sm, role, warp, site, object;
@@ -60,6 +61,7 @@ struct EngineArgs {
       s % ranks == r: what r sends arrives as its own and as that of each s, and peer_workspace[s] is r's. */
   int ranks;
   int sms;
+  u32 stall_round;  // in this round one warp of this rank stops for good, to see what comes of it; 0: never
 };
 
 }  // namespace tile

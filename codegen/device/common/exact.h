@@ -127,12 +127,13 @@ TILE_FN void Warp::send(int site, const Exact& sum, int tile, u32 epoch) {
 /** Packets stay until this rank has signalled that it is done with the exchange, so they may be read again once all are there. */
 TILE_FN Exact Warp::receive_total(int site, int tile, u32 epoch) {
   const auto at = [&](int source, int number) { return ws<const Packet>(Plan::inbox_at + inbox_at<i64>(tile, epoch, source)) + number; };
-  poll(site, What::packets, tile, false, [&](int lane) {
+  const auto ready = [&](int lane) {
     bool all = true;
     for (int number = lane; number < packets_of<i64>(); number += 32)
       for (int source = 0; source < Plan::ranks; ++source) all = all && load_packet(at(source, number)).word[3] == epoch;
     return all;
-  });
+  };
+  poll_packets(site, tile, Plan::ranks, ready, first_missing<i64>(Plan::inbox_at, 0, Plan::ranks, tile, epoch));
   Exact sum = nothing();
   each(*this, sum, [&](i64& value, int row, int column) {
     TILE_UNROLL

@@ -69,6 +69,21 @@ TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoc
   w.sync_lanes();
 }
 
+/** For poll_packets: of ranks [first, end), the first whose packets a lane does not find. */
+template <class T>
+TILE_FN auto first_missing(size_t inbox, int first, int end, int tile, u32 epoch) {
+  return [=](Warp& w, int lane) {
+    const auto there = [&](int source) {
+      bool all = true;
+      for (int at = lane; at < packets_of<T>(); at += 32) all = all && load_packet(w.ws<const Packet>(inbox + inbox_at<T>(tile, epoch, source)) + at).word[3] == epoch;
+      return all;
+    };
+    int source = first;
+    while (source < end && there(source)) ++source;
+    return source;
+  };
+}
+
 /** Waits for the tile of `Sources` ranks from `first` on, polled together, and sums them in rank order. */
 template <class T, int Sources>
 TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u32 epoch) {
@@ -78,7 +93,7 @@ TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u
   for (int base = 0; base < packets; base += 32) {
     PerLane<Packet> got[Sources];
     auto at = [&](int source, int lane) { return w.ws<const Packet>(inbox + inbox_at<T>(tile, epoch, first + source)) + base + lane; };
-    w.poll(site, What::packets, tile, false, [&](int lane) {
+    const auto ready = [&](int lane) {
       bool all = true;
       if (base + lane < packets) {
         TILE_UNROLL
@@ -88,7 +103,8 @@ TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u
         }
       }
       return all;
-    });
+    };
+    w.poll_packets(site, tile, first + Sources, ready, first_missing<T>(inbox, first, first + Sources, tile, epoch));
     w.lanes([&](int lane) {
       if (base + lane >= packets) return;
       for (int source = 0; source < Sources; ++source) w.received(at(source, lane));

@@ -203,12 +203,13 @@ struct Warp {
   /** How long a wait has lasted, and whether it must end: asked now and then by every lane that polls. */
   struct Patience {
     u32 since = 0;
-    TILE_FN bool over(bool idle) {
+    TILE_FN bool over(bool idle, bool packets = false) {
       if (ptx::load_relaxed_system(near().abort_word) != 0) return true;
       if (idle) return false;
       const u32 now = u32(ptx::nanoseconds() >> tick);
       if (since == 0) since = now;
-      return now - since > near().deadline;
+      // Who waits for packets knows which rank's are missing, so others leave it to him to tell.
+      return now - since > near().deadline + (packets ? 0 : near().deadline / 8 + 1);
     }
   };
   /** Ends the run for what this warp found, at once. */
@@ -337,6 +338,19 @@ struct Warp {
     __syncwarp();
   }
 
+  /** Until the packets of a tile are there, of all sources below `end`. `missing(w, lane)`: the first whose are not; asked, by a call, when
+      it took too long. */
+  template <class F, class M>
+  TILE_FN void poll_packets(int site, int tile, int end, F ready, M missing) {
+    const TimedWait<Warp> timed(*this, site, What::packets);
+    Patience patience;
+    TILE_LOOP
+    for (u32 polls = 1; !__all_sync(~0u, ready(lane())); ++polls)
+      if (polls % 512 == 0 && __any_sync(~0u, patience.over(false, true)))
+        fail(site, What::packets, tile, u32(end), shared_code([missing](Warp& w) { return __reduce_min_sync(~0u, u32(missing(w, w.lane()))); }));
+    __syncwarp();
+  }
+
   // ---- ring ----
   TILE_FN char* ring_page(u32 position) { return tile_memory + Shared::ring_at + position % Plan::ring_depth * Shared::page_stride; }
   TILE_FN int ring_slot() const { return int(ring_position % Plan::ring_depth); }
@@ -435,6 +449,7 @@ struct Warp {
   TILE_FN void writes_of(int, int, int) {}
   TILE_FN void control_reads(u32) {}
   TILE_FN void control_writes(u32) {}
+  TILE_FN void control_agrees(u32, const void*, size_t) {}
   TILE_FN void area_reads(Area, int) {}
   TILE_FN void area_writes(Area, int) {}
   TILE_FN void expect(bool, const char*) {}

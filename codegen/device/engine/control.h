@@ -75,6 +75,7 @@ TILE_FN void relay_round(Warp& w, u32 round) {
     for (int i = 0; i < 3; i++)
       if (lane * 3 + i < control_words) words[lane * 3 + i] = packet.word[i];
   });
+  w.control_agrees(round, control_slot(w, round), sizeof(RoundControl));
   w.signal(Plan::site_relay, Plan::control_counter);
 }
 
@@ -86,6 +87,9 @@ TILE_FN const RoundControl& begin_round(Warp& w) {
   const u32 round = ++w.round;
   if (w.role == communicate_role && w.index == 0 && w.sm == 0) relay_round(w, round);
   w.wait_idle(Plan::site_round, Plan::control_counter, round);
+  // Neither sends nor signals any more (--stall), until somebody has given up waiting for it.
+  if (w.role == epilogue_role && w.index == 0 && w.sm == 0 && round == w.args->stall_round)
+    aside(w, [](Warp& w) { w.poll(Plan::site_round, What::none, 0, true, [](int) { return false; }); });
   return w.keep_near(Plan::site_round, control_slot(w, round), Shared::control_at + (round & 1) * Shared::control_bytes);
 }
 

@@ -202,8 +202,10 @@ class Node {
         if (stopped) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         continue;
       }
+      const FaultRecord* told = nullptr;  // of several, one that knows which rank is missing
       for (Rank& r : ranks_)
-        if (fault_of(r).state == 2) return fault_json(fault_of(r), "");
+        if (fault_of(r).state == 2 && (!told || What(told->what) != What::packets)) told = &fault_of(r);
+      if (told) return fault_json(*told, "");
       if (!running) {
         bool more = false;
         for (size_t rank = 0; rank < ranks_.size(); rank++) {
@@ -285,7 +287,7 @@ class Node {
       Rank& r = ranks_[size_t(rank)];
       EngineArgs& a = r.args;
       enter(u32(rank));
-      a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.deadline_ns = options_.deadline_ns;
+      a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.stall_round = options_.stall.first == rank ? options_.stall.second : 0, a.deadline_ns = options_.deadline_ns;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox_, a.fault = faults + rank, r.illegal = illegal + rank;
       cudaError_t error = cudaStreamCreateWithFlags(&r.stream, cudaStreamNonBlocking);

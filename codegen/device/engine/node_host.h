@@ -41,7 +41,7 @@ class Node {
         if (Failure failure = slab(trace_waits_bytes, "trace of waits", a.trace_waits)) return failure;
       a.image_bytes = Plan::image_bytes, a.kv_bytes = Plan::kv_bytes, a.workspace_bytes = Plan::workspace_bytes;
       a.mailbox = mailbox, a.fault = &faults_[size_t(rank)];
-      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms;
+      a.deadline_ns = options.deadline_ns, a.rank = rank, a.ranks = ranks(), a.sms = Plan::sms, a.stall_round = options.stall.first == rank ? options.stall.second : 0;
     }
     for (EngineArgs& a : args_)
       for (int rank = 0; rank < Plan::ranks; rank++) a.peer_workspace[rank] = args_[size_t(rank % ranks())].workspace;

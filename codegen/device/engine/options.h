@@ -1,5 +1,6 @@
-// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P] [--dump FOLDER]
-// [--trace FILE [--trace-waits 1]] [--ceiling 1] [--probe FILE --probe-range OFFSET:BYTES ...]`, and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
+// The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P]
+// [--stall RANK:ROUND] [--dump FOLDER] [--trace FILE [--trace-waits 1]] [--ceiling 1] [--probe FILE --probe-range OFFSET:BYTES ...]`,
+// and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
 #pragma once
 #include <cstdlib>
 #include <string>
@@ -18,6 +19,7 @@ struct Options {
   u64 deadline_ns = 10000000000;
   std::vector<int> devices;   // CUDA: device of each rank; empty: 0, 1, ...
   int present = Plan::ranks;  // ranks that run; they stand in for the others (EngineArgs::ranks)
+  std::pair<int, u32> stall;  // a rank, and a round in which a warp of it stops for good; round 0: none
   std::string trace;          // TILE_TRACE builds: file for the events of all ranks, written at the end
   bool trace_waits = false;   // and every wait of a role's first warp after them
   bool ceiling = false;       // measure how fast this machine streams, before the launch
@@ -28,7 +30,7 @@ struct Options {
 };
 
 inline Failure parse_options(int count, char** words, Options& o) {
-  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P] [--dump FOLDER] [--trace FILE] [--trace-waits 1] [--ceiling 1] [--probe FILE] [--probe-range OFFSET:BYTES]"};
+  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P] [--stall RANK:ROUND] [--dump FOLDER] [--trace FILE] [--trace-waits 1] [--ceiling 1] [--probe FILE] [--probe-range OFFSET:BYTES]"};
   o.socket = words[1];
   for (int i = 2; i < count; i += 2) {
     const std::string name = words[i];
@@ -46,6 +48,11 @@ inline Failure parse_options(int count, char** words, Options& o) {
     else if (name == "--probe-range") {
       const u64 at = std::strtoull(value, &end, 10);
       if (*end == ':') o.probe_ranges.emplace_back(at, std::strtoull(end + 1, &end, 10));
+#ifndef TILE_GRAPH
+    } else if (name == "--stall") {
+      o.stall.first = int(std::strtol(value, &end, 10));
+      if (*end == ':') o.stall.second = u32(std::strtoul(end + 1, &end, 10));
+#endif
     } else if (name == "--mutate") {
       const int site = int(std::strtol(value, &end, 10));
       if (*end == ':') o.mutations.emplace_back(site, int(std::strtol(end + 1, &end, 10)));

@@ -182,6 +182,7 @@ struct Warp {
   template <class F>
   void block(int site, What what, int object, u32 expected, bool idle, F value) {
     if (int(value() - expected) >= 0) return;
+    fiber->round = round;
     const TimedWait<Warp> timed(*this, site, what);
     world->block([](void* question) -> unsigned { return (*static_cast<F*>(question))(); }, &value, expected, idle, what, object, site);
   }
@@ -260,6 +261,17 @@ struct Warp {
         unsigned lane = 0;
         while (lane < 32 && ready(int(lane))) ++lane;
         return lane;
+      });
+    });
+  }
+  /** Until the packets of a tile are there, of all sources below `end`. `missing(w, lane)`: the first whose are not. */
+  template <class F, class M>
+  void poll_packets(int site, int tile, int end, F ready, M missing) {
+    sync(site, [=](int) mutable {
+      block(site, What::packets, tile, u32(end), false, [this, &ready, &missing, end]() -> unsigned {
+        for (int lane = 0; lane < 32; ++lane)
+          if (!ready(lane)) return unsigned(missing(*this, lane));
+        return unsigned(end);
       });
     });
   }
@@ -473,6 +485,11 @@ struct Warp {
   }
   void control_writes(u32 of_round) {
     if constexpr (host::checking) touch(region_place(rank, 0xFFFF, int(of_round & 1)), true, "round control");
+  }
+  void control_agrees(u32 of_round, const void* control, size_t bytes) {
+    if constexpr (host::checking)
+      if (!world->same_for_all_ranks(of_round, control, bytes))
+        world->fail(What::control, fiber->site, int(of_round), 0, 0, world->who(*fiber) + ", " + world->site_name(fiber->site) + ": another rank was told something else of round " + std::to_string(of_round));
   }
   void area_reads(Area area, int part) {
     if constexpr (host::checking) touch(place(area, part), false, area_name(area));

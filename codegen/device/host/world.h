@@ -108,6 +108,13 @@ class World {
   std::unordered_map<const void*, History> histories;  // of counters
   std::unordered_map<uint64_t, std::unique_ptr<PacketBlock>> packet_blocks;
   std::unordered_map<PlaceKey, Place> places;
+  /** Whether the first rank that came to a round was told the same of it; ranks are at most a round apart. */
+  bool same_for_all_ranks(u32 round, const void* control, size_t bytes) {
+    const std::string said(static_cast<const char*>(control), bytes);
+    auto& [of, told] = told_[round & 1];
+    if (of != round) of = round, told = said;
+    return told == said;
+  }
   std::vector<Clock> engine_clocks;  // of each SM's copy engine
   std::vector<int> engine_sites;
 
@@ -289,6 +296,7 @@ class World {
 
   Context main_;
   uint64_t random_ = 0;
+  std::pair<u32, std::string> told_[2];
   std::unordered_map<const u32*, std::vector<u32>> given_;  // signals of each SM, by counter
   uint64_t packets_of_ = 0;                               // the block looked up last
   PacketBlock* packets_ = nullptr;
@@ -354,6 +362,8 @@ struct CrashGuard {
 };
 
 inline bool World::deadlock() {
+  // Whom to name first: who waits for packets knows which rank's are missing; a load warp runs ahead and is rarely the one.
+  const auto last_named = [](const Fiber& fiber) { return fiber.what == What::packets ? 0 : fiber.role == load_role ? 2 : 1; };
   const Fiber* first = nullptr;
   bool only_idle = true, listening = options.mailbox_site < 0;
   for (auto& fiber : fibers) {
@@ -363,10 +373,8 @@ inline bool World::deadlock() {
   }
   if (only_idle && listening) return false;
   for (auto& fiber : fibers)
-    if (fiber->state == Fiber::blocked && (only_idle || !fiber->idle)) {
-      // A load warp runs ahead, so it is rarely the one to name first.
-      if (!first || (first->role == load_role && fiber->role != load_role)) first = fiber.get();
-    }
+    if (fiber->state == Fiber::blocked && (only_idle || !fiber->idle))
+      if (!first || last_named(*fiber) < last_named(*first)) first = fiber.get();
   std::string text = "deadlock: no warp can move\n";
   for (auto& fiber : fibers)
     if (fiber->state == Fiber::blocked) {
