@@ -9,7 +9,9 @@ import { writeLoadPlan } from '../../runtime/engine/load-plan.ts'
 import { madeUp, measureRank, openRank, type RankOptions } from '../../runtime/session/bench-rank.ts'
 import { buildModel } from '../../runtime/session/build-model.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
+import { cutModel } from '../../runtime/session/cut-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
+import { nanoSchedule } from '../support/nano-engine.ts'
 import { tilec } from '../support/terminal.ts'
 
 process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
@@ -89,7 +91,7 @@ describe('a rank alone', () => {
 /** The digest of rounds of all ranks, where rank r has the weights of rank r % `different`. */
 async function digestOfTwins(options: RankOptions, different: number): Promise<string | undefined> {
   const { ranks } = options.ranks
-  const resolved = resolveModel(options)
+  const resolved = cutModel(resolveModel(options), options.layers)
   const compiled = compileModel(resolved, { target: 'host', gpus: ranks, ctx: options.ctx! })
   const twins = compiled.manifest.map((_, r) => compiled.manifest[r % different]!)
   const engine = await startEngine({
@@ -114,6 +116,14 @@ describe('some ranks of several', () => {
     expect(ready).toMatchObject({ ranks: 4, present })
     expect(digest).toMatch(/^[0-9a-f]{16}$/)
     expect(digest).toBe(await digestOfTwins(some(present), present))
+  })
+
+  it('and so they do where sums travel as bf16', async () => {
+    const schedule = { ...nanoSchedule(), exchangeAs: { value: 'bf16' as const } }
+    const options = some(2, { schedule, layers: 2, drafter: 'none' })
+    const { digest } = await rounds(options)
+    expect(digest).toBe(await digestOfTwins(options, 2))
+    expect(digest).not.toBe((await rounds(some(2, { layers: 2, drafter: 'none' }))).digest)
   })
 
   it('the same bits in any order of events, and no race', async () => {
