@@ -382,11 +382,10 @@ function rolePrograms(plan: Plan): string {
     out.block(`static TILE_FN void run_${role}(Warp& w)`, () => {
       if (role === 'compute') out.line('called(w, [](Warp& w) { first_round(w); });')
       out.block('for (;;)', () => {
-        out.line('const RoundControl& c = begin_round(w);')
-        out.line('if (c.op == round_quit) return;')
-        out.block('for (int entry = 0; entry < Plan::entries; ++entry)', () => {
-          out.line('if (!c.runs(entry_program[entry])) continue;')
-          out.block('switch (entry_segment[entry])', () => {
+        out.line('if (begin_round(w).op == round_quit) return;')
+        out.block('for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1))', () => {
+          out.line('if (!this_round(w).runs(entry_program[w.entry()])) continue;')
+          out.block('switch (entry_segment[w.entry()])', () => {
             plan.segments.forEach((s, i) => {
               const calls = s.phases.filter((p) => p.roles[role].length > 0)
               if (calls.length === 0) return
@@ -394,7 +393,7 @@ function rolePrograms(plan: Plan): string {
                 out.line(`// ${s.name}`)
                 for (const group of keptTogether(calls, role)) {
                   out.block(
-                    'run(w, c, entry, [](Warp& w, const At& at)',
+                    'run(w, [](Warp& w, const At& at)',
                     () => {
                       for (const p of group) {
                         const kept = keptBy(p.roles[role])

@@ -16,7 +16,7 @@ import { Sites } from './lower-steps.ts'
 import { placeCaches, segmentCaches } from './place-caches.ts'
 import { placeImage, type SharedParams } from './place-image.ts'
 import { placePrefetches } from './place-prefetches.ts'
-import { keptInputs, sharedInput } from './plan-product.ts'
+import { keptInputs, normWeights, sharedInput } from './plan-product.ts'
 import { type PlanContext, roleOf } from './schedule.ts'
 import { sharedMemory } from './shared-memory.ts'
 
@@ -116,6 +116,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const topK = Math.max(1, ...routes.map((r) => r.topK))
   const slotTiles = Math.max(0, ...downs.map((p) => Math.ceil(p.geometry.tiles / schedule.sms)))
   const maxActive = Math.max(1, ...routes.map((r) => Math.min(r.experts, ROWS * r.topK)))
+  const computeWarps = roleOf(schedule, 'compute').warps
   const joinParts = Math.max(1, ...products.filter((p) => p.routed !== 'down').map((p) => joinPlaces(p.geometry)))
   const plan: Omit<Plan, 'sharedBytes'> = {
     name: program.name,
@@ -130,7 +131,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
       tiles: slotTiles,
       bytes: Math.max(0, ...downs.map((p) => slotsBytes(p.geometry, Math.ceil(p.geometry.tiles / schedule.sms), topK))),
     },
-    scratchBytes: Math.max(0, ...downs.map(sharedInput)),
+    scratchBytes: Math.max(0, ...downs.map(sharedInput), ...products.map((p) => normWeights(p, computeWarps))),
     route: { experts: Math.max(1, ...routes.map((r) => r.experts)), maxActive, topK },
     exchangeAs: schedule.exchangeAs,
     exchangeTiles,

@@ -96,6 +96,10 @@ const inputBytes = (topK: number, k: number): number => ROWS * topK * k * 2
 export const sharedInput = (p: ProductPlan): number =>
   p.input?.shared ? inputBytes(p.input.topK, p.geometry.units * UNIT_K) : 0
 
+/** Bytes of shared memory that the weights of its norm take: each compute warp keeps those of its part of k. */
+export const normWeights = (p: ProductPlan, warps: number): number =>
+  p.norm ? warps * Math.ceil((p.geometry.unitsPerPart * UNIT_K * 2) / 128) * 128 : 0
+
 export function routedInput(phase: ProductPhase, program: PhaseProgram): Pick<ProductPlan, 'input'> {
   const form = program.buffers.find((b) => b.name === phase.source)?.form
   if (form?.kind !== 'routedRows') return {}

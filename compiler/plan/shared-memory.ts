@@ -23,6 +23,7 @@ export function sharedMemory(
 ): { readonly areas: readonly SharedArea[]; readonly total: number } {
   const warps = (role: string): number => plan.roles.find((r) => r.name === role)!.warps
   const compute = warps('compute')
+  const every = plan.roles.reduce((sum, r) => sum + r.warps, 0)
   const team = compute >= 4 ? 4 : compute >= 2 ? 2 : 1
   const { maxActive, topK, experts } = plan.route
   const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
@@ -31,7 +32,7 @@ export function sharedMemory(
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],
-    ['round control', 2 * ROLES * 384 + 208, 16],
+    ['round control', 2 * ROLES * 384 + 208 + 4 * every, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],
     ['attention', Math.floor(compute / team) * teamBytes(team), 16],

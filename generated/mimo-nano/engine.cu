@@ -487,7 +487,7 @@ TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 6, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -745,7 +745,7 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 945920) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 49, w.image(at.image + 945920) + w.index % 12 * 64);
   w.wait(48, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
@@ -887,7 +887,7 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 79, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(78, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1145,7 +1145,7 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 946048) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 122, w.image(at.image + 946048) + w.index % 12 * 64);
   w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
@@ -1221,7 +1221,7 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 946048) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 141, w.image(at.image + 946048) + w.index % 4 * 192);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 4;
@@ -1381,7 +1381,7 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 171, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(170, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1639,7 +1639,7 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 945920) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 214, w.image(at.image + 945920) + w.index % 12 * 64);
   w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
@@ -1715,7 +1715,7 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 945920) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 233, w.image(at.image + 945920) + w.index % 4 * 192);
   if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
@@ -1878,7 +1878,7 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 263, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(262, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -2024,7 +2024,7 @@ TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 295, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(294, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -2148,7 +2148,7 @@ TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
-  touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 313, w.image(size_t(26921728ull)) + w.index % 12 * 64);
   w.wait(312, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -2272,7 +2272,7 @@ TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
-  touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 331, w.image(size_t(26921728ull)) + w.index % 12 * 64);
   w.wait(330, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -2396,7 +2396,7 @@ TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
-  touch(w, w.image(size_t(26921728ull)) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 349, w.image(size_t(26921728ull)) + w.index % 12 * 64);
   w.wait(348, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
@@ -2573,7 +2573,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 377, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(375, C_draft_x, at.runs(C_draft_x));
   w.wait(376, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2903,7 +2903,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 429, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(428, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
@@ -3045,7 +3045,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 459, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(458, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -3373,7 +3373,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at)
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 510, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(509, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_o_columns);
@@ -3515,7 +3515,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 540, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(539, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -3843,7 +3843,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at)
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 591, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(590, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_o_columns);
@@ -3985,7 +3985,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 4 * 192, 192);
+  bring_weights<3>(w, 621, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(620, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -4313,7 +4313,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at)
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 1180800) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 672, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(671, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_o_columns);
@@ -4455,7 +4455,7 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
 }
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 12 * 64, 64);
+  bring_weights<1>(w, 702, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(701, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -4528,8 +4528,8 @@ TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
 
 /** Runs phases of an entry, each `apart`: registers hold nothing of other phases. */
 template <class Phase>
-TILE_FN void run(Warp& w, const RoundControl& c, int entry, Phase body) {
-  apart(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
+TILE_FN void run(Warp& w, Phase body) {
+  apart(w, [=](Warp& w) { body(w, entry_of(this_round(w), w.entry())); });
 }
 template <class Phase>
 TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {
@@ -4539,195 +4539,194 @@ TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {
 
 static TILE_FN void run_load(Warp& w) {
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         case 1: {
           // full_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_dense_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_dense_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_dense_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_dense_dense_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_dense_dense_down_load);
           });
           break;
         }
         case 2: {
           // sliding_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, sliding_experts_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, sliding_experts_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, sliding_experts_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, sliding_experts_router_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, sliding_experts_expert_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, sliding_experts_expert_down_load);
           });
           break;
         }
         case 3: {
           // full_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_experts_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_experts_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_experts_router_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, full_experts_expert_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_load);
           });
           break;
         }
         case 4: {
           // end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, end_head_load);
           });
           break;
         }
         case 5: {
           // commit_begin
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_begin_fc_load);
           });
           break;
         }
         case 6: {
           // commit_layer
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer_kv_load);
           });
           break;
         }
         case 7: {
           // commit_layer2
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer2_kv_load);
           });
           break;
         }
         case 8: {
           // commit_layer3
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer3_kv_load);
           });
           break;
         }
         case 9: {
           // commit_layer4
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer4_kv_load);
           });
           break;
         }
         case 12: {
           // draft_sliding_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense_dense_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense_dense_down_load);
           });
           break;
         }
         case 13: {
           // draft_sliding_dense2
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense2_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense2_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense2_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense2_dense_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense2_dense_down_load);
           });
           break;
         }
         case 14: {
           // draft_sliding_dense3
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense3_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense3_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense3_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense3_dense_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense3_dense_down_load);
           });
           break;
         }
         case 15: {
           // draft_sliding_dense4
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense4_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense4_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense4_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense4_dense_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense4_dense_down_load);
           });
           break;
         }
         case 16: {
           // draft_end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_load);
           });
           break;
@@ -4741,291 +4740,290 @@ static TILE_FN void run_load(Warp& w) {
 static TILE_FN void run_compute(Warp& w) {
   called(w, [](Warp& w) { first_round(w); });
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         case 0: {
           // begin
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, begin_embed_tokens_compute);
           });
           break;
         }
         case 1: {
           // full_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_dense_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_dense_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, full_dense_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_dense_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_dense_dense_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_dense_dense_down_compute);
           });
           break;
         }
         case 2: {
           // sliding_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, sliding_experts_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, sliding_experts_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, sliding_experts_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, sliding_experts_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, sliding_experts_router_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, sliding_experts_route_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, sliding_experts_expert_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, sliding_experts_expert_down_compute);
           });
           break;
         }
         case 3: {
           // full_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_experts_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_experts_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, full_experts_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_experts_router_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_experts_route_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, full_experts_expert_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_compute);
           });
           break;
         }
         case 4: {
           // end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, end_head_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, end_logits_firsts_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, end_logits_compute);
           });
           break;
         }
         case 5: {
           // commit_begin
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_begin_fc_compute);
           });
           break;
         }
         case 6: {
           // commit_layer
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer_kv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, commit_layer_norm_compute);
           });
           break;
         }
         case 7: {
           // commit_layer2
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer2_kv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, commit_layer2_norm_compute);
           });
           break;
         }
         case 8: {
           // commit_layer3
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer3_kv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, commit_layer3_norm_compute);
           });
           break;
         }
         case 9: {
           // commit_layer4
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer4_kv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, commit_layer4_norm_compute);
           });
           break;
         }
         case 10: {
           // commit_end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_end_conclude_compute);
           });
           break;
         }
         case 11: {
           // draft_begin
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_begin_embed_tokens_compute);
           });
           break;
         }
         case 12: {
           // draft_sliding_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, draft_sliding_dense_norm_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, draft_sliding_dense_norm2_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, draft_sliding_dense_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense_dense_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense_dense_down_compute);
           });
           break;
         }
         case 13: {
           // draft_sliding_dense2
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense2_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, draft_sliding_dense2_norm_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, draft_sliding_dense2_norm2_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense2_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, draft_sliding_dense2_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense2_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense2_dense_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense2_dense_down_compute);
           });
           break;
         }
         case 14: {
           // draft_sliding_dense3
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense3_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, draft_sliding_dense3_norm_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, draft_sliding_dense3_norm2_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense3_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, draft_sliding_dense3_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense3_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense3_dense_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense3_dense_down_compute);
           });
           break;
         }
         case 15: {
           // draft_sliding_dense4
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense4_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, draft_sliding_dense4_norm_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, draft_sliding_dense4_norm2_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, draft_sliding_dense4_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, draft_sliding_dense4_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense4_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense4_dense_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense4_dense_down_compute);
           });
           break;
         }
         case 16: {
           // draft_end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, draft_end_logits_firsts_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, draft_end_logits_compute);
           });
           break;
@@ -5038,174 +5036,173 @@ static TILE_FN void run_compute(Warp& w) {
 
 static TILE_FN void run_epilogue(Warp& w) {
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         case 1: {
           // full_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_dense_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_dense_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_dense_dense_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_dense_dense_down_epilogue);
           });
           break;
         }
         case 2: {
           // sliding_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, sliding_experts_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, sliding_experts_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, sliding_experts_router_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, sliding_experts_expert_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, sliding_experts_expert_down_epilogue);
           });
           break;
         }
         case 3: {
           // full_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_experts_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_experts_router_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, full_experts_expert_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_epilogue);
           });
           break;
         }
         case 4: {
           // end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, end_head_epilogue);
           });
           break;
         }
         case 5: {
           // commit_begin
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_begin_fc_epilogue);
           });
           break;
         }
         case 6: {
           // commit_layer
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer_kv_epilogue);
           });
           break;
         }
         case 7: {
           // commit_layer2
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer2_kv_epilogue);
           });
           break;
         }
         case 8: {
           // commit_layer3
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer3_kv_epilogue);
           });
           break;
         }
         case 9: {
           // commit_layer4
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_layer4_kv_epilogue);
           });
           break;
         }
         case 12: {
           // draft_sliding_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense_dense_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense_dense_down_epilogue);
           });
           break;
         }
         case 13: {
           // draft_sliding_dense2
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense2_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense2_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense2_dense_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense2_dense_down_epilogue);
           });
           break;
         }
         case 14: {
           // draft_sliding_dense3
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense3_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense3_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense3_dense_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense3_dense_down_epilogue);
           });
           break;
         }
         case 15: {
           // draft_sliding_dense4
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense4_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, draft_sliding_dense4_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, draft_sliding_dense4_dense_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, draft_sliding_dense4_dense_down_epilogue);
           });
           break;
         }
         case 16: {
           // draft_end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_epilogue);
           });
           break;
@@ -5218,11 +5215,10 @@ static TILE_FN void run_epilogue(Warp& w) {
 
 static TILE_FN void run_communicate(Warp& w) {
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         default: break;
       }
     }

@@ -26,7 +26,7 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 284, site_round = 280, site_relay = 281, site_mailbox = 282, site_sample = 283;
+  static constexpr int sites = 282, site_round = 278, site_relay = 279, site_mailbox = 280, site_sample = 281;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -61,44 +61,44 @@ struct Plan {
     "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
     "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
     "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/load prefetch next.qkv", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier",
-    "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
-    "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
-    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route",
-    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up",
-    "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up",
-    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring",
-    "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots",
-    "sliding_experts.expert.down/communicate wait sliding_experts.expert.up", "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring",
-    "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
-    "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
-    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier",
-    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span",
-    "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier",
-    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
-    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
-    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
-    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue send",
-    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier", "full_experts.o/communicate wait full_experts.attend.merge",
-    "full_experts.o/communicate receive", "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
-    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
-    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/load prefetch next.qkv", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier",
-    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
-    "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
-    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route",
-    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
-    "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up",
-    "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring",
-    "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
-    "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive", "full_experts.expert.down/communicate signal x", "end.head/load acquire ring",
-    "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier",
-    "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join",
-    "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier",
-    "end.head/communicate wait x", "end.head/communicate receive logits", "end.head/communicate signal end.head", "end.logits.firsts/compute wait end.head",
-    "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample",
-    "round", "relay", "mailbox", "sample",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
+    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
+    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
+    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
+    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring",
+    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
+    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
+    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up",
+    "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
+    "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
+    "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
+    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
+    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
+    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring",
+    "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier",
+    "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
+    "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring",
+    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue send", "full_experts.o/epilogue await join",
+    "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier", "full_experts.o/communicate wait full_experts.attend.merge", "full_experts.o/communicate receive",
+    "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
+    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
+    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o",
+    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
+    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
+    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
+    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
+    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
+    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots",
+    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
+    "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive",
+    "full_experts.expert.down/communicate signal x", "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring",
+    "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring",
+    "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join",
+    "end.head/epilogue release join", "end.head/epilogue barrier", "end.head/communicate wait x", "end.head/communicate receive logits",
+    "end.head/communicate signal end.head", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts",
+    "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round", "relay",
+    "mailbox", "sample",
   };
   static constexpr int regions = 30;
   static constexpr const char* region_names[] = {
@@ -195,26 +195,6 @@ TILE_TABLE unsigned long long entry_kv[72] = {
   14581760ull, 15892480ull, 16056320ull, 16220160ull, 16384000ull, 16547840ull, 16711680ull, 16875520ull,
   17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
   20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
-};
-// while an entry runs, the weights of next.qkv
-TILE_TABLE unsigned long long ahead_0_at[72] = {
-  0ull, 0ull, 2977949312ull, 3996337408ull, 5014725504ull, 6033113600ull, 7051501696ull, 8069889792ull,
-  9088277760ull, 10106665856ull, 11125053952ull, 12143442048ull, 13161830144ull, 14180218240ull, 15198606336ull, 16216994432ull,
-  17235382400ull, 18253770496ull, 19272158592ull, 20290546688ull, 21308934784ull, 22327322880ull, 23345710976ull, 24364099072ull,
-  25382487040ull, 26400875136ull, 27419263232ull, 28437651328ull, 29456039424ull, 30474427520ull, 31492815616ull, 32511203712ull,
-  33529591680ull, 34547979776ull, 35566367872ull, 36584755968ull, 37603144064ull, 38621532160ull, 39639920256ull, 40658308352ull,
-  41676696320ull, 42695084416ull, 43713472512ull, 44731860608ull, 45750248704ull, 46768636800ull, 47787024896ull, 48805412992ull,
-  49823800960ull, 50842189056ull, 51860577152ull, 52878965248ull, 53897353344ull, 54915741440ull, 55934129536ull, 56952517632ull,
-  57970905600ull, 58989293696ull, 60007681792ull, 61026069888ull, 62044457984ull, 63062846080ull, 64081234176ull, 65099622144ull,
-  66118010240ull, 67136398336ull, 68154786432ull, 69173174528ull, 70191562624ull, 71209950720ull, 0ull, 0ull,
-};
-TILE_TABLE unsigned ahead_0_bytes[72] = {
-  0, 0, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
-  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
-  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
-  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
-  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080,
-  21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 21166080, 0, 0,
 };
 TILE_TABLE unsigned short entry_runs[72][25] = {
   {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -397,7 +377,7 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
+  bring_weights<16>(w, 6, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -670,7 +650,7 @@ TILE_LOOP
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 46344192) + w.index % 12 * 1024, 1024);
+  bring_weights<16>(w, 49, w.image(at.image + 46344192) + w.index % 12 * 1024);
   w.wait(48, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 256))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
@@ -824,7 +804,7 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
+  bring_weights<16>(w, 79, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(78, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1096,11 +1076,10 @@ TILE_LOOP
       w.ring_commit(120, 49152);
     }
   }
-  prefetch_share(w, 133, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  touch(w, w.image(at.image + 46344320) + w.index % 12 * 1024, 1024);
+  bring_weights<16>(w, 122, w.image(at.image + 46344320) + w.index % 12 * 1024);
   w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
@@ -1159,24 +1138,24 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
-  w.wait(134, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait(133, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 135,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 134,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(136, L_route);
+  if (w.index == 0) w.signal_local(135, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(140, L_route, at.runs(T_route) + 1);
+  w.wait_local(139, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(137);
-    w.ring_copy(138, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(139, 52224);
+    w.ring_acquire(136);
+    w.ring_copy(137, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(138, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1190,18 +1169,18 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(142);
+    const char* page = w.ring_await(141);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(143);
-    w.join_acquire(144);
+    w.ring_release(142);
+    w.join_acquire(143);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(145);
+    w.join_commit(144);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(147, L_route, at.runs(T_route) + 1);
+  w.wait_local(146, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1209,7 +1188,7 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(148);
+    w.join_wait(147);
     writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 12);
@@ -1223,10 +1202,10 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(149);
+    w.join_release(148);
   }
-  w.role_barrier(150);
-  if (w.index == 0) w.signal(151, C_sliding_experts_expert_up);
+  w.role_barrier(149);
+  if (w.index == 0) w.signal(150, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
@@ -1236,27 +1215,27 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(152);
+    w.ring_acquire(151);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(153, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(152, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(154, u32(group) * each);
+    w.ring_commit(153, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(155, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(154, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   reads_all(w, at, R_sliding_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(156);
-  w.slots_acquire(157);
+  w.role_barrier(155);
+  w.slots_acquire(156);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(158);
+    const char* page = w.ring_await(157);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1272,24 +1251,24 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       }
       w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(159);
+    w.ring_release(158);
   }
-  w.slots_commit(160);
+  w.slots_commit(159);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(161);
+  w.slots_await(160);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(162, acc, t, at.epoch(2));
+    w.send(161, acc, t, at.epoch(2));
   }
-  w.slots_release(163);
+  w.slots_release(162);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(164, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(163, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1308,7 +1287,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(165, t, at.epoch(2));
+    Acc acc = w.receive_sum(164, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1325,7 +1304,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(166, C_x);
+  w.signal(165, C_x);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1337,36 +1316,36 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(167);
-      w.ring_copy(168, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(169, 49920);
+      w.ring_acquire(166);
+      w.ring_copy(167, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(168, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
-  w.wait(170, C_x, at.runs(C_x));
+  bring_weights<16>(w, 170, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(169, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 171,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 170,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(172);
+      const char* page = w.ring_await(171);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(173);
+      w.ring_release(172);
     }
-    w.join_acquire(174);
+    w.join_acquire(173);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(175);
+    w.join_commit(174);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1377,7 +1356,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(177);
+    w.join_wait(176);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1439,39 +1418,39 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(178);
+    w.join_release(177);
   }
-  w.role_barrier(179);
-  if (w.index == 0) w.signal(180, C_full_experts_qkv);
+  w.role_barrier(178);
+  if (w.index == 0) w.signal(179, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(181, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(182);
+    w.ring_acquire(181);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
     const size_t slot = size_t((spans.first + task / parts) % 32);
-    w.ring_copy(183, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(183, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(184, 40960);
+    w.ring_copy(182, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(182, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(183, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(185, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(186);
+    const char* page = w.ring_await(185);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
     const int span = task / parts, part = task - span * parts, head = 0;
@@ -1483,19 +1462,19 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
     for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
       const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, 187, page, page + 24576, q, m, (spans.first + span) * 64,
+      attend_span<16, 192, 128>(w, 186, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(188);
+    w.ring_release(187);
   }
-  w.role_barrier(189);
-  if (w.index == 0) w.signal(190, C_full_experts_attend);
+  w.role_barrier(188);
+  if (w.index == 0) w.signal(189, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  w.wait(191, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(190, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
@@ -1506,8 +1485,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(192);
-  if (w.index == 0) w.signal(193, C_full_experts_attend_merge);
+  w.role_barrier(191);
+  if (w.index == 0) w.signal(192, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1517,15 +1496,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(194);
-      w.ring_copy(195, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(196, 32768);
+      w.ring_acquire(193);
+      w.ring_copy(194, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(195, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(197, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(196, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 384))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1536,13 +1515,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(199);
+      const char* page = w.ring_await(198);
       if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(200);
+      w.ring_release(199);
     }
-    w.join_acquire(201);
+    w.join_acquire(200);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(202);
+    w.join_commit(201);
   }
 }
 #line 72 "models/mimo/graph.ts"
@@ -1553,18 +1532,18 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(204);
+    w.join_wait(203);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(203, acc, t, at.epoch(1));
-    w.join_release(205);
+    w.send(202, acc, t, at.epoch(1));
+    w.join_release(204);
   }
-  w.role_barrier(206);
+  w.role_barrier(205);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(207, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(206, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_x_plain);
@@ -1583,7 +1562,7 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(208, t, at.epoch(1));
+    Acc acc = w.receive_sum(207, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1600,7 +1579,7 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(209, C_full_experts_o);
+  w.signal(208, C_full_experts_o);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1612,23 +1591,22 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(210);
-      w.ring_copy(211, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(212, 49152);
+      w.ring_acquire(209);
+      w.ring_copy(210, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(211, 49152);
     }
   }
-  prefetch_share(w, 225, ahead_0_at[at.entry], ahead_0_bytes[at.entry]);  // next.qkv
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  touch(w, w.image(at.image + 46344192) + w.index % 12 * 1024, 1024);
-  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16>(w, 213, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 214,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 213,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1637,19 +1615,19 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(215);
+      const char* page = w.ring_await(214);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(216);
+      w.ring_release(215);
     }
-    w.join_acquire(217);
+    w.join_acquire(216);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(218);
+    w.join_commit(217);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(219, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1657,7 +1635,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(221);
+    w.join_wait(220);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1670,34 +1648,34 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(222);
+    w.join_release(221);
   }
-  w.role_barrier(223);
-  if (w.index == 0) w.signal(224, C_full_experts_router);
+  w.role_barrier(222);
+  if (w.index == 0) w.signal(223, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  w.wait(226, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(224, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 227,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 225,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(228, L_route);
+  if (w.index == 0) w.signal_local(226, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(232, L_route, at.runs(T_route) + 1);
+  w.wait_local(230, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(229);
-    w.ring_copy(230, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(231, 52224);
+    w.ring_acquire(227);
+    w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(229, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1711,18 +1689,18 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(234);
+    const char* page = w.ring_await(232);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(235);
-    w.join_acquire(236);
+    w.ring_release(233);
+    w.join_acquire(234);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(237);
+    w.join_commit(235);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(239, L_route, at.runs(T_route) + 1);
+  w.wait_local(237, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1730,7 +1708,7 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(240);
+    w.join_wait(238);
     writes_own(w, at, R_full_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 12);
@@ -1744,10 +1722,10 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(241);
+    w.join_release(239);
   }
-  w.role_barrier(242);
-  if (w.index == 0) w.signal(243, C_full_experts_expert_up);
+  w.role_barrier(240);
+  if (w.index == 0) w.signal(241, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
@@ -1757,27 +1735,27 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(244);
+    w.ring_acquire(242);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(245, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(243, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(246, u32(group) * each);
+    w.ring_commit(244, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(247, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   reads_all(w, at, R_full_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(248);
-  w.slots_acquire(249);
+  w.role_barrier(246);
+  w.slots_acquire(247);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(250);
+    const char* page = w.ring_await(248);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1793,24 +1771,24 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       }
       w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(251);
+    w.ring_release(249);
   }
-  w.slots_commit(252);
+  w.slots_commit(250);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(253);
+  w.slots_await(251);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(254, acc, t, at.epoch(2));
+    w.send(252, acc, t, at.epoch(2));
   }
-  w.slots_release(255);
+  w.slots_release(253);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(256, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(254, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1829,7 +1807,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(257, t, at.epoch(2));
+    Acc acc = w.receive_sum(255, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1846,7 +1824,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(258, C_x);
+  w.signal(256, C_x);
 }
 
 // ==== end ====
@@ -1858,36 +1836,36 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(259);
-      w.ring_copy(260, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(261, 49152);
+      w.ring_acquire(257);
+      w.ring_copy(258, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(259, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  touch(w, w.image(at.image + 0) + w.index % 12 * 1024, 1024);
-  w.wait(262, C_x, at.runs(C_x));
+  bring_weights<16>(w, 261, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(260, C_x, at.runs(C_x));
   if (empty(share(w, 1192))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 263,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 261,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      const char* page = w.ring_await(264);
+      const char* page = w.ring_await(262);
       multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(265);
+      w.ring_release(263);
     }
-    w.join_acquire(266);
+    w.join_acquire(264);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(267);
+    w.join_commit(265);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1898,46 +1876,46 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(269);
+    w.join_wait(267);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    w.send_to(268, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(270);
+    w.send_to(266, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(268);
   }
-  w.role_barrier(271);
+  w.role_barrier(269);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
-  w.wait(272, C_x, at.runs(C_x));
+  w.wait(270, C_x, at.runs(C_x));
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share(w, 9536);
-    receive_each(w, 273, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 271, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.signal(274, C_end_head);
+  w.signal(272, C_end_head);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(275, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(273, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(276);
-  if (w.index == 0) w.signal(277, C_end_logits_firsts);
+  w.role_barrier(274);
+  if (w.index == 0) w.signal(275, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(278, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(276, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1948,8 +1926,8 @@ TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
 
 /** Runs phases of an entry, each `apart`: registers hold nothing of other phases. */
 template <class Phase>
-TILE_FN void run(Warp& w, const RoundControl& c, int entry, Phase body) {
-  apart(w, [=, &c](Warp& w) { body(w, entry_of(c, entry)); });
+TILE_FN void run(Warp& w, Phase body) {
+  apart(w, [=](Warp& w) { body(w, entry_of(this_round(w), w.entry())); });
 }
 template <class Phase>
 TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {
@@ -1959,77 +1937,76 @@ TILE_FN void traced(Warp& w, const At& at, int phase, Phase body) {
 
 static TILE_FN void run_load(Warp& w) {
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         case 1: {
           // full_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_dense_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_dense_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_dense_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_dense_dense_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_dense_dense_down_load);
           });
           break;
         }
         case 2: {
           // sliding_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, sliding_experts_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, sliding_experts_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, sliding_experts_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, sliding_experts_router_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, sliding_experts_expert_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, sliding_experts_expert_down_load);
           });
           break;
         }
         case 3: {
           // full_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_experts_qkv_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_experts_attend_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_experts_router_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, full_experts_expert_up_load);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_load);
           });
           break;
         }
         case 4: {
           // end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, end_head_load);
           });
           break;
@@ -2043,99 +2020,98 @@ static TILE_FN void run_load(Warp& w) {
 static TILE_FN void run_compute(Warp& w) {
   called(w, [](Warp& w) { first_round(w); });
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         case 0: {
           // begin
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, begin_embed_tokens_compute);
           });
           break;
         }
         case 1: {
           // full_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_dense_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_dense_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, full_dense_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_dense_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_dense_dense_up_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_dense_dense_down_compute);
           });
           break;
         }
         case 2: {
           // sliding_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, sliding_experts_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, sliding_experts_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, sliding_experts_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, sliding_experts_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             Kept<16> kept;
             traced(w, at, 4, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
             traced(w, at, 5, sliding_experts_route_compute);
             traced(w, at, 6, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept); });
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, sliding_experts_expert_down_compute);
           });
           break;
         }
         case 3: {
           // full_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_experts_qkv_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, full_experts_attend_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, full_experts_attend_merge_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             Kept<16> kept;
             traced(w, at, 4, [&](Warp& w, const At& at) { full_experts_router_compute(w, at, kept); });
             traced(w, at, 5, full_experts_route_compute);
             traced(w, at, 6, [&](Warp& w, const At& at) { full_experts_expert_up_compute(w, at, kept); });
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_compute);
           });
           break;
         }
         case 4: {
           // end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, end_head_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, end_logits_firsts_compute);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, end_logits_compute);
           });
           break;
@@ -2148,68 +2124,67 @@ static TILE_FN void run_compute(Warp& w) {
 
 static TILE_FN void run_epilogue(Warp& w) {
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         case 1: {
           // full_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_dense_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_dense_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_dense_dense_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_dense_dense_down_epilogue);
           });
           break;
         }
         case 2: {
           // sliding_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, sliding_experts_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, sliding_experts_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, sliding_experts_router_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, sliding_experts_expert_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, sliding_experts_expert_down_epilogue);
           });
           break;
         }
         case 3: {
           // full_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, full_experts_qkv_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 4, full_experts_router_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, full_experts_expert_up_epilogue);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_epilogue);
           });
           break;
         }
         case 4: {
           // end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, end_head_epilogue);
           });
           break;
@@ -2222,44 +2197,43 @@ static TILE_FN void run_epilogue(Warp& w) {
 
 static TILE_FN void run_communicate(Warp& w) {
   for (;;) {
-    const RoundControl& c = begin_round(w);
-    if (c.op == round_quit) return;
-    for (int entry = 0; entry < Plan::entries; ++entry) {
-      if (!c.runs(entry_program[entry])) continue;
-      switch (entry_segment[entry]) {
+    if (begin_round(w).op == round_quit) return;
+    for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
+      if (!this_round(w).runs(entry_program[w.entry()])) continue;
+      switch (entry_segment[w.entry()]) {
         case 1: {
           // full_dense
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_dense_o_communicate);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 5, full_dense_dense_down_communicate);
           });
           break;
         }
         case 2: {
           // sliding_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, sliding_experts_o_communicate);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, sliding_experts_expert_down_communicate);
           });
           break;
         }
         case 3: {
           // full_experts
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_communicate);
           });
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_communicate);
           });
           break;
         }
         case 4: {
           // end
-          run(w, c, entry, [](Warp& w, const At& at) {
+          run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, end_head_communicate);
           });
           break;

@@ -22,7 +22,6 @@ const large = {
     phase head        { tile 16 rows, split k 12 }
     fuse norm -> qkv, router, expert.up, dense.up, head ; rope, map -> qkv ; map -> o, dense.up, dense.down, expert.up, expert.down
     exchange as bf16
-    while router prefetch next.qkv into l2
   `,
   host: schedule`
     role load 1 warp | role compute 4 warps | role epilogue 1 warp | role communicate 1 warp

@@ -51,8 +51,8 @@ TILE_FN Acc rounded(Warp& w, const Exact& sum) {
 }
 
 /** sum += W (16 rows x 32 U Leaves) * X, leaf by leaf; otherwise as `multiply`. */
-template <class Format, int U, int Leaves, int N>
-TILE_FN void multiply_leaves(Warp& w, Exact& sum, const char* codes, const char* scales, const Staged<N>& x, int first = 0) {
+template <class Format, int U, int Leaves, class X>
+TILE_FN void multiply_leaves(Warp& w, Exact& sum, const char* codes, const char* scales, const X& x, int first = 0) {
   TILE_UNROLL
   for (int leaf = 0; leaf < Leaves; ++leaf) {
     Acc acc = zeros();

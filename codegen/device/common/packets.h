@@ -91,7 +91,7 @@ TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u
   constexpr int packets = packets_of<T>();
   TILE_UNROLL
   for (int base = 0; base < packets; base += 32) {
-    PerLane<Packet> got[Sources];
+    PerLane<Packet> got[Sources] = {};  // some lanes load nothing: what they hold must not come from before
     auto at = [&](int source, int lane) { return w.ws<const Packet>(inbox + inbox_at<T>(tile, epoch, first + source)) + base + lane; };
     const auto ready = [&](int lane) {
       bool all = true;
@@ -147,7 +147,7 @@ TILE_FN void receive_each(Warp& w, int site, size_t inbox, Share own, int tiles,
   TILE_LOOP
   for (int first = own.begin; first < own.end; first += together) {
     const int count = own.end - first < together ? own.end - first : together;
-    PerLane<Packet> got[together][turns];
+    PerLane<Packet> got[together][turns] = {};
     auto at = [&](int i, int packet) { return w.ws<const Packet>(inbox + inbox_at<float>((first + i) % tiles, epoch, (first + i) / tiles)) + packet; };
     w.poll(site, What::packets, first % tiles, false, [&](int lane) {
       bool all = true;

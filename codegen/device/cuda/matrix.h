@@ -66,6 +66,10 @@ constexpr u32 staged_factor = 0x5F805F80u;  // 2^64 as a bf16 pair
 template <int Units>
 struct Staged {
   u32 pair[Units][4];
+  TILE_FN void unit(int i, u32 (&own)[4]) const {
+    TILE_UNROLL
+    for (int j = 0; j < 4; ++j) own[j] = pair[i][j];
+  }
 };
 
 TILE_FN void set_unit(u32 (&pair)[4], const uint4& v) { pair[0] = v.x, pair[1] = v.y, pair[2] = v.z, pair[3] = v.w; }
@@ -107,18 +111,24 @@ TILE_FN Packet as_staged(const Packet& rows) {
   return staged;
 }
 
-/** Units first..first+U-1, where `first` is not known when the code is made. */
+/** Units first..first+U-1, `first` a multiple of U that is not known when the code is made: chosen where they are needed, for registers
+    hold no second copy. */
 template <int U, int N>
-TILE_FN Staged<U> units_of(const Staged<N>& x, int first) {
-  Staged<U> some;
-  TILE_UNROLL
-  for (int unit = 0; unit < N; ++unit)
+struct UnitsOf {
+  const Staged<N>& x;
+  int first;
+  TILE_FN void unit(int i, u32 (&own)[4]) const {
+    x.unit(i, own);
     TILE_UNROLL
-    for (int u = 0; u < U; ++u)
+    for (int other = U; other < N; other += U)
       TILE_UNROLL
-      for (int i = 0; i < 4; ++i)
-        if (unit == 0 || unit == first + u) some.pair[u][i] = x.pair[unit][i];
-  return some;
+      for (int j = 0; j < 4; ++j)
+        if (first == other) own[j] = x.pair[other + i][j];
+  }
+};
+template <int U, int N>
+TILE_FN UnitsOf<U, N> units_of(const Staged<N>& x, int first) {
+  return UnitsOf<U, N>{x, first};
 }
 
 TILE_FN float low_of(u32 pair) { return bits_to_f32(pair << 16); }
@@ -140,28 +150,37 @@ TILE_FN void staged_sums(Warp& w, const Staged<U>& x, Stat stat, float* sums) {
   total += __shfl_xor_sync(~0u, total, 2);
   if (w.lane() % 4 == 0) sums[w.lane() / 4] = total;
 }
-/** Weights of the k that this lane holds of N units, in pairs: as many at once as registers hold, for each load is a long way. */
-constexpr int weighed_together = 4;
-template <int N>
-TILE_FN void load_factors(Warp& w, u32 (&factor)[N][4], const bf16* weight, int unit) {
-  const uint4* from = reinterpret_cast<const uint4*>(weight) + unit * 4 + w.lane() % 4;
+/** Where a warp keeps the weights of a norm that it will apply: its share of the memory that rows of experts are staged in. */
+constexpr size_t weights_near_bytes = Plan::scratch_bytes / Plan::compute_warps / 128 * 128;
+TILE_FN char* weights_near(Warp& w) { return w.scratch<char>(size_t(w.index) * weights_near_bytes); }
+/** Brings the norm weights of U units, from the warp's first on, into shared memory while their input is waited for: what a wait
+    acquires empties the first cache. Rows that were staged there have been read when the sums made of them have been taken. */
+template <int U>
+TILE_FN void bring_weights(Warp& w, int site, const char* weight) {
+  static_assert(U * 64 <= weights_near_bytes, "norm weights fit the warp's share of the scratch memory");
+  w.slots_acquire(site);
+  const uint4* from = reinterpret_cast<const uint4*>(weight);
+  uint4* to = reinterpret_cast<uint4*>(weights_near(w));
   TILE_UNROLL
-  for (int i = 0; i < N; ++i) set_unit(factor[i], __ldg(from + i * 4));
+  for (int at = 0; at < U * 4; at += 32)
+    if (at + w.lane() < U * 4) to[at + w.lane()] = __ldg(from + at + w.lane());
+  w.sync_lanes();
 }
-/** f(unit, factors of its k) for units First..U-1. */
-template <int U, int First = 0, class F>
-TILE_FN void with_factors(Warp& w, const bf16* weight, int first_unit, F f) {
-  constexpr int n = U - First < weighed_together ? U - First : weighed_together;
-  u32 factor[n][4];
-  load_factors(w, factor, weight, first_unit + First);
+/** f(unit, weights of the k that this lane holds of it, in pairs): as bring_weights left them. */
+template <int U, class F>
+TILE_FN void with_factors(Warp& w, F f) {
+  const uint4* from = reinterpret_cast<const uint4*>(weights_near(w)) + w.lane() % 4;
   TILE_UNROLL
-  for (int i = 0; i < n; ++i) f(First + i, factor[i]);
-  if constexpr (First + n < U) with_factors<U, First + n>(w, weight, first_unit, f);
+  for (int unit = 0; unit < U; ++unit) {
+    u32 factor[4];
+    set_unit(factor, from[unit * 4]);
+    f(unit, factor);
+  }
 }
 template <int U, class Mean, class Apply>
-TILE_FN void staged_map(Warp& w, Staged<U>& x, int first_unit, Mean mean_of, const bf16* weight, Apply apply) {
+TILE_FN void staged_map(Warp& w, Staged<U>& x, int, Mean mean_of, const bf16*, Apply apply) {
   const float mean = mean_of(w.lane() / 4);
-  with_factors<U>(w, weight, first_unit, [&](int unit, const u32(&factor)[4]) {
+  with_factors<U>(w, [&](int unit, const u32(&factor)[4]) {
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
       const u32 value = x.pair[unit][i];
@@ -186,8 +205,8 @@ TILE_FN void staged_squares(Warp& w, const Staged<U>& x, float* sums) {
 }
 /** x <- bf16(x * weight) */
 template <int U>
-TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {
-  with_factors<U>(w, weight, first_unit, [&](int unit, const u32(&factor)[4]) {
+TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int, const bf16*) {
+  with_factors<U>(w, [&](int unit, const u32(&factor)[4]) {
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) x.pair[unit][i] = ptx::multiply_bf16x2(x.pair[unit][i], factor[i]);
   });
@@ -322,33 +341,37 @@ struct Multiply<F32> {
 };
 
 /** Units `unit` .. `unit + N - 1` of a cell, on their way together. Sums of even and odd units are apart: half the chain. */
-template <class Format, int N, int M>
-TILE_FN void multiply_units(Warp& w, float (&sum)[2][4], const char* codes, const char* scales, int unit, const u32 (&x)[M][4], int first) {
+template <class Format, int N, class X>
+TILE_FN void multiply_units(Warp& w, float (&sum)[2][4], const char* codes, const char* scales, int unit, const X& x, int first) {
   using Rule = Multiply<Format>;
   typename Rule::Codes loaded[N];
+  u32 own[N][4];
   TILE_UNROLL
-  for (int i = 0; i < N; ++i) loaded[i] = Rule::load(w.lane(), codes + (unit + i) * Format::unit_bytes, scales + (unit + i) * Format::scale_bytes);
+  for (int i = 0; i < N; ++i) {
+    loaded[i] = Rule::load(w.lane(), codes + (unit + i) * Format::unit_bytes, scales + (unit + i) * Format::scale_bytes);
+    x.unit(first + unit + i, own[i]);
+  }
   if constexpr (Rule::scaled) {
     float product[N][4] = {};
     TILE_UNROLL
-    for (int i = 0; i < N; ++i) Rule::multiply(product[i], loaded[i], x[first + unit + i]);
+    for (int i = 0; i < N; ++i) Rule::multiply(product[i], loaded[i], own[i]);
     TILE_UNROLL
     for (int i = 0; i < N; ++i) Rule::fold(sum[(unit + i) % 2], product[i], loaded[i]);
   } else {
     TILE_UNROLL
-    for (int i = 0; i < N; ++i) Rule::multiply(sum[(unit + i) % 2], loaded[i], x[first + unit + i]);
+    for (int i = 0; i < N; ++i) Rule::multiply(sum[(unit + i) % 2], loaded[i], own[i]);
   }
 }
 
-/** acc += W (16 rows x 32 U) * X. codes and scales: a cell of U units in shared memory; they meet units first..first+U-1 of x,
-    where `first` must be a constant once loops are unrolled. */
-template <class Format, int U, int N>
-TILE_FN void multiply(Warp& w, Acc& acc, const char* codes, const char* scales, const Staged<N>& x, int first = 0) {
+/** acc += W (16 rows x 32 U) * X. codes and scales: a cell of U units in shared memory; they meet units first..first+U-1 of x (Staged or
+    UnitsOf), where `first` must be a constant once loops are unrolled. */
+template <class Format, int U, class X>
+TILE_FN void multiply(Warp& w, Acc& acc, const char* codes, const char* scales, const X& x, int first = 0) {
   constexpr int together = Multiply<Format>::together;
   float sum[2][4] = {};
   TILE_UNROLL
-  for (int unit = 0; unit + together <= U; unit += together) multiply_units<Format, together>(w, sum, codes, scales, unit, x.pair, first);
-  if constexpr (U % together != 0) multiply_units<Format, U % together>(w, sum, codes, scales, U - U % together, x.pair, first);
+  for (int unit = 0; unit + together <= U; unit += together) multiply_units<Format, together>(w, sum, codes, scales, unit, x, first);
+  if constexpr (U % together != 0) multiply_units<Format, U % together>(w, sum, codes, scales, U - U % together, x, first);
   const float undo = power_of_two(Multiply<Format>::undo_exponent);
   TILE_UNROLL
   for (int i = 0; i < 4; ++i) acc.value[i] += (sum[0][i] + sum[1][i]) * undo;

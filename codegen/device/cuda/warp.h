@@ -131,15 +131,25 @@ struct Warp {
   /** A copy in shared memory, the role's own, of what many will read, far away. All warps of the role call it together. */
   template <class T>
   TILE_FN const T& keep_near(int site, const T* from, size_t at) {
-    const size_t own = at + size_t(role) * round_up(sizeof(T), 16);
     if (index == 0) {
       const u32* source = reinterpret_cast<const u32*>(from);
-      for (int i = lane(); i < int(sizeof(T) / 4); i += 32) shared<u32>(own)[i] = ptx::load_relaxed(source + i);
+      u32* own = reinterpret_cast<u32*>(const_cast<T*>(&kept_near(from, at)));
+      for (int i = lane(); i < int(sizeof(T) / 4); i += 32) own[i] = ptx::load_relaxed(source + i);
     }
     if (count > 1) role_barrier(site);
     else __syncwarp();
-    return *shared<const T>(own);
+    return kept_near(from, at);
   }
+  /** The role's copy that keep_near has made. */
+  template <class T>
+  TILE_FN const T& kept_near(const T*, size_t at) {
+    return *shared<const T>(at + size_t(role) * round_up(sizeof(T), 16));
+  }
+  /** The entry that this warp is in. It lies in shared memory: what lives through all phases costs each of them a register, and one that
+      has to be brought back from local memory costs a way to L2, for waits empty the first cache. */
+  TILE_FN static volatile u32& entry_word() { return *reinterpret_cast<volatile u32*>(tile_memory + Shared::entries_at + threadIdx.x / 32 * 4); }
+  TILE_FN int entry() const { return int(entry_word()); }
+  TILE_FN void enter(int entry) { entry_word() = u32(entry); }
   TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32 - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
 

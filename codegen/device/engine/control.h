@@ -93,6 +93,9 @@ TILE_FN const RoundControl& begin_round(Warp& w) {
   return w.keep_near(Plan::site_round, control_slot(w, round), Shared::control_at + (round & 1) * Shared::control_bytes);
 }
 
+/** What begin_round has returned, found again. */
+TILE_FN const RoundControl& this_round(Warp& w) { return w.kept_near(control_slot(w, w.round), Shared::control_at + (w.round & 1) * Shared::control_bytes); }
+
 // ---- rank 0 decides ----
 
 TILE_FN void publish_round(Warp& w, const RoundControl& c) {

@@ -35,7 +35,7 @@ TILE_FN void each_id(const float* logits, Share own, int thread, int threads, F 
   const int quads = reinterpret_cast<size_t>(logits) % 16 == 0 ? own.end / 4 : own.begin / 4;
   const Quad* row = reinterpret_cast<const Quad*>(logits);
   for (int first = own.begin / 4 + thread; first < quads; first += ahead * threads) {
-    Quad quad[ahead];
+    Quad quad[ahead] = {};  // or, read only where loaded, it would live in registers around the loop of rounds
     TILE_UNROLL
     for (int i = 0; i < ahead; i++)
       if (first + i * threads < quads) quad[i] = row[first + i * threads];

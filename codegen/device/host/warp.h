@@ -43,6 +43,7 @@ struct Warp {
   host::Fiber* fiber;
   host::Sm* state;
   u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0, ring_copied = 0;
+  int entry_ = 0;
   std::function<void()> deferred;
 
   // ---- lanes ----
@@ -151,6 +152,12 @@ struct Warp {
   const T& keep_near(int, const T* from, size_t) {
     return *from;
   }
+  template <class T>
+  const T& kept_near(const T* from, size_t) {
+    return *from;
+  }
+  int entry() const { return entry_; }
+  void enter(int entry) { entry_ = entry; }
   float* exchange() { return shared<float>(Shared::exchange_at + size_t(fiber->actor % Shared::warps - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
 
   // ---- sync core ----

@@ -68,6 +68,7 @@ TILE_ROLE void role_compute(Warp& w) {
   for (int round = 0; round < unit::rounds; ++round) {
     const int part = w.index % unit::parts;
     Staged<unit::units> x;
+    bring_weights<unit::units>(w, s_role_barrier, reinterpret_cast<const char*>(w.ws<bf16>(Plan::data_at + unit::gain_at) + part * unit::units * 32));
     stage_for_norm(w, x, w.ws<bf16>(Plan::data_at + unit::x_at), part * unit::units);
     normalise(
         w, x, part * unit::units, unit::parts * unit::units, w.ws<bf16>(Plan::data_at + unit::gain_at), unit::parts, s_role_barrier, [](float v) { return v * v; },
