@@ -39,6 +39,7 @@ struct Decoding {
   u32 ran[program_count];
   u32 published;  // results so far
   u32 logged;     // log records so far
+  u32 results, prompts;  // lengths of the mailbox's arrays
   u64 began, verify_began;  // the round of tokens in hand: its first decision, and the target's
 };
 static_assert(sizeof(Decoding) <= decode_bytes, "the state of a request fits its place");
@@ -130,15 +131,27 @@ TILE_FN RoundControl round_of(Warp& w, Decoding& d, u32 round, u32 programs) {
   return c;
 }
 
+// Words of host memory, one a lane and all at once, for each is a way across the bus. `word`: of a lane; nullptr: 0.
+template <class F>
+TILE_FN PerLane<u32> from_host(Warp& w, F word) {
+  PerLane<u32> found;
+  w.lanes([&](int lane) {
+    const u32* at = word(lane);
+    found[lane] = at == nullptr ? 0 : load_system(at);
+  });
+  return found;
+}
+
 // The next block of the prompt; its last row is sampled when it ends the prompt.
 TILE_FN RoundControl prompt_round(Warp& w, Decoding& d, u32 round) {
   RoundControl c = round_of(w, d, round, 1u << target_program);
   RowBlock& block = c.block[target_program];
   const int left = d.request.prompt_length - d.consumed;
-  const int* prompt = mailbox_prompt(mailbox_of(w)) + d.consumed;
+  const u32* prompt = reinterpret_cast<const u32*>(mailbox_prompt(mailbox_of(w), d.results) + d.consumed);
   block.rows = left < max_rows ? left : max_rows;
+  const PerLane<u32> tokens = from_host(w, [&](int row) { return row < block.rows ? prompt + row : nullptr; });
   for (int row = 0; row < max_rows; row++)
-    if (row < block.rows) block.position[row] = d.consumed + row, block.token[row] = int(load_system(reinterpret_cast<const u32*>(prompt + row)));
+    if (row < block.rows) block.position[row] = d.consumed + row, block.token[row] = int(w.broadcast(tokens, row));
   c.sample_from = block.rows == left ? block.rows - 1 : block.rows;
   if (d.request.sampling.edits()) history_of(w).prompted(block.token, block.rows);
   return c;
@@ -157,19 +170,26 @@ TILE_FN RoundControl verify_round(Warp& w, Decoding& d, u32 round, const int* pr
   return c;
 }
 
-// The caller's prediction of the token at a position; -1: none.
-TILE_FN int predicted_at(Warp& w, const Request& r, int position) {
-  const int at = position - r.prompt_length;
-  if (at < 0 || at >= r.predicted) return -1;
-  return int(load_system(reinterpret_cast<const u32*>(mailbox_predicted(mailbox_of(w)) + at)));
+// The caller's predictions of the tokens from a position on; -1: none.
+struct Predictions {
+  int token[max_rows];
+};
+TILE_FN Predictions predictions(Warp& w, const Decoding& d, int position) {
+  const int at = position - d.request.prompt_length, count = d.request.predicted;
+  const u32* predicted = reinterpret_cast<const u32*>(mailbox_predicted(mailbox_of(w), d.results, d.prompts));
+  const auto known = [=](int row) { return at + row >= 0 && at + row < count; };
+  const PerLane<u32> tokens = from_host(w, [&](int row) { return row < max_rows && known(row) ? predicted + at + row : nullptr; });
+  Predictions p;
+  for (int row = 0; row < max_rows; row++) p.token[row] = known(row) ? int(w.broadcast(tokens, row)) : -1;
+  return p;
 }
 
 // Without a drafter: what the caller predicts is all that is proposed.
 TILE_FN RoundControl predicted_round(Warp& w, Decoding& d, u32 round) {
-  int proposed[max_rows] = {}, count = 1;
-  for (; count < d.width; count++)
-    if ((proposed[count] = predicted_at(w, d.request, d.position + count)) < 0) break;
-  return verify_round(w, d, round, proposed, count - 1);
+  const Predictions p = predictions(w, d, d.position);
+  int count = 1;
+  while (count < d.width && p.token[count] >= 0) count++;
+  return verify_round(w, d, round, p.token, count - 1);
 }
 
 // Remembers the first `accepted` rows of the target's round, and proposes rows behind the anchor if asked to: always a
@@ -194,11 +214,15 @@ TILE_FN RoundControl next_request(Warp& w, Decoding& d, u32 round) {
   w.poll(Plan::site_mailbox, What::control, int(round), true,
          [=](int) { return load_system(&m->request.serial) != seen || load_system(&m->quit) != 0; });
   if (load_system(&m->quit) != 0) return empty_round(round, round_quit);
-  w.once([&] {
-    store_system(&m->idle, 0);
+  w.lanes([&](int lane) {
     const u32* from = reinterpret_cast<const u32*>(&m->request);
     u32* to = reinterpret_cast<u32*>(&d.request);
-    for (int i = 0; i < int(sizeof(Request) / 4); i++) to[i] = load_system(from + i);
+    for (int i = lane; i < int(sizeof(Request) / 4); i += 32) to[i] = load_system(from + i);
+  });
+  w.sync_lanes();
+  w.once([&] {
+    store_system(&m->idle, 0);
+    d.results = load_system(&m->results), d.prompts = load_system(&m->prompts);
     d.consumed = d.request.cached, d.generated = 0, d.unusable = 0;
     d.width = Plan::programs > 1 || d.request.predicted > 0 ? d.request.draft : 0;
   });
@@ -230,7 +254,7 @@ TILE_FN void push_result(Warp& w, Decoding& d, const RoundControl& c, const Yiel
     for (int i = 0; i < max_rows; i++) r.token[i] = y.token[i];
     r.drafted = y.tokens > 0 ? u32(c.block[target_program].rows - c.sample_from - 1) : 0, r.accepted = u32(y.accepted), r.unusable = d.unusable;
     r.round_ns = u32(now - d.began), r.draft_ns = u32(d.verify_began - d.began), r.logged = d.logged;
-    u32* to = reinterpret_cast<u32*>(mailbox_results(m) + d.published % m->results);
+    u32* to = reinterpret_cast<u32*>(mailbox_results(m) + d.published % d.results);
     u32 words[sizeof r / 4];
     __builtin_memcpy(words, &r, sizeof r);
     for (int i = 1; i < int(sizeof r / 4); i++) store_system(to + i, words[i]);
@@ -246,7 +270,7 @@ TILE_FN void push_log(Warp& w, Decoding& d, LogRecord& record, const float* logi
   w.once([&] {
     Mailbox* m = mailbox_of(w);
     record.logit = logits[token];
-    u32* to = reinterpret_cast<u32*>(mailbox_log(m) + d.logged++ % m->results);
+    u32* to = reinterpret_cast<u32*>(mailbox_log(m, d.results) + d.logged++ % d.results);
     u32 words[sizeof record / 4];
     __builtin_memcpy(words, &record, sizeof record);
     for (int i = 0; i < int(sizeof record / 4); i++) store_system(to + i, words[i]);
@@ -262,7 +286,8 @@ TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen, 
   const RowBlock& block = c.block[target_program];
   const u64 now = work_ns();
   const u32 round = c.round + 1;
-  const u32 cancel = load_system(&m->cancel), quit = load_system(&m->quit), width = load_system(&m->width);
+  const PerLane<u32> orders = from_host(w, [=](int lane) { return lane == 0 ? &m->cancel : lane == 1 ? &m->quit : lane == 2 ? &m->width : nullptr; });
+  const u32 cancel = w.broadcast(orders, 0), quit = w.broadcast(orders, 1), width = w.broadcast(orders, 2);
   if (quit != 0) return empty_round(round, round_quit);
   if (cancel == d.request.serial) {
     push_result(w, d, c, Yield{{}, 0, 0, finish_cancel}, block.position[block.rows - 1] + 1, now);
@@ -362,13 +387,12 @@ TILE_FN void finish_commit(Warp& w, const RoundControl& c) {
 TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float* logits, int stride, const u64* firsts) {
   const RowBlock& block = c.block[draft_program];
   Decoding& d = decoding_of(w);
-  const Request request = d.request;
   const int rows = d.width < block.rows ? d.width : block.rows;
   Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
+  const Predictions predicted = predictions(w, d, block.position[0]);
   int proposed[max_rows] = {}, count = 1;
   for (; count < rows; count++) {
-    const int predicted = predicted_at(w, request, block.position[count]);
-    const int token = predicted >= 0 ? predicted : sampler.sample(logits + size_t(count) * stride, firsts + count * w.sms, Sampling{}, 0);
+    const int token = predicted.token[count] >= 0 ? predicted.token[count] : sampler.sample(logits + size_t(count) * stride, firsts + count * w.sms, Sampling{}, 0);
     if (token < 0) break;
     proposed[count] = token;
   }

@@ -128,9 +128,10 @@ TILE_BOTH constexpr u64 mailbox_bytes(u32 results, u32 prompts) {
   return mailbox_head + u64(results) * (sizeof(Result) + sizeof(LogRecord)) + u64(prompts) * 8;
 }
 
+// Where its arrays begin. Kernels know their lengths from elsewhere: reading them here is a way across the bus.
 TILE_BOTH Result* mailbox_results(Mailbox* m) { return reinterpret_cast<Result*>(reinterpret_cast<char*>(m) + mailbox_head); }
-TILE_BOTH LogRecord* mailbox_log(Mailbox* m) { return reinterpret_cast<LogRecord*>(mailbox_results(m) + m->results); }
-TILE_BOTH int* mailbox_prompt(Mailbox* m) { return reinterpret_cast<int*>(mailbox_log(m) + m->results); }
-TILE_BOTH int* mailbox_predicted(Mailbox* m) { return mailbox_prompt(m) + m->prompts; }
+TILE_BOTH LogRecord* mailbox_log(Mailbox* m, u32 results) { return reinterpret_cast<LogRecord*>(mailbox_results(m) + results); }
+TILE_BOTH int* mailbox_prompt(Mailbox* m, u32 results) { return reinterpret_cast<int*>(mailbox_log(m, results) + results); }
+TILE_BOTH int* mailbox_predicted(Mailbox* m, u32 results, u32 prompts) { return mailbox_prompt(m, results) + prompts; }
 
 }  // namespace tile

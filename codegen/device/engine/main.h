@@ -196,8 +196,8 @@ class Engine {
         return Failure{"request", "token " + std::to_string(i) + " of the prompt is " + std::to_string(prompt[i]) + ", not an id below " + std::to_string(Plan::valid_ids)};
     for (int i = 0; i < request.sampling.biases; i++)
       if (bias[i].id < 0 || bias[i].id >= Plan::valid_ids) return Failure{"request", "logit bias for id " + std::to_string(bias[i].id) + ", not an id below " + std::to_string(Plan::valid_ids)};
-    std::memcpy(mailbox_prompt(m), prompt, size_t(request.prompt_length) * 4);
-    std::memcpy(mailbox_predicted(m), predicted, size_t(request.predicted) * 4);
+    std::memcpy(mailbox_prompt(m, m->results), prompt, size_t(request.prompt_length) * 4);
+    std::memcpy(mailbox_predicted(m, m->results, m->prompts), predicted, size_t(request.predicted) * 4);
     std::memcpy(m->bias, bias, size_t(request.sampling.biases) * sizeof(Bias));
     busy_ = request.serial;
     const u32 serial = request.serial;
@@ -230,7 +230,7 @@ class Engine {
       const Result& r = mailbox_results(m)[taken_ % m->results];
       if (__atomic_load_n(&r.serial, __ATOMIC_ACQUIRE) != taken_ + 1) break;
       batch_.push_back(r);
-      for (; logged_ != r.logged; logged_++) logs_.push_back(mailbox_log(m)[logged_ % m->results]);
+      for (; logged_ != r.logged; logged_++) logs_.push_back(mailbox_log(m, m->results)[logged_ % m->results]);
       taken_++;
       if (r.finish != running) busy_ = 0;
     }
