@@ -261,7 +261,9 @@ export function emitTouches(steps: readonly Step[], ctx: EmitContext): void {
       const { parts, unitsPerPart } = step.product.geometry
       const bytes = unitsPerPart * UNIT_K * 2
       const image = imageAt(step.product.norm.image, ctx)
-      ctx.out.line(`bring_weights<${unitsPerPart}>(w, ${step.site}, w.image(${image}) + w.index % ${parts} * ${bytes});`)
+      ctx.out.line(
+        `bring_weights<${unitsPerPart}>(w, ${step.site}, w.image(${image}) + w.index % ${parts} * ${bytes});`,
+      )
     }
     if (step.kind === 'route' && step.bias !== undefined)
       ctx.out.line(`touch(w, w.image(${imageAt(step.bias, ctx)}), ${step.phase.experts * 4});`)
