@@ -231,10 +231,10 @@ TILE_FN RoundControl next_request(Warp& w, Decoding& d, u32 round) {
   return prompt_round(w, d, round);
 }
 
-TILE_FN Finish finish_of(const Decoding& d, int token, int position) {
+TILE_FN Finish finish_of(const Decoding& d, int token, int generated, int position) {
   for (int i = 0; i < d.request.stops; i++)
     if (d.request.stop[i] == token) return i < d.request.eos_stops ? finish_eos : finish_stop;
-  if (d.generated >= d.request.max_new_tokens) return finish_length;
+  if (generated >= d.request.max_new_tokens) return finish_length;
   return position >= Plan::ctx ? finish_context : running;
 }
 
@@ -302,13 +302,14 @@ TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen, 
   const bool drafts = Plan::programs > 1 && d.width > 0;
   if (c.sample_from == block.rows) return drafts ? draft_round(w, d, c, block.rows, false) : prompt_round(w, d, round);
   Yield y{{}, 0, count - 1, running};
+  int generated = d.generated, anchor = d.anchor, position = d.position;  // written back once: each way to L2 counts here
   for (; y.tokens < count && y.finish == running; y.tokens++) {
-    const int row = c.sample_from + y.tokens;
-    y.token[y.tokens] = chosen[y.tokens];
-    w.once([&] { d.generated++, d.anchor = chosen[y.tokens], d.position = block.position[row] + 1; });
-    w.sync_lanes();
-    y.finish = finish_of(d, d.anchor, d.position);
+    anchor = y.token[y.tokens] = chosen[y.tokens];
+    generated++, position = block.position[c.sample_from + y.tokens] + 1;
+    y.finish = finish_of(d, anchor, generated, position);
   }
+  w.once([&] { d.generated = generated, d.anchor = anchor, d.position = position; });
+  w.sync_lanes();
   // Past an end nothing was meant: the last token that counts may be one that was proposed.
   const bool proposed = y.tokens < count;
   y.accepted = proposed ? y.tokens : count - 1;
