@@ -38,7 +38,8 @@ struct Plan {
   static constexpr const char* region_names[] = {""};
 
   static constexpr size_t counters_at = 0, control_at = 512, control_inbox_at = 1280, decode_at = 2304, inbox_at = 2816, abort_at = 3264, logits_at = 3328,
-                          sampler_at = logits_at + 512, history_at = sampler_at + 16 * (vocabulary + 5 * 32 * compute_warps), workspace_bytes = history_at + 64;
+                          sampler_at = logits_at + 512, history_at = sampler_at + 16 * (vocabulary + 5 * 32 * compute_warps), firsts_at = history_at + 64,
+                          workspace_bytes = firsts_at + 8 * 8;
   static constexpr size_t image_bytes = 2 * ids * ids * 4, kv_bytes = 0;
   using Exchange = float;
 };
@@ -107,7 +108,7 @@ void finish_wrongly(Warp& w, const RoundControl& c, const float* logits) {
     const float* raw = logits + row * ids;
 #if BUG == 4 || BUG == 5
     const float* edited = s.edits() ? history.edited(raw, s, mailbox_of(w)->bias, Plan::site_sample) : raw;
-    chosen[count++] = sampler.sample(edited, s, BUG == 5 ? 1u : u32(block.position[row] + 1));
+    chosen[count++] = sampler.sample(edited, nullptr, s, BUG == 5 ? 1u : u32(block.position[row] + 1));
     if (w.index == 0 && s.edits() && BUG != 4) history.generated(chosen[count - 1]);
 #else
     bool accepted = false;
@@ -147,12 +148,15 @@ TILE_ROLE void role_compute(Warp& w) {
     }
     w.signal(Plan::site_logits, Plan::logits_counter);
     w.wait(Plan::site_logits, Plan::logits_counter, c.round);
+    u64* firsts = w.ws<u64>(Plan::firsts_at);
+    find_firsts(w, logits, ids, firsts, c.sample_from, c.block[c.runs(target_program) ? target_program : draft_program].rows);
+    w.role_barrier(Plan::site_sample);
 #if BUG != 0
     if (c.runs(target_program)) finish_wrongly(w, c, logits);
 #else
-    if (c.runs(target_program)) finish_target(w, c, logits, ids);
+    if (c.runs(target_program)) finish_target(w, c, logits, ids, firsts);
 #endif
-    else if (c.runs(draft_program)) finish_draft(w, c, logits, ids);
+    else if (c.runs(draft_program)) finish_draft(w, c, logits, ids, firsts);
     else finish_commit(w, c);
   }
 }

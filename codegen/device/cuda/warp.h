@@ -149,7 +149,11 @@ struct Warp {
       has to be brought back from local memory costs a way to L2, for waits empty the first cache. */
   TILE_FN static volatile u32& entry_word() { return *reinterpret_cast<volatile u32*>(tile_memory + Shared::entries_at + threadIdx.x / 32 * 4); }
   TILE_FN int entry() const { return int(entry_word()); }
-  TILE_FN void enter(int entry) { entry_word() = u32(entry); }
+  TILE_FN void enter(int entry) {
+    __syncwarp();
+    if (lane() == 0) entry_word() = u32(entry);
+    __syncwarp();
+  }
   TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32 - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
 
