@@ -34,6 +34,6 @@ export const mergeUs = 4
 export const routeUs = 6.5
 export const pointwiseUs = 1
 
-/** Looking at a share of 8 rows of logits; from what the SMs have found to the next round's control, with a result across the bus. */
+/** Looking at a share of 8 rows of 152,576 logits (two trips to L2, whatever their number); from what the SMs have found to the next round's control, with a result across the bus. */
 export const firstsUs = 1.8
 export const sampleUs = 30

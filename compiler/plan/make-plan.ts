@@ -93,6 +93,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const local = logits?.form.kind === 'logits' ? logits.form.local : 0
   const ranks = program.ranks
   const counters = tallies.filter((t) => t.scope === 'counter').length
+  const computeWarps = roleOf(schedule, 'compute').warps
   const areas = placeAreas({
     // The round control has two counters of its own.
     counters: (counters + 2) * COUNTER_STRIDE,
@@ -104,7 +105,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0,
     zeroed: 0,
     // Two lists of candidates a thread: its share of the vocabulary in fours, and a remainder.
-    sampler: 16 * ((sample?.vocabulary ?? 0) + 5 * 32 * roleOf(schedule, 'compute').warps),
+    sampler: 16 * ((sample?.vocabulary ?? 0) + 5 * 32 * computeWarps),
     // What was seen of each token, and a row of logits with the penalties that follow.
     history: 8 * (sample?.vocabulary ?? 0),
     end: 0,
@@ -116,7 +117,6 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const topK = Math.max(1, ...routes.map((r) => r.topK))
   const slotTiles = Math.max(0, ...downs.map((p) => Math.ceil(p.geometry.tiles / schedule.sms)))
   const maxActive = Math.max(1, ...routes.map((r) => Math.min(r.experts, ROWS * r.topK)))
-  const computeWarps = roleOf(schedule, 'compute').warps
   const joinParts = Math.max(1, ...products.filter((p) => p.routed !== 'down').map((p) => joinPlaces(p.geometry)))
   const plan: Omit<Plan, 'sharedBytes'> = {
     name: program.name,

@@ -100,7 +100,8 @@ const rules: { readonly [K in PhaseKind]: Rule<K> } = {
   normed: () => fixed(h200.handoverUs + h200.pointwiseUs),
   pointwise: () => fixed(h200.handoverUs + h200.pointwiseUs),
   firsts: () => fixed(h200.handoverUs + h200.firstsUs),
-  sample: () => fixed(h200.handoverUs + h200.sampleUs),
+  // Of a program without logits, a wait is all there is.
+  sample: (tile) => fixed(h200.handoverUs + (tile.logits === undefined ? 0 : h200.sampleUs)),
 }
 
 function productOf(steps: readonly Step[]): ProductPlan | undefined {

@@ -5,7 +5,8 @@
 // every warp holds all of k has no barrier and takes no turn.)
 //
 // `normalise_by_scale` is for norms that are a product x * weight * scale(mean of squares): x is multiplied by the weight alone,
-// and the scale, one number a column, by the sum of the multiplication. Both take x from stage_for_norm.
+// and the scale, one number a column, by the sum of the multiplication. Both take x from stage_for_norm, and on a GPU the weights
+// from where bring_weights has put them before the input was waited for.
 #pragma once
 
 namespace tile {

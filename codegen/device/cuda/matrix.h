@@ -212,7 +212,8 @@ TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int, const bf16*) {
   });
   scale_staged(x);
 }
-/** Brings what this warp will read into the first cache while it waits for something else. */
+/** Brings what this warp will read nearer while it waits for something else: what the wait acquires empties the first cache, the
+    second keeps it. */
 TILE_FN void touch(Warp& w, const void* from, int bytes) {
   for (int at = w.lane() * 128; at < bytes; at += 32 * 128) ptx::touch(static_cast<const char*>(from) + at);
 }

@@ -145,8 +145,8 @@ struct Warp {
   TILE_FN const T& kept_near(const T*, size_t at) {
     return *shared<const T>(at + size_t(role) * round_up(sizeof(T), 16));
   }
-  /** The entry that this warp is in. It lies in shared memory: what lives through all phases costs each of them a register, and one that
-      has to be brought back from local memory costs a way to L2, for waits empty the first cache. */
+  /** The entry that this warp is in. It lies in shared memory: what lives through all phases costs each of them a register, or a way to
+      local memory, which waits may have emptied the first cache of. */
   TILE_FN static volatile u32& entry_word() { return *reinterpret_cast<volatile u32*>(tile_memory + Shared::entries_at + threadIdx.x / 32 * 4); }
   TILE_FN int entry() const { return int(entry_word()); }
   TILE_FN void enter(int entry) {
