@@ -112,7 +112,7 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
     if (s.elements === 'before') out.line(`w.send(${s.site}, acc, t, ${epoch(s.after)});`)
   }
   if (s.elements === 'after') {
-    out.line('const int t = tile;')
+    out.line('const int t = sum;')
     emitAhead(p, 'after', ctx)
     out.line(sum('receive', `${s.site}, t, ${epoch(s.after)}`))
     emitSections(p, 'after', ctx)

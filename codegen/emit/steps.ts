@@ -7,7 +7,16 @@
  */
 
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
-import type { Access, Domain, ProductPlan, RoleName, Step, SyncStep, WorkStep } from '../../compiler/plan/ir.ts'
+import {
+  type Access,
+  type Domain,
+  type ProductPlan,
+  type RoleName,
+  receivesTiles,
+  type Step,
+  type SyncStep,
+  type WorkStep,
+} from '../../compiler/plan/ir.ts'
 import { UNIT_K } from '../../compiler/tile/forms.ts'
 import type { ExprNode } from '../../dsl/expr.ts'
 import { attentionSteps } from './attention-steps.ts'
@@ -271,10 +280,9 @@ export function emitTouches(steps: readonly Step[], ctx: EmitContext): void {
 }
 
 /** An SM without a tile stages nothing, so it reads nothing that somebody would have to wait for. */
-function emitGuard(p: ProductPlan, { out }: EmitContext): void {
+function noTile(p: ProductPlan): string {
   const { pages, pagesPerTile, chunks } = p.geometry
-  const count = `${p.routed === 'up' ? 'w.table().active * ' : ''}${(pages / pagesPerTile) * chunks}`
-  out.line(`if (empty(share(w, ${count}))) return;  // no tile on this SM`)
+  return `empty(share(w, ${p.routed === 'up' ? 'w.table().active * ' : ''}${(pages / pagesPerTile) * chunks}))`
 }
 
 /** What the race check of the host back end is told (nothing on a GPU). */
@@ -289,6 +297,24 @@ function emitAccess(step: WorkStep, ctx: EmitContext): void {
 }
 
 export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitContext): void {
+  const guarded = steps.findIndex((s) => s.kind === 'stage' && s.kept?.role !== 'keep')
+  const receiving = steps.findIndex((s) => s.kind === 'loop' && receivesTiles(s))
+  if (guarded < 0) {
+    emitEach(steps, role, ctx)
+    return
+  }
+  const test = noTile((steps[guarded] as Extract<Step, { kind: 'stage' }>).product)
+  emitEach(steps.slice(0, guarded), role, ctx)
+  if (receiving < 0) {
+    ctx.out.line(`if (${test}) return;  // no tile on this SM`)
+    emitEach(steps.slice(guarded), role, ctx)
+    return
+  }
+  ctx.out.block(`if (!${test})`, () => emitEach(steps.slice(guarded, receiving), role, ctx))
+  emitEach(steps.slice(receiving), role, ctx)
+}
+
+function emitEach(steps: readonly Step[], role: RoleName, ctx: EmitContext): void {
   for (const step of steps) {
     if (step.kind === 'loop') {
       emitLoop(step, role, ctx)
@@ -300,7 +326,6 @@ export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitConte
       continue
     }
     const workStep = step as WorkStep
-    if (workStep.kind === 'stage' && workStep.kept?.role !== 'keep') emitGuard(workStep.product, ctx)
     emitAccess(workStep, ctx)
     const rule = work[workStep.kind] as ((s: Step, c: EmitContext, r: RoleName) => void) | undefined
     if (!rule) throw new InternalError(`no emitter for step '${step.kind}'`)
@@ -318,9 +343,8 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
     product?.geometry.chunks ?? 1,
   )
   const v = loop.variable
-  // What is handed over to nobody in particular is dealt out over the warps.
   const head =
-    role === 'communicate' && ctx.warps(role) > 1
+    receivesTiles(loop) && ctx.warps(role) > 1
       ? `for (int ${v} = ${v}s.begin + w.index; ${v} < ${v}s.end; ${v} += w.count)`
       : whole
   out.block(head, () => {
@@ -336,9 +360,10 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
         out.line('continue;')
       })
     }
-    if (product && (loop.domain.kind === 'activeShare' || loop.domain.kind === 'share')) tileOfShare(product, ctx)
+    const tiles = product && !receivesTiles(loop) && loop.domain.kind !== 'range'
+    if (tiles && (loop.domain.kind === 'activeShare' || loop.domain.kind === 'share')) tileOfShare(product, ctx)
     // A chunk of one page has no loop over pages.
-    if (product && role !== 'epilogue' && loop.domain.kind === 'share' && onePageChunks(product))
+    if (tiles && role !== 'epilogue' && loop.domain.kind === 'share' && onePageChunks(product))
       out.line('const int page_of_tile = chunk;')
     if (product && loop.domain.kind === 'range' && product.geometry.chunks > 1)
       out.line(`const int page_of_tile = chunk * ${loop.domain.count} + page_of_chunk;`)

@@ -161,6 +161,10 @@ export interface Loop {
 
 export type Step = SyncStep | WorkStep | Loop
 
+/** Whether the loop takes tiles of a sum over ranks as they come from all ranks: its turns are dealt out over the role's warps. */
+export const receivesTiles = (loop: Loop): boolean =>
+  loop.body.some((s) => s.kind === 'finish' && s.elements === 'after')
+
 export interface PhasePlan {
   readonly name: string
   readonly span?: Span

@@ -66,6 +66,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
       { kind: 'joinPut', product },
       to.channel('compute', 'commit', 'join'),
     ]),
+    ...(product.exchange ? received(product, 'join', to, ctx) : []),
   ]
   const remote = product.exchange || logits !== undefined
   const epilogueWork: Step = product.exchange
@@ -113,41 +114,45 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
     ...(remote || !ctx.awaited ? to.meet('epilogue') : to.signal('epilogue')),
   ]
-  const communicate: Step[] | undefined = product.exchange
+  const communicate: Step[] | undefined = logits
     ? [
         ...to.waits('communicate'),
-        loop('tile', { kind: 'share', count: g.tiles }, [
-          {
-            kind: 'finish',
-            product,
-            from: 'join',
-            elements: 'after',
-            site: to.site('communicate', 'receive'),
-            after: ctx.exchangesBefore + 1,
-            ...elementAccess(product, 'after'),
-          },
-        ]),
+        {
+          kind: 'gatherLogits',
+          product,
+          buffer: logits,
+          site: to.site('communicate', 'receive logits'),
+          writes: [own(logits)],
+        },
         ...to.signal('communicate'),
       ]
-    : logits
-      ? [
-          ...to.waits('communicate'),
-          {
-            kind: 'gatherLogits',
-            product,
-            buffer: logits,
-            site: to.site('communicate', 'receive logits'),
-            writes: [own(logits)],
-          },
-          ...to.signal('communicate'),
-        ]
-      : undefined
+    : undefined
   return {
     roles: { load, compute, epilogue, ...(communicate && { communicate }) },
-    signals: remote ? 'communicate' : 'epilogue',
+    signals: product.exchange ? 'compute' : logits ? 'communicate' : 'epilogue',
     weightBytes: g.bytes * (phase.experts ?? 1),
   }
 }
+
+/**
+ * A sum over ranks comes to the compute role: it has nothing else to do until the sum is there, and it has warps enough to
+ * take all tiles of an SM at once.
+ */
+const received = (product: ProductPlan, from: 'join' | 'slots', to: Steps, ctx: LowerContext): Step[] => [
+  loop('sum', { kind: 'share', count: product.geometry.tiles }, [
+    {
+      kind: 'finish',
+      product,
+      from,
+      elements: 'after',
+      site: to.site('compute', 'receive'),
+      after: ctx.exchangesBefore + 1,
+      ...elementAccess(product, 'after'),
+    },
+  ]),
+  // What packets are unpacked in belongs to attention: all warps are done with it before any goes on.
+  ...(ctx.awaited ? to.signal('compute') : to.meet('compute')),
+]
 
 /** With several ranks the logits of all are gathered on rank 0. */
 function logitsStore(phase: ProductPhase, ctx: LowerContext): string | undefined {
@@ -200,6 +205,7 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
       ]),
     ),
     to.channel('compute', 'commit', 'slots'),
+    ...(product.exchange ? received(product, 'slots', to, ctx) : []),
   ]
   const finish = (elements: 'before' | 'all', what: string): Step => {
     const access = elementAccess(product, elements)
@@ -222,26 +228,9 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
     to.channel('epilogue', 'release', 'slots'),
     ...(product.exchange ? [] : to.signal('epilogue')),
   ]
-  const communicate: Step[] | undefined = product.exchange
-    ? [
-        ...to.waits('communicate'),
-        loop('tile', { kind: 'share', count: product.geometry.tiles }, [
-          {
-            kind: 'finish',
-            product,
-            from: 'slots',
-            elements: 'after',
-            site: to.site('communicate', 'receive'),
-            after: ctx.exchangesBefore + 1,
-            ...elementAccess(product, 'after'),
-          },
-        ]),
-        ...to.signal('communicate'),
-      ]
-    : undefined
   return {
-    roles: { load, compute, epilogue, ...(communicate && { communicate }) },
-    signals: product.exchange ? 'communicate' : 'epilogue',
+    roles: { load, compute, epilogue },
+    signals: product.exchange ? 'compute' : 'epilogue',
     weightBytes: product.geometry.bytes * phase.experts!,
   }
 }

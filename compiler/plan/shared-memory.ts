@@ -35,7 +35,8 @@ export function sharedMemory(
     ['round control', 2 * ROLES * 384 + 208 + 4 * every, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],
-    ['attention', Math.floor(compute / team) * teamBytes(team), 16],
+    // Attention's memory is where compute unpacks packets, too.
+    ['attention', Math.max(Math.floor(compute / team) * teamBytes(team), compute * EXCHANGE_BYTES), 16],
     ['packet staging', (warps('epilogue') + warps('communicate')) * EXCHANGE_BYTES, 128],
     ['scratch', plan.scratchBytes, 128],
     ['slots', plan.slots.bytes, 128],

@@ -65,7 +65,7 @@ export type ElementStep =
       readonly theta: number
       readonly rotary: number
     }
-  /** Sum over ranks; what follows runs in the communicate role. */
+  /** Sum over ranks; what follows runs in the role that receives it, compute. */
   | { readonly kind: 'exchange'; readonly value: number; readonly input: number }
   /** `tapped`: behind the values of the entry's earlier taps, in the buffer of all taps. */
   | { readonly kind: 'store'; readonly input: number; readonly buffer: string; readonly tapped?: true }

@@ -14,7 +14,15 @@
  * round is published behind a release fence and relayed behind an acquire fence: other packets carry nothing but themselves,
  * these carry all that the publishing warp knows.
  */
-import type { Access, ChannelName, Loop, PhasePlan, RoleName, Step } from '../plan/ir.ts'
+import {
+  type Access,
+  type ChannelName,
+  type Loop,
+  type PhasePlan,
+  type RoleName,
+  receivesTiles,
+  type Step,
+} from '../plan/ir.ts'
 import { ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
 
 export interface Source {
@@ -149,7 +157,7 @@ function loop(l: Loop, turn: Turn, to: Target): void {
     ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
   }
   const handed = l.body.some((s) => s.kind === 'await' && s.channel === 'join')
-  const dealt = view.warps > 1 && (handed || view.role === 'communicate')
+  const dealt = view.warps > 1 && (handed || receivesTiles(l))
   const mine = Array.from({ length: turns }, (_, i) => i).filter((i) => !dealt || i % view.warps === view.warp)
   for (let i = 0; i < turns; i++) {
     if (dealt && i % view.warps !== view.warp) {

@@ -8,7 +8,7 @@
  * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
-import { roleNames } from '../plan/ir.ts'
+import { receivesTiles, roleNames } from '../plan/ir.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { productIn } from './shares.ts'
 import { passesOf } from './walk.ts'
@@ -104,7 +104,8 @@ function* allSteps(plan: Plan): Generator<Found> {
   for (const s of plan.segments) for (const p of s.phases) yield* stepsOf(p)
 }
 
-export const exchangesIn = (phase: PhasePlan): boolean => productIn(phase.roles.communicate)?.exchange === true
+export const exchangesIn = (phase: PhasePlan): boolean =>
+  productIn(Object.values(phase.roles).flat())?.exchange === true
 export const routesIn = (phase: PhasePlan): boolean => phase.roles.compute.some((s) => s.kind === 'route')
 /** Locals that a phase signals. */
 export const localsIn = (phase: PhasePlan): string[] =>
@@ -200,8 +201,8 @@ function epochs(segment: SegmentPlan, phase: PhasePlan, ordinal: number, report:
   const sends = finishes.filter((f) => f.step.elements === 'before')
   const receives = finishes.filter((f) => f.step.elements === 'after')
   const epoch = (of: typeof finishes): string => of.map((f) => f.step.after).join() || 'none'
-  const place: Place = { segment: segment.name, phase, role: 'communicate' }
-  const loop = phase.roles.communicate.find((s) => s.kind === 'loop')
+  const place: Place = { segment: segment.name, phase, role: 'compute' }
+  const loop = phase.roles.compute.find((s) => s.kind === 'loop' && receivesTiles(s))
   const tiles = loop?.kind === 'loop' && loop.domain.kind === 'share' ? loop.domain.count : 0
   if (epoch(sends) !== `${ordinal}` || epoch(receives) !== `${ordinal}`) {
     report({
@@ -209,7 +210,7 @@ function epochs(segment: SegmentPlan, phase: PhasePlan, ordinal: number, report:
       subject: placeName(place),
       message: `tiles are sent under epoch ${epoch(sends)} and received under epoch ${epoch(receives)}; this is exchange ${ordinal} of its entry`,
       span: phase.span,
-      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'communicate receives')],
+      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'compute receives')],
       help: 'both sides of an exchange count the same executions',
     })
   } else if (tiles !== product.geometry.tiles) {
@@ -218,7 +219,7 @@ function epochs(segment: SegmentPlan, phase: PhasePlan, ordinal: number, report:
       subject: placeName(place),
       message: `${product.geometry.tiles} tiles are sent to every rank, ${tiles} are received`,
       span: phase.span,
-      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'communicate receives')],
+      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'compute receives')],
       help: 'every tile that is sent must be received once on every rank',
     })
   }

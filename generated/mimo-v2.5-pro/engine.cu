@@ -37,16 +37,16 @@ struct Plan {
     "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier",
     "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
     "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring",
-    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/epilogue send", "full_dense.o/epilogue await join",
-    "full_dense.o/epilogue release join", "full_dense.o/epilogue barrier", "full_dense.o/communicate wait full_dense.attend.merge", "full_dense.o/communicate receive",
-    "full_dense.o/communicate signal full_dense.o", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
+    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute barrier",
+    "full_dense.o/compute signal full_dense.o", "full_dense.o/epilogue send", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
+    "full_dense.o/epilogue barrier", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
     "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
     "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue await join",
     "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring",
     "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier",
     "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join",
-    "full_dense.dense.down/epilogue send", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier",
-    "full_dense.dense.down/communicate wait full_dense.dense.up", "full_dense.dense.down/communicate receive", "full_dense.dense.down/communicate signal x", "sliding_experts.qkv/load acquire ring",
+    "full_dense.dense.down/compute receive", "full_dense.dense.down/compute barrier", "full_dense.dense.down/compute signal x", "full_dense.dense.down/epilogue send",
+    "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier", "sliding_experts.qkv/load acquire ring",
     "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
     "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
     "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue barrier",
@@ -55,9 +55,9 @@ struct Plan {
     "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
     "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
     "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
-    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue send",
-    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.o/epilogue barrier", "sliding_experts.o/communicate wait sliding_experts.attend.merge",
-    "sliding_experts.o/communicate receive", "sliding_experts.o/communicate signal sliding_experts.o", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
+    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive",
+    "sliding_experts.o/compute barrier", "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue await join",
+    "sliding_experts.o/epilogue release join", "sliding_experts.o/epilogue barrier", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
     "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
     "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
     "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier",
@@ -68,8 +68,8 @@ struct Plan {
     "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring",
     "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
     "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/communicate wait sliding_experts.expert.up",
-    "sliding_experts.expert.down/communicate receive", "sliding_experts.expert.down/communicate signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
+    "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots",
+    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
     "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
     "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
     "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
@@ -78,9 +78,9 @@ struct Plan {
     "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier",
     "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
     "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring",
-    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue send", "full_experts.o/epilogue await join",
-    "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier", "full_experts.o/communicate wait full_experts.attend.merge", "full_experts.o/communicate receive",
-    "full_experts.o/communicate signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
+    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier",
+    "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
+    "full_experts.o/epilogue barrier", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
     "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
     "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o",
     "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
@@ -90,9 +90,9 @@ struct Plan {
     "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
     "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
     "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots",
-    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
-    "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/communicate wait full_experts.expert.up", "full_experts.expert.down/communicate receive",
-    "full_experts.expert.down/communicate signal x", "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring",
+    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive",
+    "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
+    "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring",
     "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring",
     "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join",
     "end.head/epilogue release join", "end.head/epilogue barrier", "end.head/communicate wait x", "end.head/communicate receive logits",
@@ -558,51 +558,31 @@ TILE_LOOP
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  if (empty(share(w, 384))) return;  // no tile on this SM
-  reads_all(w, at, R_full_dense_attend_columns);
-  const int part = w.index % 8;
-  Staged<8> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 8);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+  if (!empty(share(w, 384))) {
+    reads_all(w, at, R_full_dense_attend_columns);
+    const int part = w.index % 8;
+    Staged<8> x;
+    stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 8);
+    const Share tiles = share(w, 384);
+    for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+      Acc acc = zeros();
 TILE_LOOP
-    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(34);
-      if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(35);
+      for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+        const char* page = w.ring_await(34);
+        if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
+        w.ring_release(35);
+      }
+      w.join_acquire(36);
+      if (w.index < 8) w.join_put(w.index, acc);
+      w.join_commit(37);
     }
-    w.join_acquire(36);
-    if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(37);
   }
-}
-#line 72 "models/mimo/graph.ts"
-TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(39);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 8);
-    const int u = t;
-    w.send(38, acc, t, at.epoch(1));
-    w.join_release(40);
-  }
-  w.role_barrier(41);
-}
-#line 72 "models/mimo/graph.ts"
-TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
-  w.wait(42, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+  const Share sums = share(w, 384);
+  for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_dense_o_columns);
     writes_own(w, at, R_full_dense_o_plain);
-    const int t = tile;
+    const int t = sum;
     Acc ahead_0 = zeros();
     {
       const int u = t;
@@ -615,7 +595,7 @@ TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(43, t, at.epoch(1));
+    Acc acc = w.receive_sum(38, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -632,7 +612,25 @@ TILE_PHASE static void full_dense_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(44, C_full_dense_o);
+  w.role_barrier(39);
+  if (w.index == 0) w.signal(40, C_full_dense_o);
+}
+#line 72 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(42);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 8);
+    const int u = t;
+    w.send(41, acc, t, at.epoch(1));
+    w.join_release(43);
+  }
+  w.role_barrier(44);
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
@@ -713,48 +711,28 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
-  if (empty(share(w, 384))) return;  // no tile on this SM
-  reads_all(w, at, R_full_dense_dense_up_columns);
-  const int part = w.index % 8;
-  Staged<8> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 8);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(64);
-    if (w.index < 8) multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, x);
-    w.ring_release(65);
-    w.join_acquire(66);
-    if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(67);
-  }
-}
-#line 78 "models/mimo/graph.ts"
-TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
+  if (!empty(share(w, 384))) {
+    reads_all(w, at, R_full_dense_dense_up_columns);
+    const int part = w.index % 8;
+    Staged<8> x;
+    stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 8);
+    const Share tiles = share(w, 384);
+    for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+      Acc acc = zeros();
+      const char* page = w.ring_await(64);
+      if (w.index < 8) multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, x);
+      w.ring_release(65);
+      w.join_acquire(66);
+      if (w.index < 8) w.join_put(w.index, acc);
+      w.join_commit(67);
     }
-    w.join_wait(69);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 8);
-    const int u = t;
-    w.send(68, acc, t, at.epoch(2));
-    w.join_release(70);
   }
-  w.role_barrier(71);
-}
-#line 78 "models/mimo/graph.ts"
-TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) {
-  w.wait(72, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+  const Share sums = share(w, 384);
+  for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_dense_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
-    const int t = tile;
+    const int t = sum;
     Acc ahead_0 = zeros();
     {
       const int u = t;
@@ -767,7 +745,7 @@ TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) 
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(73, t, at.epoch(2));
+    Acc acc = w.receive_sum(68, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -784,7 +762,25 @@ TILE_PHASE static void full_dense_dense_down_communicate(Warp& w, const At& at) 
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(74, C_x);
+  w.role_barrier(69);
+  if (w.index == 0) w.signal(70, C_x);
+}
+#line 78 "models/mimo/graph.ts"
+TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(72);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 8);
+    const int u = t;
+    w.send(71, acc, t, at.epoch(2));
+    w.join_release(73);
+  }
+  w.role_barrier(74);
 }
 
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
@@ -985,51 +981,31 @@ TILE_LOOP
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   w.wait(105, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
-  if (empty(share(w, 384))) return;  // no tile on this SM
-  reads_all(w, at, R_sliding_experts_attend_columns);
-  const int part = w.index % 8;
-  Staged<8> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 8);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+  if (!empty(share(w, 384))) {
+    reads_all(w, at, R_sliding_experts_attend_columns);
+    const int part = w.index % 8;
+    Staged<8> x;
+    stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 8);
+    const Share tiles = share(w, 384);
+    for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+      Acc acc = zeros();
 TILE_LOOP
-    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(107);
-      if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(108);
+      for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+        const char* page = w.ring_await(107);
+        if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
+        w.ring_release(108);
+      }
+      w.join_acquire(109);
+      if (w.index < 8) w.join_put(w.index, acc);
+      w.join_commit(110);
     }
-    w.join_acquire(109);
-    if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(110);
   }
-}
-#line 72 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(112);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 8);
-    const int u = t;
-    w.send(111, acc, t, at.epoch(1));
-    w.join_release(113);
-  }
-  w.role_barrier(114);
-}
-#line 72 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(115, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+  const Share sums = share(w, 384);
+  for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_sliding_experts_o_columns);
     writes_own(w, at, R_sliding_experts_o_plain);
-    const int t = tile;
+    const int t = sum;
     Acc ahead_0 = zeros();
     {
       const int u = t;
@@ -1042,7 +1018,7 @@ TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(116, t, at.epoch(1));
+    Acc acc = w.receive_sum(111, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1059,7 +1035,25 @@ TILE_PHASE static void sliding_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(117, C_sliding_experts_o);
+  w.role_barrier(112);
+  if (w.index == 0) w.signal(113, C_sliding_experts_o);
+}
+#line 72 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(115);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 8);
+    const int u = t;
+    w.send(114, acc, t, at.epoch(1));
+    w.join_release(116);
+  }
+  w.role_barrier(117);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1254,27 +1248,12 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
     w.ring_release(158);
   }
   w.slots_commit(159);
-}
-#line 96 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
-  const Share own = share(w, 384);
-  w.slots_await(160);
-  for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = w.slots_sum<8>(t - own.begin);
-    const int u = t;
-    w.send(161, acc, t, at.epoch(2));
-  }
-  w.slots_release(162);
-}
-#line 96 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(163, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+  const Share sums = share(w, 384);
+  for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
-    const int t = tile;
+    const int t = sum;
     Acc ahead_0 = zeros();
     {
       const int u = t;
@@ -1287,7 +1266,7 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(164, t, at.epoch(2));
+    Acc acc = w.receive_sum(160, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1304,7 +1283,19 @@ TILE_PHASE static void sliding_experts_expert_down_communicate(Warp& w, const At
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(165, C_x);
+  w.role_barrier(161);
+  if (w.index == 0) w.signal(162, C_x);
+}
+#line 96 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  w.slots_await(163);
+  for (int t = own.begin + w.index; t < own.end; t += w.count) {
+    Acc acc = w.slots_sum<8>(t - own.begin);
+    const int u = t;
+    w.send(164, acc, t, at.epoch(2));
+  }
+  w.slots_release(165);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1505,51 +1496,31 @@ TILE_LOOP
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   w.wait(196, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  if (empty(share(w, 384))) return;  // no tile on this SM
-  reads_all(w, at, R_full_experts_attend_columns);
-  const int part = w.index % 8;
-  Staged<8> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 8);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+  if (!empty(share(w, 384))) {
+    reads_all(w, at, R_full_experts_attend_columns);
+    const int part = w.index % 8;
+    Staged<8> x;
+    stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 8);
+    const Share tiles = share(w, 384);
+    for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+      Acc acc = zeros();
 TILE_LOOP
-    for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(198);
-      if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(199);
+      for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
+        const char* page = w.ring_await(198);
+        if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
+        w.ring_release(199);
+      }
+      w.join_acquire(200);
+      if (w.index < 8) w.join_put(w.index, acc);
+      w.join_commit(201);
     }
-    w.join_acquire(200);
-    if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(201);
   }
-}
-#line 72 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(203);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 8);
-    const int u = t;
-    w.send(202, acc, t, at.epoch(1));
-    w.join_release(204);
-  }
-  w.role_barrier(205);
-}
-#line 72 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
-  w.wait(206, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+  const Share sums = share(w, 384);
+  for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
-    const int t = tile;
+    const int t = sum;
     Acc ahead_0 = zeros();
     {
       const int u = t;
@@ -1562,7 +1533,7 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(207, t, at.epoch(1));
+    Acc acc = w.receive_sum(202, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1579,7 +1550,25 @@ TILE_PHASE static void full_experts_o_communicate(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(208, C_full_experts_o);
+  w.role_barrier(203);
+  if (w.index == 0) w.signal(204, C_full_experts_o);
+}
+#line 72 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
+  const Share tiles = share(w, 384);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    if ((tile - tiles.begin) % w.count != w.index) {
+      w.join_skip();
+      continue;
+    }
+    w.join_wait(206);
+    const int t = tile;
+    Acc acc = w.join_sum(0, 8);
+    const int u = t;
+    w.send(205, acc, t, at.epoch(1));
+    w.join_release(207);
+  }
+  w.role_barrier(208);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1774,27 +1763,12 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
     w.ring_release(249);
   }
   w.slots_commit(250);
-}
-#line 96 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
-  const Share own = share(w, 384);
-  w.slots_await(251);
-  for (int t = own.begin + w.index; t < own.end; t += w.count) {
-    Acc acc = w.slots_sum<8>(t - own.begin);
-    const int u = t;
-    w.send(252, acc, t, at.epoch(2));
-  }
-  w.slots_release(253);
-}
-#line 96 "models/mimo/graph.ts"
-TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& at) {
-  w.wait(254, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
-  const Share tiles = share(w, 384);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+  const Share sums = share(w, 384);
+  for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
-    const int t = tile;
+    const int t = sum;
     Acc ahead_0 = zeros();
     {
       const int u = t;
@@ -1807,7 +1781,7 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(255, t, at.epoch(2));
+    Acc acc = w.receive_sum(251, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1824,7 +1798,19 @@ TILE_PHASE static void full_experts_expert_down_communicate(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.signal(256, C_x);
+  w.role_barrier(252);
+  if (w.index == 0) w.signal(253, C_x);
+}
+#line 96 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
+  const Share own = share(w, 384);
+  w.slots_await(254);
+  for (int t = own.begin + w.index; t < own.end; t += w.count) {
+    Acc acc = w.slots_sum<8>(t - own.begin);
+    const int u = t;
+    w.send(255, acc, t, at.epoch(2));
+  }
+  w.slots_release(256);
 }
 
 // ==== end ====
@@ -2201,36 +2187,6 @@ static TILE_FN void run_communicate(Warp& w) {
     for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
       if (!this_round(w).runs(entry_program[w.entry()])) continue;
       switch (entry_segment[w.entry()]) {
-        case 1: {
-          // full_dense
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, full_dense_o_communicate);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, full_dense_dense_down_communicate);
-          });
-          break;
-        }
-        case 2: {
-          // sliding_experts
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, sliding_experts_o_communicate);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, sliding_experts_expert_down_communicate);
-          });
-          break;
-        }
-        case 3: {
-          // full_experts
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, full_experts_o_communicate);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, full_experts_expert_down_communicate);
-          });
-          break;
-        }
         case 4: {
           // end
           run(w, [](Warp& w, const At& at) {

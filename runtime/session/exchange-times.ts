@@ -8,7 +8,7 @@
  * Invariants: ranks' clocks are never compared, only times of one rank with each other; figures are medians over rounds of
  * means over a round's executions, in microseconds, one for each rank.
  */
-import type { PhasePlan, Plan, Step } from '../../compiler/plan/ir.ts'
+import { type PhasePlan, type Plan, receivesTiles } from '../../compiler/plan/ir.ts'
 import type { TraceFile, TraceRound } from '../engine/trace-file.ts'
 import { median } from './statistics.ts'
 
@@ -45,12 +45,8 @@ export function exchangeTimes(traces: readonly TraceFile[], plan: Plan): Exchang
   return { sums, exposedUs: all((t) => t.exposedUs), waitUs: all((t) => t.waitUs) }
 }
 
-/** Whether the communicate role receives what the epilogue role of every rank sends. */
-const isSum = (phase: PhasePlan): boolean => {
-  const receives = (step: Step): boolean =>
-    step.kind === 'loop' ? step.body.some(receives) : step.kind === 'finish' && step.elements === 'after'
-  return phase.roles.communicate.some(receives)
-}
+/** Whether the compute role receives what the epilogue role of every rank sends. */
+const isSum = (phase: PhasePlan): boolean => phase.roles.compute.some((s) => s.kind === 'loop' && receivesTiles(s))
 
 function timesOf(trace: TraceFile, plan: Plan, segment: number, phase: number) {
   const rounds = trace.rounds.flatMap((round) => {
@@ -68,7 +64,7 @@ function timesOf(trace: TraceFile, plan: Plan, segment: number, phase: number) {
 function executionOf(trace: TraceFile, { slot }: TraceRound, entry: number, phase: number, sms: number) {
   const pairs = Array.from({ length: sms }, (_, sm) => ({
     sent: trace.event(slot, entry, phase, 'epilogue', sm)?.end,
-    received: trace.event(slot, entry, phase, 'communicate', sm)?.end,
+    received: trace.event(slot, entry, phase, 'compute', sm)?.end,
   })).filter((p): p is { sent: number; received: number } => p.sent !== undefined && p.received !== undefined)
   if (pairs.length === 0) return []
   const exposed = Math.max(...pairs.map((p) => p.received)) - Math.max(...pairs.map((p) => p.sent))

@@ -12,7 +12,7 @@ const planOf = (gpus: number) =>
 /** A rank whose SM 0 sends its last tile after `sent` and SM 1 a microsecond sooner; both have everything after 9 us. */
 const rankThatSends = (plan: ReturnType<typeof planOf>, sent: number) =>
   new TraceFile(
-    writtenTrace(plan, 5, (role, sm) => ({ lasts: role === 'communicate' ? 9000 : sm === 0 ? sent : sent - 1000 })),
+    writtenTrace(plan, 5, (role, sm) => ({ lasts: role === 'compute' ? 9000 : sm === 0 ? sent : sent - 1000 })),
     plan,
   )
 

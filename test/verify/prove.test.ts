@@ -77,9 +77,7 @@ describe('plans that are wrong', () => {
 
   it('names who waits, for what, and who should have signalled', () => {
     const plan = nanoPlan({ ranks: 2 })
-    const mutant = [...mutantsOf(plan)].find(
-      (m) => m.name === 'full_dense.o/communicate receive: under the next epoch',
-    )!
+    const mutant = [...mutantsOf(plan)].find((m) => m.name === 'full_dense.o/compute receive: under the next epoch')!
     expect(findings(mutant.plan)[0]!.code).toBe('TILE2106')
     const site = plan.sites.indexOf('full_dense.qkv/epilogue await join')
     const session = new Session()

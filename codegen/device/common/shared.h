@@ -56,9 +56,11 @@ struct Shared {
   static constexpr size_t choice_at = round_up(entries_at + size_t(warps) * 4, 16);  // RouteChoice, while routing
   static constexpr size_t choice_bytes = size_t(8 * Plan::top_k) * 2 + size_t(8 * ceil_div(Plan::experts, 32)) * 4;
   static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise
-  static constexpr size_t attend_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16), attend_bytes = attend_teams * sizeof(AttendTeam);
-  static constexpr size_t exchange_at = attend_at + attend_bytes;
-  static constexpr size_t exchange_bytes = 528;  // of a warp of epilogue or communicate: one tile on its way into or out of packets
+  static constexpr size_t attend_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16), attend_least = attend_teams * sizeof(AttendTeam);
+  static constexpr size_t exchange_bytes = 528;  // of a warp: one tile on its way into or out of packets
+  // Compute unpacks where it attends: its warps meet between the two.
+  static constexpr size_t attend_bytes = attend_least > Plan::compute_warps * exchange_bytes ? attend_least : Plan::compute_warps * exchange_bytes;
+  static constexpr size_t exchange_at = attend_at + attend_bytes;  // of the warps of epilogue and communicate
   static constexpr size_t exchange_end = exchange_at + size_t(Plan::epilogue_warps + Plan::communicate_warps) * exchange_bytes;
 #ifdef TILE_TRACE
   static constexpr size_t traces_at = round_up(exchange_end, 16), traces_bytes = role_count * sizeof(Traces);
@@ -97,6 +99,10 @@ struct Shared {
     int role = load_role;
     while (role < role_count - 1 && warp >= role_warps(role)) warp -= role_warps(role++);
     return WarpRole{role, warp};
+  }
+  /** Where warp `index` of a role has its tile on the way into or out of packets. */
+  TILE_BOTH static constexpr size_t exchange_of(int role, int index) {
+    return (role == compute_role ? attend_at : exchange_at + (role == communicate_role ? Plan::epilogue_warps * exchange_bytes : 0)) + size_t(index) * exchange_bytes;
   }
   TILE_BOTH static constexpr int first_warp(int role) {
     return (role > load_role ? Plan::load_warps : 0) + (role > compute_role ? Plan::compute_warps : 0) + (role > epilogue_role ? Plan::epilogue_warps : 0);

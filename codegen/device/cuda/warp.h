@@ -154,7 +154,7 @@ struct Warp {
     if (lane() == 0) entry_word() = u32(entry);
     __syncwarp();
   }
-  TILE_FN float* exchange() { return shared<float>(Shared::exchange_at + (threadIdx.x / 32 - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
+  TILE_FN float* exchange() { return shared<float>(Shared::exchange_of(role, index)); }
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
 
   // ---- traces (trace.h) ----

@@ -158,7 +158,7 @@ struct Warp {
   }
   int entry() const { return entry_; }
   void enter(int entry) { entry_ = entry; }
-  float* exchange() { return shared<float>(Shared::exchange_at + size_t(fiber->actor % Shared::warps - Shared::first_warp(epilogue_role)) * Shared::exchange_bytes); }
+  float* exchange() { return shared<float>(Shared::exchange_of(role, index)); }
 
   // ---- sync core ----
   /** Performs op(delta) under the site's mutation. */
