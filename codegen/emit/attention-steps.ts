@@ -1,7 +1,7 @@
 /**
  * attention-steps: spans of keys and values through the ring, attention of an m tile over a span, the merge of spans.
  */
-import type { WorkStep } from '../../compiler/plan/ir.ts'
+import type { Domain, WorkStep } from '../../compiler/plan/ir.ts'
 import { cacheSlots, keySpanBytes, SPAN, valueSpanBytes } from '../../compiler/tile/forms.ts'
 import type { AttendPhase } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
@@ -10,6 +10,23 @@ import { imageAt, type StepRules } from './step-rules.ts'
 
 const attendSlots = (a: AttendPhase, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
 const mRows = (a: AttendPhase): number => Math.ceil((8 * a.group) / 16) * 16
+
+const found = (window: number | undefined, kv: number, mTiles: number): string =>
+  `span_tasks(w, at.block->position, at.block->rows, ${window ?? 0}, ${kv}, ${mTiles})`
+
+/** Which spans the rows see and which of them are this SM's: the round's own data says so, whatever a phase waits for. */
+export function spanTasks(d: Extract<Domain, { kind: 'spanShare' }>, { out }: EmitContext): void {
+  out.line(`const SpanTasks all = ${found(d.window, d.kv, d.mTiles)};`)
+  out.line('const Spans spans = all.spans;')
+  out.line('const int parts = all.parts;')
+  out.line('const Share tasks = all.tasks;')
+}
+export function mergeTasks(a: AttendPhase, { out }: EmitContext): void {
+  out.line(`const Spans spans = ${found(a.window, a.kv, mRows(a) / 16)}.spans;`)
+  out.line(
+    `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
+  )
+}
 
 export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan' | 'mergeSpans'> = {
   copySpan: (s, ctx) => {
@@ -57,12 +74,6 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
     const a = s.merge.attend
     const rows = mRows(a)
     const slots = attendSlots(a, ctx)
-    out.line(
-      `const Spans spans = span_tasks(w, at.block->position, at.block->rows, ${a.window ?? 0}, ${a.kv}, ${rows / 16}).spans;`,
-    )
-    out.line(
-      `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
-    )
     out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
       out.line(
         a.kv === 1

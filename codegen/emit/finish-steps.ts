@@ -65,7 +65,7 @@ export const finishSteps: Pick<StepRules<WorkStep>, 'finish' | 'gatherLogits'> =
     out.block('if (w.rank == 0)', () => {
       const count = plan.ranks * tiles
       out.line(
-        ctx.warps('communicate') > 1
+        ctx.warps('compute') > 1
           ? `const Share all = share_of(${count}, w.sm * w.count + w.index, w.sms * w.count);`
           : `const Share all = share(w, ${count});`,
       )

@@ -23,7 +23,7 @@ import { EmitContext, identifier } from './context.ts'
 import { ropeTable } from './elements.ts'
 import { floatLiteral } from './expr.ts'
 import { phaseKernels } from './phase-kernels.ts'
-import { emitSteps, emitTouches, ownTiles, productOf } from './steps.ts'
+import { emitAhead, emitSteps, ownTiles, productOf } from './steps.ts'
 import { Writer } from './writer.ts'
 
 export interface SourceOptions {
@@ -345,7 +345,7 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
       out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at${staged})`, () => {
         const product = productOf(steps)
         if (product?.routed === 'down' && role !== 'communicate') out.line(ownTiles(product))
-        emitTouches(steps, ctx)
+        emitAhead(steps, ctx)
         emitSteps(steps, role, ctx)
       })
     }

@@ -19,7 +19,7 @@ import {
 } from '../../compiler/plan/ir.ts'
 import { UNIT_K } from '../../compiler/tile/forms.ts'
 import type { ExprNode } from '../../dsl/expr.ts'
-import { attentionSteps } from './attention-steps.ts'
+import { attentionSteps, mergeTasks, spanTasks } from './attention-steps.ts'
 import type { EmitContext } from './context.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
@@ -247,15 +247,8 @@ const domains: {
     out.line('const RouteTable& routes = w.table();')
     return `for (int ${v} = 0; ${v} < (own.begin < own.end ? routes.active : 0); ${v} += ${d.size})`
   },
-  spanShare: (d, v, { out }) => {
-    out.line(
-      `const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, ${d.window ?? 0}, ${d.kv}, ${d.mTiles});`,
-    )
-    out.line('const Spans spans = all.spans;')
-    out.line(`const int parts = all.parts;`)
-    out.line(`const Share ${v}s = all.tasks;`)
-    return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
-  },
+  // emitAhead has found the tasks.
+  spanShare: (_d, v) => `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`,
   range: (d, v, { out }, chunks) => {
     out.directive('TILE_LOOP')
     const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
@@ -263,9 +256,11 @@ const domains: {
   },
 }
 
-/** Constants that the steps will read after they have waited are fetched before. */
-export function emitTouches(steps: readonly Step[], ctx: EmitContext): void {
+/** What the steps need and no wait brings: constants are fetched and shares found before the first wait. */
+export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
   for (const step of steps) {
+    if (step.kind === 'loop' && step.domain.kind === 'spanShare') spanTasks(step.domain, ctx)
+    if (step.kind === 'mergeSpans') mergeTasks(step.merge.attend, ctx)
     if (step.kind === 'stage' && step.product.norm && step.kept?.role !== 'reuse') {
       const { parts, unitsPerPart } = step.product.geometry
       const bytes = unitsPerPart * UNIT_K * 2
@@ -298,7 +293,7 @@ function emitAccess(step: WorkStep, ctx: EmitContext): void {
 
 export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitContext): void {
   const guarded = steps.findIndex((s) => s.kind === 'stage' && s.kept?.role !== 'keep')
-  const receiving = steps.findIndex((s) => s.kind === 'loop' && receivesTiles(s))
+  const receiving = steps.findIndex((s) => (s.kind === 'loop' ? receivesTiles(s) : s.kind === 'gatherLogits'))
   if (guarded < 0) {
     emitEach(steps, role, ctx)
     return

@@ -196,7 +196,7 @@ const entries = {
   TILE2002: {
     title: 'unknown role',
     explain:
-      'An SM runs four roles: load fetches weight pages into the ring, compute multiplies, epilogue adds up parts and applies pointwise work, communicate gathers logits on the first GPU and relays rounds; sums over GPUs are sent by epilogue and received by compute.',
+      'An SM runs four roles: load fetches weight pages into the ring, compute multiplies, epilogue adds up parts and applies pointwise work, communicate relays rounds between GPUs; sums over GPUs are sent by epilogue and received by compute.',
   },
   TILE2003: {
     title: 'given twice',

@@ -66,7 +66,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
       { kind: 'joinPut', product },
       to.channel('compute', 'commit', 'join'),
     ]),
-    ...(product.exchange ? received(product, 'join', to, ctx) : []),
+    ...(product.exchange ? received(product, 'join', to, ctx) : logits ? gathered(product, logits, to, ctx) : []),
   ]
   const remote = product.exchange || logits !== undefined
   const epilogueWork: Step = product.exchange
@@ -114,29 +114,16 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
     ...(remote || !ctx.awaited ? to.meet('epilogue') : to.signal('epilogue')),
   ]
-  const communicate: Step[] | undefined = logits
-    ? [
-        ...to.waits('communicate'),
-        {
-          kind: 'gatherLogits',
-          product,
-          buffer: logits,
-          site: to.site('communicate', 'receive logits'),
-          writes: [own(logits)],
-        },
-        ...to.signal('communicate'),
-      ]
-    : undefined
   return {
-    roles: { load, compute, epilogue, ...(communicate && { communicate }) },
-    signals: product.exchange ? 'compute' : logits ? 'communicate' : 'epilogue',
+    roles: { load, compute, epilogue },
+    signals: remote ? 'compute' : 'epilogue',
     weightBytes: g.bytes * (phase.experts ?? 1),
   }
 }
 
 /**
- * A sum over ranks comes to the compute role: it has nothing else to do until the sum is there, and it has warps enough to
- * take all tiles of an SM at once.
+ * What ranks send comes to the compute role: it has nothing else to do until that is there, and it has warps enough to take
+ * all tiles of an SM at once. What packets are unpacked in belongs to attention, so its warps meet before any goes on.
  */
 const received = (product: ProductPlan, from: 'join' | 'slots', to: Steps, ctx: LowerContext): Step[] => [
   loop('sum', { kind: 'share', count: product.geometry.tiles }, [
@@ -150,7 +137,10 @@ const received = (product: ProductPlan, from: 'join' | 'slots', to: Steps, ctx: 
       ...elementAccess(product, 'after'),
     },
   ]),
-  // What packets are unpacked in belongs to attention: all warps are done with it before any goes on.
+  ...(ctx.awaited ? to.signal('compute') : to.meet('compute')),
+]
+const gathered = (product: ProductPlan, buffer: string, to: Steps, ctx: LowerContext): Step[] => [
+  { kind: 'gatherLogits', product, buffer, site: to.site('compute', 'receive logits'), writes: [own(buffer)] },
   ...(ctx.awaited ? to.signal('compute') : to.meet('compute')),
 ]
 

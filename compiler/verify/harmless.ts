@@ -102,20 +102,9 @@ function metAgain(at: Located): PhasePlan | undefined {
 
 /** A wait that only SMs without work depend on, and they have been ordered before. */
 export function orderedAnyway(at: Located): Reason {
-  const { segment, phase, role, plan } = at
+  const { segment, phase, role } = at
   const once = segment.phases.filter((p) => p.counter === phase.counter).length === 1
   if (!once) return {}
-  if (role === 'communicate') {
-    // The logits of a round are read when it ends; nobody touches them in between.
-    const gathers = phase.roles.communicate.some((s) => s.kind === 'gatherLogits')
-    const others = plan.segments.filter((s) => s !== segment && s.phases.some((p) => waitsIn(p.roles.communicate)))
-    if (!gathers) return {}
-    return others.length > 0
-      ? { harmless: `communicate has waited in '${others[0]!.name}' since the logits were last read` }
-      : {
-          harmless: 'the logits were last read in the round before, and a round is begun when all warps have left that',
-        }
-  }
   if (!phase.roles[role].every((s) => !touches(s) || handedOver(s))) return {}
   const earlier = segment.phases
     .slice(0, segment.phases.indexOf(phase))
@@ -127,35 +116,12 @@ export function orderedAnyway(at: Located): Reason {
     : {}
 }
 
-/** A wait on an earlier phase is enough for a role that touches nothing that was touched since. */
-export function untouchedSince(before: PhasePlan, at: Located): Reason {
-  const { phases } = at.segment
-  const mine = regionsOf(at.phase.roles[at.role])
-  const since = phases.slice(phases.indexOf(before) + 1, phases.indexOf(at.phase))
-  const touched = since.some((p) =>
-    Object.values(p.roles).some((steps) => [...regionsOf(steps)].some((r) => mine.has(r))),
-  )
-  return touched
-    ? {}
-    : { harmless: `nothing that ${at.role} touches has been touched since '${before.name}'; packets tell the rest` }
-}
-
 const waitsIn = (steps: readonly Step[]): boolean => steps.some((s) => s.kind === 'wait')
 const hasAccess = (s: Step): boolean => ('reads' in s && !!s.reads?.length) || ('writes' in s && !!s.writes?.length)
 const touches = (s: Step): boolean => (s.kind === 'loop' ? s.body.some(touches) : hasAccess(s) && s.kind !== 'stage')
 /** A loop whose every turn begins with what another role of the SM hands over. */
 const handedOver = (s: Step): boolean =>
   s.kind === 'loop' && s.body.some((b) => b.kind === 'await' || (b.kind === 'loop' && handedOver(b)))
-
-function regionsOf(steps: readonly Step[]): Set<string> {
-  const found = new Set<string>()
-  for (const s of steps) {
-    if (s.kind === 'loop') for (const r of regionsOf(s.body)) found.add(r)
-    else if ('reads' in s || 'writes' in s)
-      for (const a of [...(s.reads ?? []), ...(s.writes ?? [])]) found.add(a.region)
-  }
-  return found
-}
 
 /** Whether a loop has a turn on every SM, whatever the data decides. */
 const always = (s: Step, at: Located): boolean =>

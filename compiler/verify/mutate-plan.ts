@@ -14,7 +14,7 @@
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { Domain, Loop, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
 import { roleNames } from '../plan/ir.ts'
-import { aloneAnyway, freeAnyway, orderedAnyway, untouchedSince } from './harmless.ts'
+import { aloneAnyway, freeAnyway, orderedAnyway } from './harmless.ts'
 import type { Fault } from './machine.ts'
 
 export type RuntimeMutation = 'drop' | 'twice' | 'late' | 'target_up' | 'target_down'
@@ -249,7 +249,7 @@ function otherCounter(s: Extract<Step, { kind: 'wait' }>, at: Located): Made | u
   return {
     kind: `on '${before.counter}' instead`,
     plan: replace(at, { ...s, counter: before.counter, after }),
-    ...(at.role === 'communicate' ? untouchedSince(before, at) : orderedAnyway(at)),
+    ...orderedAnyway(at),
   }
 }
 

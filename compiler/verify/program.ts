@@ -290,4 +290,4 @@ const rules: Rules = {
 }
 
 /** Whether the phase sends its results to rank 0 as logits. */
-const gathers = (a: Around): boolean => a.phase.roles.communicate.some((s) => s.kind === 'gatherLogits')
+const gathers = (a: Around): boolean => a.phase.roles.compute.some((s) => s.kind === 'gatherLogits')

@@ -73,6 +73,15 @@ export function productIn(steps: readonly Step[]): ProductPlan | undefined {
   return undefined
 }
 
+/** Which compute warps of an SM gather logits, a bit each. */
+function gathering(count: number, { plan, sm }: SmView): number {
+  const { warps } = plan.roles.find((r) => r.name === 'compute')!
+  let bits = 0
+  for (let warp = 0; warp < warps; warp++)
+    if (shareOf(count, sm * warps + warp, plan.sms * warps) > 0) bits += 2 ** warp
+  return bits
+}
+
 /** Every loop of the plan, and every product whose tiles SMs own. */
 function shapes(plan: Plan): ((view: SmView) => number)[] {
   const found = new Map<string, (view: SmView) => number>()
@@ -86,7 +95,7 @@ function shapes(plan: Plan): ((view: SmView) => number)[] {
         found.set(`own ${s.product.geometry.tiles}`, (v) => Math.min(ownTiles(s.product, v), v.most))
       } else if (s.kind === 'gatherLogits') {
         const count = plan.ranks * s.product.geometry.tiles
-        found.set(`gather ${count}`, (v) => Math.min(shareOf(count, v.sm, plan.sms), v.most))
+        found.set(`gather ${count}`, (v) => gathering(count, v))
       }
     }
   }

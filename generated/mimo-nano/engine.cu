@@ -591,11 +591,11 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 // ---- full_dense.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
-  w.wait(17, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(17, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(18);
     reads_all(w, at, R_full_dense_qkv_keys);
@@ -608,11 +608,11 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
-  w.wait(21, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(21, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(22);
     reads_all(w, at, R_full_dense_qkv_queries);
@@ -638,11 +638,11 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
 // ---- full_dense.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(27, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 17408;
@@ -991,11 +991,11 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 // ---- sliding_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
-  w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(91);
     reads_all(w, at, R_sliding_experts_qkv_keys);
@@ -1008,11 +1008,11 @@ TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(94, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(94, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(95);
     reads_all(w, at, R_sliding_experts_qkv_queries);
@@ -1038,11 +1038,11 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 // ---- sliding_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 8, 1).spans;
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(100, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
   writes_own(w, at, R_sliding_experts_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 8, 1).spans;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 2176;
@@ -1485,11 +1485,11 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(182, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(182, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(183);
     reads_all(w, at, R_full_experts_qkv_keys);
@@ -1502,11 +1502,11 @@ TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(186, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(186, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(187);
     reads_all(w, at, R_full_experts_qkv_queries);
@@ -1532,11 +1532,11 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(192, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 17408;
@@ -2747,12 +2747,12 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
 // ---- draft_sliding_dense.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
-  w.wait(395, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(396, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(395, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(396, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(397);
     reads_all(w, at, R_cache_layers_0_keys);
@@ -2765,12 +2765,12 @@ TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
-  w.wait(400, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(401, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(400, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(401, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(402);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
@@ -2796,11 +2796,11 @@ TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at)
 // ---- draft_sliding_dense.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(407, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
@@ -3217,12 +3217,12 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
 // ---- draft_sliding_dense2.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
-  w.wait(476, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(477, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(476, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(477, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(478);
     reads_all(w, at, R_cache_layers_1_keys);
@@ -3235,12 +3235,12 @@ TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
-  w.wait(481, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(482, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(481, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(482, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(483);
     reads_all(w, at, R_draft_sliding_dense2_norm_queries);
@@ -3266,11 +3266,11 @@ TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at
 // ---- draft_sliding_dense2.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(488, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense2_attend_partials);
   writes_own(w, at, R_draft_sliding_dense2_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
@@ -3687,12 +3687,12 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
 // ---- draft_sliding_dense3.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
-  w.wait(557, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(558, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(557, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(558, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(559);
     reads_all(w, at, R_cache_layers_2_keys);
@@ -3705,12 +3705,12 @@ TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
-  w.wait(562, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(563, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(562, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(563, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(564);
     reads_all(w, at, R_draft_sliding_dense3_norm_queries);
@@ -3736,11 +3736,11 @@ TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at
 // ---- draft_sliding_dense3.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(569, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense3_attend_partials);
   writes_own(w, at, R_draft_sliding_dense3_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
@@ -4157,12 +4157,12 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
 // ---- draft_sliding_dense4.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
-  w.wait(638, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(639, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(638, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(639, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(640);
     reads_all(w, at, R_cache_layers_3_keys);
@@ -4175,12 +4175,12 @@ TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
-  w.wait(643, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(644, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(643, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(644, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(645);
     reads_all(w, at, R_draft_sliding_dense4_norm_queries);
@@ -4206,11 +4206,11 @@ TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at
 // ---- draft_sliding_dense4.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(650, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense4_attend_partials);
   writes_own(w, at, R_draft_sliding_dense4_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;

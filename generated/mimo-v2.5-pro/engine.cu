@@ -94,9 +94,9 @@ struct Plan {
     "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
     "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring",
     "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring",
-    "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue send logits", "end.head/epilogue await join",
-    "end.head/epilogue release join", "end.head/epilogue barrier", "end.head/communicate wait x", "end.head/communicate receive logits",
-    "end.head/communicate signal end.head", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts",
+    "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier",
+    "end.head/compute signal end.head", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.head/epilogue barrier", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts",
     "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round", "relay",
     "mailbox", "sample",
   };
@@ -480,11 +480,11 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 // ---- full_dense.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
-  w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(17);
     reads_all(w, at, R_full_dense_qkv_keys);
@@ -497,11 +497,11 @@ TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
-  w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(21);
     reads_all(w, at, R_full_dense_qkv_queries);
@@ -527,11 +527,11 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
 // ---- full_dense.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
+  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(26, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
-  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = 0, m_row = task;
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 532480;
@@ -903,11 +903,11 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 // ---- sliding_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
-  w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(90);
     reads_all(w, at, R_sliding_experts_qkv_keys);
@@ -920,11 +920,11 @@ TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(94);
     reads_all(w, at, R_sliding_experts_qkv_queries);
@@ -950,11 +950,11 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 // ---- sliding_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8).spans;
+  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(99, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
   writes_own(w, at, R_sliding_experts_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8).spans;
-  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = 0, m_row = task;
     const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
@@ -1418,11 +1418,11 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     w.ring_acquire(181);
     reads_all(w, at, R_full_experts_qkv_keys);
@@ -1435,11 +1435,11 @@ TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
+  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const char* page = w.ring_await(185);
     reads_all(w, at, R_full_experts_qkv_queries);
@@ -1465,11 +1465,11 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
+  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
+  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(190, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
-  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int head = 0, m_row = task;
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 532480;
@@ -1832,27 +1832,40 @@ TILE_LOOP
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   bring_weights<16>(w, 261, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(260, C_x, at.runs(C_x));
-  if (empty(share(w, 1192))) return;  // no tile on this SM
-  reads_all(w, at, R_x_columns);
-  const int part = w.index % 12;
-  Staged<16> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 261,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 1192);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
+  if (!empty(share(w, 1192))) {
+    reads_all(w, at, R_x_columns);
+    const int part = w.index % 12;
+    Staged<16> x;
+    stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 261,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+    const Share tiles = share(w, 1192);
+    for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+      Acc acc = zeros();
 TILE_LOOP
-    for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      const char* page = w.ring_await(262);
-      multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-      w.ring_release(263);
+      for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
+        const char* page = w.ring_await(262);
+        multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
+        w.ring_release(263);
+      }
+      w.join_acquire(264);
+      scale_columns(acc, scale);
+      w.join_put(w.index, acc);
+      w.join_commit(265);
     }
-    w.join_acquire(264);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
-    w.join_commit(265);
   }
+  writes_own(w, at, R_end_head_logits);
+  // the logits of all ranks meet on rank 0
+  if (w.rank == 0) {
+    const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
+    receive_each(w, 266, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+      each(w, acc, [&](float& value, int row, int c) {
+        if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
+      });
+    });
+  }
+  w.role_barrier(267);
+  if (w.index == 0) w.signal(268, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1862,29 +1875,14 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(267);
+    w.join_wait(270);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    w.send_to(266, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(268);
+    w.send_to(269, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(271);
   }
-  w.role_barrier(269);
-}
-#line 124 "models/mimo/graph.ts"
-TILE_PHASE static void end_head_communicate(Warp& w, const At& at) {
-  w.wait(270, C_x, at.runs(C_x));
-  writes_own(w, at, R_end_head_logits);
-  // the logits of all ranks meet on rank 0
-  if (w.rank == 0) {
-    const Share all = share(w, 9536);
-    receive_each(w, 271, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
-      each(w, acc, [&](float& value, int row, int c) {
-        if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
-      });
-    });
-  }
-  w.signal(272, C_end_head);
+  w.role_barrier(272);
 }
 
 // ---- end.logits.firsts ----
@@ -2187,13 +2185,6 @@ static TILE_FN void run_communicate(Warp& w) {
     for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
       if (!this_round(w).runs(entry_program[w.entry()])) continue;
       switch (entry_segment[w.entry()]) {
-        case 4: {
-          // end
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, end_head_communicate);
-          });
-          break;
-        }
         default: break;
       }
     }

@@ -28,7 +28,22 @@ TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l
       if (with_totals) totals[lane] = inside ? l[(base + lane) * m_rows + m_row] : 0.0f;
     });
   };
+  PerLane<Neighbours<per_lane>> loaded[ahead];  // of the spans that are next
+  const auto load_values = [&](int span) {
+    w.lanes([&](int lane) {
+      TILE_UNROLL
+      for (int s = 0; s < ahead; ++s) {
+        const float* from = o + size_t(span * m_rows + m_row) * Vd + dim(lane, 0);
+        if (span + s < spans && dim(lane, 0) < Vd)
+          loaded[s][lane] = *reinterpret_cast<const Neighbours<per_lane>*>(from + s * m_rows * Vd);
+        else
+          loaded[s][lane] = Neighbours<per_lane>{};
+      }
+    });
+  };
   load(0, true);
+  constexpr bool all_at_once = MostSpans <= ahead;
+  if constexpr (all_at_once) load_values(0);  // on their way with the peaks
   w.lanes([&](int lane) { greatest[lane] = peaks[lane]; });
   if constexpr (MostSpans > 32) {
     TILE_LOOP
@@ -52,17 +67,7 @@ TILE_FN void merge_spans(Warp& w, const float* o, const float* m, const float* l
     w.lanes([&](int lane) { factors[lane] = peaks[lane] == -INFINITY ? 0.0f : expf(peaks[lane] - peak); });
     TILE_LOOP
     for (int span = base; span < spans && span < base + 32; span += ahead) {
-      PerLane<Neighbours<per_lane>> loaded[ahead];
-      w.lanes([&](int lane) {
-        TILE_UNROLL
-        for (int s = 0; s < ahead; ++s) {
-          const float* from = o + size_t(span * m_rows + m_row) * Vd + dim(lane, 0);
-          if (span + s < spans && dim(lane, 0) < Vd)
-            loaded[s][lane] = *reinterpret_cast<const Neighbours<per_lane>*>(from + s * m_rows * Vd);
-          else
-            loaded[s][lane] = Neighbours<per_lane>{};
-        }
-      });
+      if constexpr (!all_at_once) load_values(span);
       TILE_UNROLL
       for (int s = 0; s < ahead; ++s) {
         const float factor = w.broadcast(factors, span - base + s);
