@@ -11,18 +11,18 @@ import { imageAt, type StepRules } from './step-rules.ts'
 const attendSlots = (a: AttendPhase, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
 const mRows = (a: AttendPhase): number => Math.ceil((8 * a.group) / 16) * 16
 
-const found = (window: number | undefined, kv: number, mTiles: number): string =>
+const tasksCall = (window: number | undefined, kv: number, mTiles: number): string =>
   `span_tasks(w, at.block->position, at.block->rows, ${window ?? 0}, ${kv}, ${mTiles})`
 
 /** Which spans the rows see and which of them are this SM's: the round's own data says so, whatever a phase waits for. */
 export function spanTasks(d: Extract<Domain, { kind: 'spanShare' }>, { out }: EmitContext): void {
-  out.line(`const SpanTasks all = ${found(d.window, d.kv, d.mTiles)};`)
+  out.line(`const SpanTasks all = ${tasksCall(d.window, d.kv, d.mTiles)};`)
   out.line('const Spans spans = all.spans;')
   out.line('const int parts = all.parts;')
   out.line('const Share tasks = all.tasks;')
 }
 export function mergeTasks(a: AttendPhase, { out }: EmitContext): void {
-  out.line(`const Spans spans = ${found(a.window, a.kv, mRows(a) / 16)}.spans;`)
+  out.line(`const Spans spans = ${tasksCall(a.window, a.kv, mRows(a) / 16)}.spans;`)
   out.line(
     `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
   )

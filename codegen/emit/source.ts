@@ -344,7 +344,7 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
       const staged = kept ? `, Kept<${kept.units}>& kept` : ''
       out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at${staged})`, () => {
         const product = productOf(steps)
-        if (product?.routed === 'down' && role !== 'communicate') out.line(ownTiles(product))
+        if (product?.routed === 'down') out.line(ownTiles(product))
         emitAhead(steps, ctx)
         emitSteps(steps, role, ctx)
       })

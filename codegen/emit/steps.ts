@@ -291,22 +291,22 @@ function emitAccess(step: WorkStep, ctx: EmitContext): void {
   for (const a of step.writes ?? []) call(a, 'writes')
 }
 
+/** A role's steps of a phase. An SM without a tile leaves out what it would do with one; what ranks send it receives all the same. */
 export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitContext): void {
   const guarded = steps.findIndex((s) => s.kind === 'stage' && s.kept?.role !== 'keep')
-  const receiving = steps.findIndex((s) => (s.kind === 'loop' ? receivesTiles(s) : s.kind === 'gatherLogits'))
-  if (guarded < 0) {
-    emitEach(steps, role, ctx)
-    return
-  }
-  const test = noTile((steps[guarded] as Extract<Step, { kind: 'stage' }>).product)
-  emitEach(steps.slice(0, guarded), role, ctx)
-  if (receiving < 0) {
+  const [ahead, rest] = guarded < 0 ? [steps, []] : [steps.slice(0, guarded), steps.slice(guarded)]
+  emitEach(ahead, role, ctx)
+  const [stage] = rest
+  if (stage?.kind !== 'stage') return
+  const test = noTile(stage.product)
+  const received = rest.findIndex((s) => (s.kind === 'loop' ? receivesTiles(s) : s.kind === 'gatherLogits'))
+  if (received < 0) {
     ctx.out.line(`if (${test}) return;  // no tile on this SM`)
-    emitEach(steps.slice(guarded), role, ctx)
-    return
+    emitEach(rest, role, ctx)
+  } else {
+    ctx.out.block(`if (!${test})`, () => emitEach(rest.slice(0, received), role, ctx))
+    emitEach(rest.slice(received), role, ctx)
   }
-  ctx.out.block(`if (!${test})`, () => emitEach(steps.slice(guarded, receiving), role, ctx))
-  emitEach(steps.slice(receiving), role, ctx)
 }
 
 function emitEach(steps: readonly Step[], role: RoleName, ctx: EmitContext): void {
@@ -355,14 +355,13 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
         out.line('continue;')
       })
     }
-    const tiles = product && !receivesTiles(loop) && loop.domain.kind !== 'range'
-    if (tiles && (loop.domain.kind === 'activeShare' || loop.domain.kind === 'share')) tileOfShare(product, ctx)
+    if (product && (loop.domain.kind === 'activeShare' || loop.domain.kind === 'share')) tileOfShare(product, ctx)
     // A chunk of one page has no loop over pages.
-    if (tiles && role !== 'epilogue' && loop.domain.kind === 'share' && onePageChunks(product))
+    if (product && role !== 'epilogue' && loop.domain.kind === 'share' && onePageChunks(product))
       out.line('const int page_of_tile = chunk;')
     if (product && loop.domain.kind === 'range' && product.geometry.chunks > 1)
       out.line(`const int page_of_tile = chunk * ${loop.domain.count} + page_of_chunk;`)
-    emitSteps(loop.body, role, ctx)
+    emitEach(loop.body, role, ctx)
   })
 }
 

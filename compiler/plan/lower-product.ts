@@ -66,7 +66,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
       { kind: 'joinPut', product },
       to.channel('compute', 'commit', 'join'),
     ]),
-    ...(product.exchange ? received(product, 'join', to, ctx) : logits ? gathered(product, logits, to, ctx) : []),
+    ...(product.exchange ? received(product, 'join', to, ctx) : logits ? gathered(product, logits, to) : []),
   ]
   const remote = product.exchange || logits !== undefined
   const epilogueWork: Step = product.exchange
@@ -112,7 +112,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
       to.channel('epilogue', 'release', 'join'),
     ]),
     // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
-    ...(remote || !ctx.awaited ? to.meet('epilogue') : to.signal('epilogue')),
+    ...(remote ? to.meet('epilogue') : to.conclude('epilogue')),
   ]
   return {
     roles: { load, compute, epilogue },
@@ -137,11 +137,11 @@ const received = (product: ProductPlan, from: 'join' | 'slots', to: Steps, ctx: 
       ...elementAccess(product, 'after'),
     },
   ]),
-  ...(ctx.awaited ? to.signal('compute') : to.meet('compute')),
+  ...to.conclude('compute'),
 ]
-const gathered = (product: ProductPlan, buffer: string, to: Steps, ctx: LowerContext): Step[] => [
+const gathered = (product: ProductPlan, buffer: string, to: Steps): Step[] => [
   { kind: 'gatherLogits', product, buffer, site: to.site('compute', 'receive logits'), writes: [own(buffer)] },
-  ...(ctx.awaited ? to.signal('compute') : to.meet('compute')),
+  ...to.conclude('compute'),
 ]
 
 /** With several ranks the logits of all are gathered on rank 0. */

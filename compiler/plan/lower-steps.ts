@@ -66,6 +66,10 @@ export class Steps {
     if (!awaited) return []
     return [...this.meet(role), { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
   }
+  /** The role's warps come together, whether or not anybody waits for what they have done. */
+  conclude(role: RoleName): Step[] {
+    return this.ctx.awaited ? this.signal(role) : this.meet(role)
+  }
   /** All warps of the role come here, if there are several. */
   meet(role: RoleName): Step[] {
     if (roleOf(this.ctx.schedule, role).warps === 1) return []

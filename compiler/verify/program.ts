@@ -184,8 +184,11 @@ function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Acc
   }
 }
 
-/** Whether the first loop after the steps' beginning has a turn on this SM. */
-const hasTiles = (a: Around): boolean => a.steps.some((s) => s.kind === 'loop' && turnsOf(s, a.view) > 0)
+/** Whether the steps' first loop has a turn on this SM. */
+const hasTiles = (a: Around): boolean => {
+  const first = a.steps.find((s) => s.kind === 'loop')
+  return first?.kind === 'loop' && turnsOf(first, a.view) > 0
+}
 
 type Rules = { [K in Exclude<Step['kind'], 'loop'>]: (step: Extract<Step, { kind: K }>, a: Around) => void }
 const channel = (s: Extract<Step, { kind: 'acquire' | 'commit' | 'await' | 'release' }>, a: Around): void =>
