@@ -34,4 +34,8 @@ export class EmitContext {
   region(buffer: string): string {
     return `R_${identifier(buffer)}`
   }
+  /** What of a buffer belongs to the first half of the experts, where that is handed over by itself. */
+  earlyRegion(buffer: string): string {
+    return `R_${identifier(`${buffer}.early`)}`
+  }
 }

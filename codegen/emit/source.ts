@@ -113,7 +113,12 @@ function constants(plan: Plan, validIds: number): string {
     `static constexpr unsigned ring_page_bytes = ${plan.ring.pageBytes}, slots_bytes = ${plan.slots.bytes}, scratch_bytes = ${plan.scratchBytes};`,
   )
   ints({ ring_depth: plan.ring.depth, join_depth: plan.join.depth, join_parts: plan.join.parts })
-  ints({ experts: plan.route.experts, max_active: plan.route.maxActive, top_k: plan.route.topK })
+  ints({
+    experts: plan.route.experts,
+    max_active: plan.route.maxActive,
+    top_k: plan.route.topK,
+    expert_group: plan.route.group,
+  })
   line(`using Exchange = ${exchangeTypes[plan.exchangeAs]};`)
   const { areas } = plan
   sizes({ image_bytes: plan.imageBytes, kv_bytes: plan.kvBytes, workspace_bytes: plan.workspaceBytes })
@@ -156,13 +161,24 @@ function constants(plan: Plan, validIds: number): string {
   out.line('  static constexpr const char* site_names[] = {')
   for (let i = 0; i < sites.length; i += 4) out.line(`    ${quoted(sites.slice(i, i + 4))},`)
   out.line('  };')
-  ints({ regions: plan.buffers.length })
+  const regions = regionNames(plan)
+  ints({ regions: regions.length })
   out.line('  static constexpr const char* region_names[] = {')
-  const regions = plan.buffers.map((b) => b.name)
   for (let i = 0; i < regions.length; i += 6) out.line(`    ${quoted(regions.slice(i, i + 6))},`)
   out.line('  };')
   return out.toString()
 }
+
+/** Buffers, and behind them what is handed over by halves once more, for its first half. */
+const regionNames = (plan: Plan): string[] => [
+  ...plan.buffers.map((b) => b.name),
+  ...new Set(plan.segments.flatMap((s) => s.phases.flatMap((p) => writtenByHalves(p.roles.epilogue)))),
+]
+const writtenByHalves = (steps: readonly Step[]): string[] =>
+  steps.flatMap((s) => {
+    if (s.kind === 'loop') return writtenByHalves(s.body)
+    return 'writes' in s ? (s.writes ?? []).flatMap((a) => (a.ofHalf ? [`${a.region}.early`] : [])) : []
+  })
 
 /** The token that a draft's rows are fed: the one that its embedding has a vector for. */
 function maskToken(plan: Plan): number {
@@ -199,7 +215,7 @@ function names(plan: Plan): string {
   )
   list(
     'Region',
-    plan.buffers.map((b) => `R_${identifier(b.name)}`),
+    regionNames(plan).map((name) => `R_${identifier(name)}`),
   )
   const caches = plan.buffers.map((b, i) => (isCache(b.form) ? `region == ${i}` : '')).filter((t) => t !== '')
   out.line(`TILE_FN bool region_is_cache(int region) { return ${caches.join(' || ') || 'region < 0'}; }`)

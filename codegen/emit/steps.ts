@@ -3,7 +3,8 @@
  * the primitives of codegen/device (API.md). Those of products are here, the others in files of their own, one table each.
  *
  * Vocabulary: `at` is the entry (what the segment runs as), `turn` the ordinal of a hand-over within a phase: an epilogue
- * warp takes those that are its own and skips the rest, so that every warp sees the same sequence of slots.
+ * warp takes those that are its own and skips the rest, so that every warp sees the same sequence of slots. `half` is which
+ * half of the active experts a loop over both is at, `experts` its range.
  */
 
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
@@ -31,11 +32,15 @@ const runs = (tally: string, after: number): string =>
   after === 0 ? `at.runs(${tally})` : `at.runs(${tally}) + ${after}`
 const formatTag = { f32: 'F32', bf16: 'BF16', e4m3: 'E4M3', e2m1: 'E2M1' }
 
+const byHalf = (early: string, late: string): string => `half == 0 ? ${early} : ${late}`
+const counterAt = (s: { readonly counter: string; readonly early?: string }, { counter }: EmitContext): string =>
+  s.early === undefined ? counter(s.counter) : byHalf(counter(s.early), counter(s.counter))
+
 const sync: StepRules<SyncStep> = {
-  wait: (s, { out, counter }) =>
-    out.line(`w.wait(${s.site}, ${counter(s.counter)}, ${runs(counter(s.counter), s.after)});`),
+  // Both counters of what is handed over by halves have grown equally often.
+  wait: (s, ctx) => ctx.out.line(`w.wait(${s.site}, ${counterAt(s, ctx)}, ${runs(ctx.counter(s.counter), s.after)});`),
   signal: (s, ctx, role) => {
-    const call = `w.signal(${s.site}, ${ctx.counter(s.counter)});`
+    const call = `w.signal(${s.site}, ${counterAt(s, ctx)});`
     ctx.out.line(ctx.warps(role) > 1 ? `if (w.index == 0) ${call}` : call)
   },
   waitLocal: (s, { out }) => out.line(`w.wait_local(${s.site}, L_${s.local}, ${runs(`T_${s.local}`, s.after)});`),
@@ -134,8 +139,9 @@ const work: StepRules<WorkStep> = {
   },
   stageRows: (s, ctx) => {
     const { topK } = s.product.input!
-    const count = `at.block->rows * ${topK * s.product.geometry.units * UNIT_K}`
-    ctx.out.line(`stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(${ctx.offset(s.product.source)}), ${count});`)
+    const from = `w.ws<const bf16>(${ctx.offset(s.product.source)})`
+    const k = s.product.geometry.units * UNIT_K
+    ctx.out.line(`stage_rows<${topK}, ${k}>(w, w.scratch<bf16>(), ${from}, at.block->rows, experts, half);`)
   },
   clear: (s, { out }) => out.line(exact(s.product) ? 'Exact acc = nothing();' : 'Acc acc = zeros();'),
   multiply: (s, ctx) => {
@@ -191,7 +197,7 @@ const work: StepRules<WorkStep> = {
       const body = (unit: string): void => {
         out.line(`Staged<${chunk}> x;`)
         out.line(
-          `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit});`,
+          `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit}, half);`,
         )
         if (leaf !== undefined) out.line('Acc acc = zeros();')
         const unitCodes = g.codeBytes / g.units
@@ -239,14 +245,15 @@ const domains: {
     out.line(`const Share ${v}s = share(w, ${d.count});`)
     return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
   },
-  activeShare: (d, v, { out }) => {
-    out.line(`const Share ${v}s = share(w, w.table().active * ${d.count});`)
-    return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
-  },
-  activeGroups: (d, v, { out }) => {
+  halves: (_d, v, { out }) => {
     out.line('const RouteTable& routes = w.table();')
-    return `for (int ${v} = 0; ${v} < (own.begin < own.end ? routes.active : 0); ${v} += ${d.size})`
+    out.directive('TILE_LOOP')
+    return `for (int ${v} = 0; ${v} < 2; ++${v})`
   },
+  activeShare: (d, v) =>
+    `for (int ${v} = dealt_from(experts.begin * ${d.count}, w.sm, w.sms); ${v} < experts.end * ${d.count}; ${v} += w.sms)`,
+  activeGroups: (d, v) =>
+    `for (int ${v} = experts.begin; ${v} < (own.begin < own.end ? experts.end : 0); ${v} += ${d.size})`,
   // emitAhead has found the tasks.
   spanShare: (_d, v) => `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`,
   range: (d, v, { out }, chunks) => {
@@ -277,7 +284,8 @@ export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
 /** An SM without a tile stages nothing, so it reads nothing that somebody would have to wait for. */
 function noTile(p: ProductPlan): string {
   const { pages, pagesPerTile, chunks } = p.geometry
-  return `empty(share(w, ${p.routed === 'up' ? 'w.table().active * ' : ''}${(pages / pagesPerTile) * chunks}))`
+  const units = (pages / pagesPerTile) * chunks
+  return p.routed === 'up' ? `w.sm >= w.table().active * ${units}` : `empty(share(w, ${units}))`
 }
 
 /** What the race check of the host back end is told (nothing on a GPU). */
@@ -285,7 +293,8 @@ function emitAccess(step: WorkStep, ctx: EmitContext): void {
   const call = (a: Access, verb: 'reads' | 'writes'): void => {
     if (!ctx.plan.buffers.some((b) => b.name === a.region)) return
     const everything = a.part === 'all' || (verb === 'reads' && !step.writes?.some((x) => x.region === a.region))
-    ctx.out.line(`${verb}_${everything ? 'all' : 'own'}(w, at, ${ctx.region(a.region)});`)
+    const region = a.ofHalf ? byHalf(ctx.earlyRegion(a.region), ctx.region(a.region)) : ctx.region(a.region)
+    ctx.out.line(`${verb}_${everything ? 'all' : 'own'}(w, at, ${region});`)
   }
   for (const a of step.reads ?? []) call(a, 'reads')
   for (const a of step.writes ?? []) call(a, 'writes')
@@ -304,7 +313,7 @@ export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitConte
     ctx.out.line(`if (${test}) return;  // no tile on this SM`)
     emitEach(rest, role, ctx)
   } else {
-    ctx.out.block(`if (!${test})`, () => emitEach(rest.slice(0, received), role, ctx))
+    ctx.out.block(`if (!(${test}))`, () => emitEach(rest.slice(0, received), role, ctx))
     emitEach(rest.slice(received), role, ctx)
   }
 }
@@ -343,14 +352,16 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
       ? `for (int ${v} = ${v}s.begin + w.index; ${v} < ${v}s.end; ${v} += w.count)`
       : whole
   out.block(head, () => {
+    if (loop.domain.kind === 'halves') out.line('const Share experts = half_of(routes, half);')
     if (loop.domain.kind === 'activeGroups') {
       out.line(
-        `const int group = routes.active - ${loop.variable} < ${loop.domain.size} ? routes.active - ${loop.variable} : ${loop.domain.size};`,
+        `const int group = experts.end - ${loop.variable} < ${loop.domain.size} ? experts.end - ${loop.variable} : ${loop.domain.size};`,
       )
     }
     const joins = handsOver(loop)
     if (joins && ctx.warps(role) > 1) {
-      out.block(`if ((${loop.variable} - ${loop.variable}s.begin) % w.count != w.index)`, () => {
+      const turn = loop.domain.kind === 'activeShare' ? `${v} / w.sms` : `(${v} - ${v}s.begin)`
+      out.block(`if (${turn} % w.count != w.index)`, () => {
         out.line('w.join_skip();')
         out.line('continue;')
       })

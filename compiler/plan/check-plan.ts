@@ -67,6 +67,7 @@ function checkSteps(plan: Plan, demand: (at: string) => Demand): void {
               sites.set(s.site, at)
             }
             if ('counter' in s) say(counters.has(s.counter), `counter '${s.counter}' does not exist`)
+            if ('early' in s) say(counters.has(s.early!), `counter '${s.early}' does not exist`)
             if ('local' in s) say(locals.has(s.local), `local counter '${s.local}' does not exist`)
             if ('reads' in s || 'writes' in s) {
               for (const a of [...(s.reads ?? []), ...(s.writes ?? [])]) {

@@ -3,7 +3,7 @@
  * same code of a segment adds its own executions to.
  */
 import type { PhaseProgram, Segment } from '../tile/ir.ts'
-import { type Entry, type PhasePlan, roleNames, type SegmentPlan, type Tally } from './ir.ts'
+import { countersOf, type Entry, type PhasePlan, roleNames, type SegmentPlan, type Tally } from './ir.ts'
 
 /** Counters in order of first use, then the route table's local, then the exchange epoch. */
 export function countTallies(program: PhaseProgram, segments: readonly SegmentPlan[]): Tally[] {
@@ -12,7 +12,7 @@ export function countTallies(program: PhaseProgram, segments: readonly SegmentPl
   const locals = new Map<string, number>()
   for (const entry of program.sequence) {
     for (const phase of segments[entry.segment]!.phases) {
-      counts.set(phase.counter, (counts.get(phase.counter) ?? 0) + 1)
+      for (const counter of countersOf(phase)) counts.set(counter, (counts.get(counter) ?? 0) + 1)
       for (const local of localsIn(phase)) locals.set(local, (locals.get(local) ?? 0) + 1)
     }
     exchanges += exchangesIn(program.segments[entry.segment]!)
@@ -52,7 +52,7 @@ export function placeEntries(
       runs: tallies.map((t) => runs.get(t.name)!),
     }
     imageBytes += s.imageBytes
-    for (const phase of s.phases) for (const name of [phase.counter, ...localsIn(phase)]) add(name, 1)
+    for (const phase of s.phases) for (const name of [...countersOf(phase), ...localsIn(phase)]) add(name, 1)
     add('exchange', exchangesIn(program.segments[segment]!))
     return entry
   })

@@ -10,8 +10,10 @@
  *   local         a counter in shared memory: the route table is ready
  *   region        what a step reads or writes, for the race proof: a buffer, a cache, the route table
  *   entry         one position of the sequence of a round: a segment, and the layer that it runs as
+ *   halves        active experts in two parts, whole groups in the first: what `up` makes of the first is handed over, under a
+ *                 counter of its own (`early`), while the second is multiplied
  * Invariants: every sync step has a site of its own; counters only grow, and each SM signals a counter exactly once for
- * each execution of a phase that owns it; loops are data-independent except over active experts and over spans.
+ * each execution of a phase that owns it; loops over one half lie in a loop over both; loops are data-independent except over active experts and over spans.
  */
 import type { ExchangeType } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
@@ -43,9 +45,11 @@ export interface Role {
 /** What the steps of a loop run over. `share`: this SM's part of the count, in order. */
 export type Domain =
   | { readonly kind: 'share'; readonly count: number }
-  /** This SM's part of active experts x count. */
+  /** One half of the active experts after the other. */
+  | { readonly kind: 'halves' }
+  /** Experts of the half x count, dealt out over SMs in turn: so experts are complete one after the other, and what SMs stream at one time lies together. */
   | { readonly kind: 'activeShare'; readonly count: number; readonly experts: number }
-  /** Active experts in groups of `size`, all of them on every SM. */
+  /** Experts of the half in groups of `size`, all of them on every SM. */
   | { readonly kind: 'activeGroups'; readonly size: number; readonly experts: number }
   /** This SM's part of KV heads x the spans that the block's rows can see, its m tiles dealt out where SMs are left over. */
   | { readonly kind: 'spanShare'; readonly kv: number; readonly mTiles: number; readonly window?: number }
@@ -56,6 +60,8 @@ export type Domain =
 export interface Access {
   readonly region: string
   readonly part: 'own' | 'all'
+  /** Only what belongs to experts of the half that the loop around is at. */
+  readonly ofHalf?: true
 }
 
 export interface SyncBase {
@@ -67,8 +73,9 @@ interface ChannelStep<K extends string> extends SyncBase {
 }
 export type SyncStep =
   /** Until the counter has seen `after` more executions than at the beginning of the entry. */
-  | (SyncBase & { readonly kind: 'wait'; readonly counter: string; readonly after: number })
-  | (SyncBase & { readonly kind: 'signal'; readonly counter: string })
+  | (SyncBase & { readonly kind: 'wait'; readonly counter: string; readonly after: number; readonly early?: string })
+  /** `early`: the counter instead while a loop over halves is at the first. */
+  | (SyncBase & { readonly kind: 'signal'; readonly counter: string; readonly early?: string })
   | (SyncBase & { readonly kind: 'waitLocal'; readonly local: string; readonly after: number })
   | (SyncBase & { readonly kind: 'signalLocal'; readonly local: string })
   | ChannelStep<'acquire'>
@@ -165,10 +172,19 @@ export type Step = SyncStep | WorkStep | Loop
 export const receivesTiles = (loop: Loop): boolean =>
   loop.body.some((s) => s.kind === 'finish' && s.elements === 'after')
 
+/** Counters that one execution of a phase signals. */
+export const countersOf = (phase: PhasePlan): string[] =>
+  phase.early === undefined ? [phase.counter] : [phase.counter, phase.early]
+
+/** Active experts of the first half, of so many. */
+export const firstHalf = (active: number, group: number): number => Math.floor(active / 2 / group) * group
+
 export interface PhasePlan {
   readonly name: string
   readonly span?: Span
   readonly counter: string
+  /** Of a routed `up`: the counter of its first half. */
+  readonly early?: string
   /** The role whose last step signals the counter. */
   readonly signals: RoleName
   readonly roles: Readonly<Record<RoleName, readonly Step[]>>
@@ -255,7 +271,13 @@ export interface Plan {
   readonly join: { readonly depth: number; readonly parts: number }
   readonly slots: { readonly tiles: number; readonly bytes: number }
   readonly scratchBytes: number
-  readonly route: { readonly experts: number; readonly maxActive: number; readonly topK: number }
+  /** `group`: of how many experts the first half has a multiple. */
+  readonly route: {
+    readonly experts: number
+    readonly maxActive: number
+    readonly topK: number
+    readonly group: number
+  }
   readonly exchangeAs: ExchangeType
   readonly exchangeTiles: number
   readonly vocabulary: { readonly whole: number; readonly local: number }

@@ -20,6 +20,7 @@ import type {
   RoutePhase,
   SamplePhase,
 } from '../tile/ir.ts'
+import { earlyOf } from './halve-experts.ts'
 import type { Domain, PhasePlan } from './ir.ts'
 import { lowerProduct } from './lower-product.ts'
 import { all, type LowerContext, type Lowered, type Lowering, loop, own, Steps } from './lower-steps.ts'
@@ -219,6 +220,7 @@ export function lowerPhase(phase: Phase, ctx: LowerContext): PhasePlan {
     name: phase.name,
     ...(phase.span && { span: phase.span }),
     counter: ctx.counter,
+    ...(ctx.givesHalves && { early: earlyOf(ctx.counter) }),
     signals,
     roles: {
       load: [...(roles.load ?? []), ...steps.prefetches()],

@@ -1,10 +1,11 @@
 /**
  * lower-product: the role programs of a product. Two layouts of weights make two ways through an SM: pages of tiles whose
  * parts of k meet in the join, and the `down` of experts, of which each SM owns tiles and sums them by row and slot.
+ * Routed products go over the active experts half by half (halve-experts.ts).
  */
 import type { ProductPhase } from '../tile/ir.ts'
 import type { Access, Domain, ProductPlan, Step } from './ir.ts'
-import { all, type LowerContext, type Lowered, loop, own, type Steps } from './lower-steps.ts'
+import { all, halves, type LowerContext, type Lowered, loop, ofHalf, own, type Steps } from './lower-steps.ts'
 
 export function lowerProduct(phase: ProductPhase, to: Steps, ctx: LowerContext): Lowered {
   const product = ctx.product(phase)
@@ -33,6 +34,10 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     phase.routed === 'up'
       ? { kind: 'activeShare', count: tileGroups, experts: phase.experts! }
       : { kind: 'share', count: tileGroups }
+  const byHalves =
+    phase.routed === 'up'
+      ? (body: readonly Step[]): Step[] => [halves(body)]
+      : (body: readonly Step[]): readonly Step[] => body
   const routeRead = phase.routed ? [all('route')] : []
   const logits = logitsStore(phase, ctx)
   const ring = {
@@ -42,7 +47,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
   }
   const load = [
     ...to.routed('load'),
-    loop('tile', domain, pages(pagesPerTurn, [ring.acquire, ring.copy, ring.commit])),
+    ...byHalves([loop('tile', domain, pages(pagesPerTurn, [ring.acquire, ring.copy, ring.commit]))]),
     ...to.doneWithTable(phase),
   ]
   const compute: Step[] = [
@@ -54,17 +59,19 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
       ...(ctx.kept && { kept: ctx.kept }),
       reads: ctx.kept?.role === 'reuse' || product.restaged ? [] : [all(product.source)],
     },
-    loop('tile', domain, [
-      { kind: 'clear', product },
-      ...pages(pagesPerTurn, [
-        ...(product.restaged ? [{ kind: 'stagePage' as const, product, reads: [all(product.source)] }] : []),
-        to.channel('compute', 'await', 'ring'),
-        { kind: 'multiply', product },
-        to.channel('compute', 'release', 'ring'),
+    ...byHalves([
+      loop('tile', domain, [
+        { kind: 'clear', product },
+        ...pages(pagesPerTurn, [
+          ...(product.restaged ? [{ kind: 'stagePage' as const, product, reads: [all(product.source)] }] : []),
+          to.channel('compute', 'await', 'ring'),
+          { kind: 'multiply', product },
+          to.channel('compute', 'release', 'ring'),
+        ]),
+        to.channel('compute', 'acquire', 'join'),
+        { kind: 'joinPut', product },
+        to.channel('compute', 'commit', 'join'),
       ]),
-      to.channel('compute', 'acquire', 'join'),
-      { kind: 'joinPut', product },
-      to.channel('compute', 'commit', 'join'),
     ]),
     ...(product.exchange ? received(product, 'join', to, ctx) : logits ? gathered(product, logits, to) : []),
   ]
@@ -99,20 +106,24 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
           site: to.site('epilogue', 'finish'),
           after: 0,
           reads: [...routeRead, ...elementAccess(product, 'all').reads],
-          writes: elementAccess(product, 'all').writes,
+          writes: elementAccess(product, 'all').writes.map((w) => (ctx.givesHalves ? ofHalf(w) : w)),
         }
   // Where every SM has a tile, the first sum that comes through the join brings what compute has waited for.
   const idleSms = phase.routed !== undefined || tileGroups < ctx.schedule.sms
+  // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
+  const conclude = remote ? to.meet('epilogue') : to.conclude('epilogue')
   const epilogue: Step[] = [
     ...(idleSms ? to.waits('epilogue') : []),
     ...to.routed('epilogue'),
-    loop('tile', domain, [
-      to.channel('epilogue', 'await', 'join'),
-      epilogueWork,
-      to.channel('epilogue', 'release', 'join'),
+    ...byHalves([
+      loop('tile', domain, [
+        to.channel('epilogue', 'await', 'join'),
+        epilogueWork,
+        to.channel('epilogue', 'release', 'join'),
+      ]),
+      ...(ctx.givesHalves ? conclude : []),
     ]),
-    // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
-    ...(remote ? to.meet('epilogue') : to.conclude('epilogue')),
+    ...(ctx.givesHalves ? [] : conclude),
   ]
   return {
     roles: { load, compute, epilogue },
@@ -161,39 +172,42 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
     pages === 1 ? body : [loop('piece', { kind: 'range', count: pages }, body)]
   const load: Step[] = [
     ...to.routed('load'),
-    loop(
-      'first',
-      groups,
-      inPages([
-        to.channel('load', 'acquire', 'ring'),
-        { kind: 'copyGroup', site: to.site('load', 'copy group'), product, reads: [all('route')] },
-        to.channel('load', 'commit', 'ring'),
-      ]),
-    ),
+    halves([
+      loop(
+        'first',
+        groups,
+        inPages([
+          to.channel('load', 'acquire', 'ring'),
+          { kind: 'copyGroup', site: to.site('load', 'copy group'), product, reads: [all('route')] },
+          to.channel('load', 'commit', 'ring'),
+        ]),
+      ),
+    ]),
     ...to.doneWithTable(phase),
   ]
+  const forHalf = to.waitsForHalf('compute')
+  const rows = forHalf.length > 0 ? ofHalf(all(product.source)) : all(product.source)
   const compute: Step[] = [
     ...to.waits('compute'),
-    ...(product.input?.shared
-      ? [
-          { kind: 'stageRows' as const, product, reads: [all(product.source)] },
-          { kind: 'barrier' as const, site: to.site('compute', 'rows barrier') },
-        ]
-      : []),
     to.channel('compute', 'acquire', 'slots'),
-    loop(
-      'first',
-      groups,
-      inPages([
-        to.channel('compute', 'await', 'ring'),
-        {
-          kind: 'multiplyGroup',
-          product,
-          reads: [...(product.input?.shared ? [] : [all(product.source)]), all('route')],
-        },
-        to.channel('compute', 'release', 'ring'),
-      ]),
-    ),
+    halves([
+      ...forHalf,
+      ...(product.input?.shared
+        ? [
+            { kind: 'stageRows' as const, product, reads: [rows] },
+            { kind: 'barrier' as const, site: to.site('compute', 'rows barrier') },
+          ]
+        : []),
+      loop(
+        'first',
+        groups,
+        inPages([
+          to.channel('compute', 'await', 'ring'),
+          { kind: 'multiplyGroup', product, reads: [...(product.input?.shared ? [] : [rows]), all('route')] },
+          to.channel('compute', 'release', 'ring'),
+        ]),
+      ),
+    ]),
     to.channel('compute', 'commit', 'slots'),
     ...(product.exchange ? received(product, 'slots', to, ctx) : []),
   ]

@@ -4,6 +4,7 @@
  */
 import type { Phase, ProductPhase } from '../tile/ir.ts'
 import type { DerivedWait } from './derive-waits.ts'
+import { earlyOf } from './halve-experts.ts'
 import type { Access, Domain, ImagePlace, Kept, ProductPlan, RoleName, Step } from './ir.ts'
 import { prefetchName } from './place-prefetches.ts'
 import { type PlanSchedule, roleOf } from './schedule.ts'
@@ -23,6 +24,9 @@ export interface LowerContext {
   readonly ranks: number
   readonly sites: Sites
   readonly counter: string
+  /** The phase hands its first half over early, or takes from this counter what comes by halves (halve-experts.ts). */
+  readonly givesHalves: boolean
+  readonly takesHalves?: string
   /** Whether any phase waits for the counter; if none does, nobody signals it. */
   readonly awaited: boolean
   readonly waits: readonly DerivedWait[]
@@ -59,12 +63,27 @@ export class Steps {
     return this.ctx.sites.add(`${this.ctx.segment}.${this.phase}/${role} ${what}`)
   }
   waits(role: RoleName): Step[] {
-    return this.ctx.waits.map((w) => ({ kind: 'wait', site: this.site(role, `wait ${w.counter}`), ...w }))
+    return this.#waits(role, false)
+  }
+  /** Those for what is handed over by halves, inside a loop over halves. */
+  waitsForHalf(role: RoleName): Step[] {
+    return this.#waits(role, true)
+  }
+  #waits(role: RoleName, byHalf: boolean): Step[] {
+    return this.ctx.waits
+      .filter((w) => (w.counter === this.ctx.takesHalves) === byHalf)
+      .map((w) => ({
+        kind: 'wait',
+        site: this.site(role, `wait ${w.counter}`),
+        ...w,
+        ...(byHalf && { early: earlyOf(w.counter) }),
+      }))
   }
   signal(role: RoleName): Step[] {
-    const { counter, awaited } = this.ctx
+    const { counter, givesHalves, awaited } = this.ctx
     if (!awaited) return []
-    return [...this.meet(role), { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
+    const site = this.site(role, `signal ${counter}`)
+    return [...this.meet(role), { kind: 'signal', site, counter, ...(givesHalves && { early: earlyOf(counter) }) }]
   }
   /** The role's warps come together, whether or not anybody waits for what they have done. */
   conclude(role: RoleName): Step[] {
@@ -106,3 +125,6 @@ export const loop = (variable: string, domain: Domain, body: readonly Step[]): S
 })
 export const all = (region: string): Access => ({ region, part: 'all' })
 export const own = (region: string): Access => ({ region, part: 'own' })
+export const ofHalf = (a: Access): Access => ({ ...a, ofHalf: true })
+/** One half of the active experts after the other. */
+export const halves = (body: readonly Step[]): Step => loop('half', { kind: 'halves' }, body)

@@ -10,6 +10,7 @@ import { countTallies, placeEntries } from './count-runs.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
 import { joinPlaces, slotsBytes } from './exact.ts'
 import { tableGuards } from './guard-table.ts'
+import { halvedExperts } from './halve-experts.ts'
 import type { PhasePlan, PlacedBuffer, Plan, ProductPlan, SegmentPlan } from './ir.ts'
 import { lowerPhase } from './lower-phases.ts'
 import { Sites } from './lower-steps.ts'
@@ -36,6 +37,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     program.segments,
     (p) => p.routed === 'down' && Math.ceil(p.rows / TILE_ROWS) >= schedule.sms,
   )
+  const halved = halvedExperts(program.segments)
   const shared: SharedParams = new Map()
   const images = program.segments.map((s, index) => placeImage(s, index, program, ctx, shared))
   ctx.session.throwIfFailed()
@@ -48,6 +50,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     const kept = keptInputs(segment, image.products)
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
+      const takes = halved.find((h) => h.down === phase)
       const firstRouted = phase.kind === 'product' && phase.routed !== undefined && !routedBefore
       if (phase.kind === 'route') routedBefore = false
       else if (firstRouted) routedBefore = true
@@ -57,6 +60,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         ranks: program.ranks,
         sites,
         counter: counterOf(program, si, pi),
+        givesHalves: halved.some((h) => h.up === phase),
+        ...(takes && { takesHalves: counterOf(program, si, segment.phases.indexOf(takes.up)) }),
         awaited: awaited.has(counterOf(program, si, pi)),
         waits: waits[si]![pi]!,
         routesBefore: routes,
@@ -132,7 +137,12 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
       bytes: Math.max(0, ...downs.map((p) => slotsBytes(p.geometry, Math.ceil(p.geometry.tiles / schedule.sms), topK))),
     },
     scratchBytes: Math.max(0, ...downs.map(sharedInput), ...products.map((p) => normWeights(p, computeWarps))),
-    route: { experts: Math.max(1, ...routes.map((r) => r.experts)), maxActive, topK },
+    route: {
+      experts: Math.max(1, ...routes.map((r) => r.experts)),
+      maxActive,
+      topK,
+      group: downs.reduce((n, p) => leastCommonMultiple(n, p.paging!.experts), 1),
+    },
     exchangeAs: schedule.exchangeAs,
     exchangeTiles,
     vocabulary: { whole: sample?.vocabulary ?? 0, local },
@@ -148,6 +158,12 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     kvBytes: caching.bytes,
   }
   return { ...plan, sharedBytes: sharedMemory(plan).total }
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [x, y] = [a, b]
+  while (y > 0) [x, y] = [y, x % y]
+  return (a / x) * b
 }
 
 /** Offsets of areas in order, each at a multiple of 128 bytes. */

@@ -19,8 +19,9 @@ import { sharedMemory } from './shared-memory.ts'
 
 const domains: { readonly [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>) => string } = {
   share: (d) => `this SM's share of ${d.count}`,
-  activeShare: (d) => `this SM's share of active experts (of ${d.experts}) x ${d.count}`,
-  activeGroups: (d) => `active experts (of ${d.experts}) in groups of ${d.size}`,
+  halves: () => 'both halves of the active experts',
+  activeShare: (d) => `experts of the half (of ${d.experts}) x ${d.count}, dealt out over SMs`,
+  activeGroups: (d) => `experts of the half (of ${d.experts}) in groups of ${d.size}`,
   spanShare: (d) =>
     `this SM's share of ${d.kv} KV heads x visible spans${d.window === undefined ? '' : ` (window ${d.window})`}`,
   range: (d) => `${d.count}`,
@@ -29,9 +30,12 @@ export const printDomain = (d: Domain): string => (domains[d.kind] as (d: Domain
 
 const since = (after: number): string => (after > 0 ? ` +${after}` : '')
 
+const byHalf = (s: { readonly counter: string; readonly early?: string }): string =>
+  s.early === undefined ? s.counter : `${s.early}, then ${s.counter}`
+
 const syncs: { readonly [K in SyncStep['kind']]: (s: Extract<SyncStep, { kind: K }>) => string } = {
-  wait: (s) => `wait ${s.counter}${since(s.after)}`,
-  signal: (s) => `signal ${s.counter}`,
+  wait: (s) => `wait ${byHalf(s)}${since(s.after)}`,
+  signal: (s) => `signal ${byHalf(s)}`,
   waitLocal: (s) => `wait local ${s.local}${since(s.after)}`,
   signalLocal: (s) => `signal local ${s.local}`,
   acquire: (s) => `acquire ${s.channel}`,
@@ -76,7 +80,9 @@ export function describeStep(s: Step): string {
 }
 
 const accesses = (word: string, list: readonly Access[] | undefined): string =>
-  list && list.length > 0 ? ` ${word} ${list.map((a) => `${a.region}/${a.part}`).join(', ')}` : ''
+  list && list.length > 0
+    ? ` ${word} ${list.map((a) => `${a.region}/${a.part}${a.ofHalf ? ' of the half' : ''}`).join(', ')}`
+    : ''
 
 function printStep(s: Step, indent: string, plan: Plan): string[] {
   const head = `${indent}${describeStep(s)}`

@@ -8,7 +8,7 @@
 import type { ChannelName, Domain, PhasePlan, Plan, Step } from '../plan/ir.ts'
 import { cacheSlots } from '../tile/forms.ts'
 import type { Located } from './mutate-plan.ts'
-import { shareOf, spanTasks } from './shares.ts'
+import { dealtTo, shareOf, spanTasks } from './shares.ts'
 
 type Reason = { readonly harmless?: string }
 
@@ -140,7 +140,9 @@ type MostRules = {
 const active = (experts: number, { plan }: Located): number => Math.min(experts, plan.route.maxActive)
 const mostOf: MostRules = {
   share: (d, sm, { plan }) => shareOf(d.count, sm, plan.sms),
-  activeShare: (d, sm, at) => shareOf(active(d.experts, at) * d.count, sm, at.plan.sms),
+  // Loops in it go over one half each: together at most over all experts.
+  halves: () => 1,
+  activeShare: (d, sm, at) => dealtTo(sm, active(d.experts, at) * d.count, at.plan.sms),
   activeGroups: (d, _sm, at) => Math.ceil(active(d.experts, at) / d.size),
   spanShare: (d, sm, { plan }) =>
     Math.max(

@@ -83,6 +83,7 @@ export class Sm {
       weights: region('the route weights'),
       slots: region('the routed sums'),
       rows: region('the staged rows'),
+      'early rows': region('the staged rows of the first half'),
     }
     this.ringPages = Array.from({ length: plan.ring.depth }, (_, i) => region(`ring page ${i}`))
     this.joinSlots = Array.from({ length: plan.join.depth }, (_, i) => region(`join slot ${i}`))

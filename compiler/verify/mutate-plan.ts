@@ -207,10 +207,14 @@ const rules: Rules = {
   copyPage: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copyGroup: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copySpan: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
-  loop: (s, at) => [
-    { kind: 'one turn too few', plan: replace(at, { ...s, domain: turnsChanged(s.domain, -1) }) },
-    { kind: 'one turn too many', plan: replace(at, { ...s, domain: turnsChanged(s.domain, 1) }) },
-  ],
+  loop: (s, at) => {
+    // Which experts a half has is the same for all: there is nothing to miscount.
+    if (s.domain.kind === 'halves') return [{ kind: 'without the loop', plan: replace(at, ...s.body) }]
+    return [
+      { kind: 'one turn too few', plan: replace(at, { ...s, domain: turnsChanged(s.domain, -1) }) },
+      { kind: 'one turn too many', plan: replace(at, { ...s, domain: turnsChanged(s.domain, 1) }) },
+    ]
+  },
   finish: (s, at) => {
     const sends = s.elements === 'before'
     if (!sends && s.elements !== 'after') return []
@@ -225,6 +229,7 @@ const rules: Rules = {
 
 const domainChange: { [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, by: number) => Domain } = {
   share: (d, by) => ({ ...d, count: d.count + by }),
+  halves: (d) => d,
   activeShare: (d, by) => ({ ...d, count: d.count + by }),
   activeGroups: (d, by) => ({ ...d, size: d.size + (d.size + by > 0 ? by : 2) }),
   spanShare: (d, by) => ({ ...d, kv: d.kv + by }),

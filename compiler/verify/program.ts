@@ -23,7 +23,7 @@ import {
   receivesTiles,
   type Step,
 } from '../plan/ir.ts'
-import { ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
+import { bothHalves, ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
 
 export interface Source {
   readonly segment: string
@@ -34,7 +34,7 @@ export interface Source {
 }
 
 /** Regions of an SM's own shared memory. */
-export type LocalRegion = 'route' | 'weights' | 'slots' | 'rows'
+export type LocalRegion = 'route' | 'weights' | 'slots' | 'rows' | 'early rows'
 
 interface ChannelOp<K extends string> {
   readonly kind: K
@@ -152,15 +152,23 @@ const headReadsRoute = (l: Loop, turns: number): boolean =>
 
 function loop(l: Loop, turn: Turn, to: Target): void {
   const { view, source, ops } = to
+  if (l.domain.kind === 'halves') {
+    // What is done for the one half is none of the other's business: each has first and last turns of its own.
+    for (const half of bothHalves) flatten(l.body, turn, { ...to, view: { ...view, half } })
+    return
+  }
   const turns = turnsOf(l, view)
   if (headReadsRoute(l, turns)) {
     ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
   }
   const handed = l.body.some((s) => s.kind === 'await' && s.channel === 'join')
   const dealt = view.warps > 1 && (handed || receivesTiles(l))
-  const mine = Array.from({ length: turns }, (_, i) => i).filter((i) => !dealt || i % view.warps === view.warp)
+  // Hand-overs are dealt out over both halves.
+  const before = handed && view.half === 1 ? turnsOf(l, { ...view, half: 0 }) : 0
+  const isMine = (i: number): boolean => !dealt || (before + i) % view.warps === view.warp
+  const mine = Array.from({ length: turns }, (_, i) => i).filter(isMine)
   for (let i = 0; i < turns; i++) {
-    if (dealt && i % view.warps !== view.warp) {
+    if (!isMine(i)) {
       if (handed) ops.push({ kind: 'skip', source: source(l) })
       continue
     }
@@ -175,7 +183,8 @@ function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Acc
     [reads, false],
     [writes, true],
   ] as const) {
-    for (const { region, part } of list) {
+    for (const { region: whole, part, ofHalf } of list) {
+      const region = ofHalf && a.view.half === 0 ? `${whole}, first half` : whole
       // The round's control is modelled with the rounds themselves.
       if (region === 'control') continue
       if (region === 'route') a.emit({ kind: 'local', region, write, own: false })
@@ -187,17 +196,26 @@ function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Acc
 /** Whether the steps' first loop has a turn on this SM. */
 const hasTiles = (a: Around): boolean => {
   const first = a.steps.find((s) => s.kind === 'loop')
-  return first?.kind === 'loop' && turnsOf(first, a.view) > 0
+  return first?.kind === 'loop' && takesTurns(first, a.view)
 }
+const takesTurns = (l: Loop, view: SmView): boolean =>
+  l.domain.kind === 'halves'
+    ? bothHalves.some((half) => l.body.some((s) => s.kind === 'loop' && takesTurns(s, { ...view, half })))
+    : turnsOf(l, view) > 0
 
 type Rules = { [K in Exclude<Step['kind'], 'loop'>]: (step: Extract<Step, { kind: K }>, a: Around) => void }
 const channel = (s: Extract<Step, { kind: 'acquire' | 'commit' | 'await' | 'release' }>, a: Around): void =>
   a.emit({ kind: s.kind, channel: s.channel, site: s.site })
 
+const counterAt = (s: { readonly counter: string; readonly early?: string }, a: Around): string =>
+  a.view.half === 0 && s.early !== undefined ? s.early : s.counter
+/** Staged rows of the half: those of the other may still be staged or read. */
+const rowsOf = (a: Around): LocalRegion => (a.view.half === 0 ? 'early rows' : 'rows')
+
 const rules: Rules = {
-  wait: (s, a) => a.emit({ kind: 'wait', counter: s.counter, after: s.after, site: s.site }),
+  wait: (s, a) => a.emit({ kind: 'wait', counter: counterAt(s, a), after: s.after, site: s.site }),
   signal: (s, a) => {
-    if (a.view.warp === 0) a.emit({ kind: 'signal', counter: s.counter, site: s.site })
+    if (a.view.warp === 0) a.emit({ kind: 'signal', counter: counterAt(s, a), site: s.site })
   },
   waitLocal: (s, a) => a.emit({ kind: 'waitLocal', local: s.local, after: s.after, site: s.site }),
   signalLocal: (s, a) => {
@@ -226,7 +244,7 @@ const rules: Rules = {
   stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
     accesses(a, s.reads, s.writes)
-    a.emit({ kind: 'local', region: 'rows', write: true, own: true })
+    a.emit({ kind: 'local', region: rowsOf(a), write: true, own: true })
   },
   clear: () => {},
   multiply: (s, a) => {
@@ -237,7 +255,7 @@ const rules: Rules = {
     a.emit({ kind: 'page' })
     accesses(a, s.reads, s.writes)
     if (!a.turn.first && !a.turn.last) return
-    if (s.product.input?.shared) a.emit({ kind: 'local', region: 'rows', write: false, own: false })
+    if (s.product.input?.shared) a.emit({ kind: 'local', region: rowsOf(a), write: false, own: false })
     a.emit({ kind: 'local', region: 'slots', write: true, own: true })
   },
   joinPut: (_s, a) => a.emit({ kind: 'put' }),

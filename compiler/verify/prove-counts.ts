@@ -8,7 +8,7 @@
  * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
-import { receivesTiles, roleNames } from '../plan/ir.ts'
+import { countersOf, receivesTiles, roleNames } from '../plan/ir.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { productIn } from './shares.ts'
 import { passesOf } from './walk.ts'
@@ -45,7 +45,7 @@ function foreign(plan: Plan, report: Report): void {
   ]
   for (const segment of plan.segments) {
     for (const phase of segment.phases) {
-      for (const name of [phase.counter, ...localsIn(phase)]) {
+      for (const name of [...countersOf(phase), ...localsIn(phase)]) {
         owners.set(name, new Set([...(owners.get(name) ?? []), ...programsOf(segment)]))
       }
     }
@@ -88,17 +88,21 @@ function foreign(plan: Plan, report: Report): void {
 interface Found {
   readonly step: Step
   readonly role: RoleName
+  /** Loops around it, and whether one of them goes over both halves and nothing else. */
   readonly loops: number
+  readonly byHalves: boolean
 }
 
 function* stepsOf(phase: PhasePlan): Generator<Found> {
-  function* inside(steps: readonly Step[], role: RoleName, loops: number): Generator<Found> {
+  function* inside(steps: readonly Step[], at: Omit<Found, 'step'>): Generator<Found> {
     for (const step of steps) {
-      yield { step, role, loops }
-      if (step.kind === 'loop') yield* inside(step.body, role, loops + 1)
+      yield { step, ...at }
+      if (step.kind !== 'loop') continue
+      const byHalves = at.loops === 0 && step.domain.kind === 'halves'
+      yield* inside(step.body, { ...at, loops: at.loops + 1, byHalves })
     }
   }
-  for (const role of roleNames) yield* inside(phase.roles[role], role, 0)
+  for (const role of roleNames) yield* inside(phase.roles[role], { role, loops: 0, byHalves: false })
 }
 function* allSteps(plan: Plan): Generator<Found> {
   for (const s of plan.segments) for (const p of s.phases) yield* stepsOf(p)
@@ -116,7 +120,11 @@ function signals(segment: SegmentPlan, phase: PhasePlan, awaited: ReadonlySet<st
   const found = [...stepsOf(phase)].flatMap((f) => (f.step.kind === 'signal' ? [{ ...f, step: f.step }] : []))
   // What nobody waits for may be signalled or not.
   const expected = awaited.has(phase.counter) ? 1 : Math.min(1, found.length)
-  const right = found.filter((f) => f.role === phase.signals && f.loops === 0 && f.step.counter === phase.counter)
+  // One that hands over by halves signals the early counter in the first turn and its own in the second.
+  const once = (f: Found): boolean => (phase.early === undefined ? f.loops === 0 : f.byHalves)
+  const right = found.filter(
+    (f) => f.role === phase.signals && once(f) && f.step.counter === phase.counter && f.step.early === phase.early,
+  )
   if (right.length === expected && found.length === expected) return
   const others = found.filter((f) => !right.includes(f)).map((f) => `${f.role} signals '${f.step.counter}'`)
   report({
@@ -278,7 +286,7 @@ function locals(plan: Plan, segment: SegmentPlan, report: Report): void {
 
 /** Names of the tallies that grow with one execution of a phase. */
 export const talliesOf = (phase: PhasePlan): string[] => [
-  phase.counter,
+  ...countersOf(phase),
   ...localsIn(phase),
   ...(exchangesIn(phase) ? ['exchange'] : []),
 ]

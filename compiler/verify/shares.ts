@@ -11,7 +11,7 @@
  * Invariants: a round has at least one row and a row at least one expert, so `active` and `spans` are at least 1.
  */
 import type { Domain, Loop, Plan, ProductPlan, Step } from '../plan/ir.ts'
-import { roleNames } from '../plan/ir.ts'
+import { firstHalf, roleNames } from '../plan/ir.ts'
 import { cacheSlots } from '../tile/forms.ts'
 
 export interface Valuation {
@@ -36,7 +36,10 @@ export interface SmView {
   readonly valuation: Valuation
   /** Most turns that an unrolled loop takes; Infinity for all of them. */
   readonly most: number
+  /** Which half a loop over halves is at. */
+  readonly half?: 0 | 1
 }
+export const bothHalves = [0, 1] as const
 
 /** Turns of a loop on an SM, cut. */
 export function turnsOf(loop: Loop, view: SmView): number {
@@ -48,17 +51,32 @@ export function turnsOf(loop: Loop, view: SmView): number {
 type TurnRules = { [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, view: SmView, loop: Loop) => number }
 const turns: TurnRules = {
   share: (d, v) => shareOf(d.count, v.sm, v.plan.sms),
-  activeShare: (d, v) => shareOf(Math.min(v.valuation.active, d.experts) * d.count, v.sm, v.plan.sms),
+  halves: () => bothHalves.length,
+  activeShare: (d, v) => {
+    const [begin, end] = expertsOf(d.experts, v)
+    return dealtTo(v.sm, end * d.count, v.plan.sms) - dealtTo(v.sm, begin * d.count, v.plan.sms)
+  },
   activeGroups: (d, v, loop) => {
     const product = productIn(loop.body)
     const own = product ? ownTiles(product, v) : 1
-    return own === 0 ? 0 : Math.ceil(Math.min(v.valuation.active, d.experts) / d.size)
+    const [begin, end] = expertsOf(d.experts, v)
+    return own === 0 ? 0 : Math.ceil((end - begin) / d.size)
   },
   spanShare: (d, v) => {
     const most = cacheSlots(d.window, v.plan.ctx)
     return shareOf(spanTasks(d, Math.max(1, Math.round(most * v.valuation.spans)), v.plan.sms), v.sm, v.plan.sms)
   },
   range: (d) => d.count,
+}
+
+/** Of the first `count` units, dealt out in turn, those that come to an SM. */
+export const dealtTo = (sm: number, count: number, sms: number): number => Math.max(0, Math.ceil((count - sm) / sms))
+
+/** First and last but one of the active experts of the half, of `experts` that there are. */
+function expertsOf(experts: number, { plan, valuation, half }: SmView): readonly [number, number] {
+  const active = Math.min(valuation.active, experts)
+  const early = firstHalf(active, plan.route.group)
+  return half === 0 ? [0, early] : [early, active]
 }
 
 /** Tiles of a product's output that an SM owns. */
@@ -89,7 +107,8 @@ function shapes(plan: Plan): ((view: SmView) => number)[] {
     for (const s of steps) {
       if (s.kind === 'loop') {
         const tiles = productIn(s.body)?.geometry.tiles ?? 0
-        found.set(`${JSON.stringify(s.domain)} ${s.domain.kind === 'activeGroups' ? tiles : ''}`, (v) => turnsOf(s, v))
+        const key = `${JSON.stringify(s.domain)} ${s.domain.kind === 'activeGroups' ? tiles : ''}`
+        for (const half of bothHalves) found.set(`${key} ${half}`, (v) => turnsOf(s, { ...v, half }))
         visit(s.body)
       } else if (s.kind === 'finish' && s.from === 'slots') {
         found.set(`own ${s.product.geometry.tiles}`, (v) => Math.min(ownTiles(s.product, v), v.most))

@@ -15,202 +15,202 @@ struct Plan {
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 16384;
   static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
-  static constexpr int experts = 16, max_active = 16, top_k = 4;
+  static constexpr int experts = 16, max_active = 16, top_k = 4, expert_group = 2;
   using Exchange = tile::i64;
-  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2561280;
-  static constexpr size_t counters_at = 0, abort_at = 8576, control_at = 8704, control_inbox_at = 9472;
-  static constexpr size_t decode_at = 10496, sampler_at = 15104, history_at = 123648, inbox_at = 11008, logits_inbox_at = 15104;
-  static constexpr size_t zeroed_bytes = 15104;
-  static constexpr int counters = 67, control_counter = 65, control_left_counter = 66, local_counters = 2;
+  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2561536;
+  static constexpr size_t counters_at = 0, abort_at = 8832, control_at = 8960, control_inbox_at = 9728;
+  static constexpr size_t decode_at = 10752, sampler_at = 15360, history_at = 123904, inbox_at = 11264, logits_inbox_at = 15360;
+  static constexpr size_t zeroed_bytes = 15360;
+  static constexpr int counters = 69, control_counter = 67, control_left_counter = 68, local_counters = 2;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits.firsts", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
   static constexpr int sites = 721, site_round = 717, site_relay = 718, site_mailbox = 719, site_sample = 720;
   static constexpr const char* site_names[] = {
-    "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
+    "begin.embed_tokens/compute signal x", "begin.embed_tokens/compute barrier", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
-    "full_dense.qkv/epilogue wait x", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join", "full_dense.qkv/epilogue barrier",
-    "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span",
+    "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue wait x", "full_dense.qkv/epilogue await join",
+    "full_dense.qkv/epilogue release join", "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span",
     "full_dense.attend/load commit ring", "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute attend barrier",
-    "full_dense.attend/compute release ring", "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend",
-    "full_dense.attend.merge/compute barrier", "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page",
+    "full_dense.attend/compute release ring", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend/compute barrier", "full_dense.attend.merge/compute wait full_dense.attend",
+    "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.attend.merge/compute barrier", "full_dense.o/load acquire ring", "full_dense.o/load copy page",
     "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring",
     "full_dense.o/compute release ring", "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/epilogue finish",
-    "full_dense.o/epilogue wait full_dense.attend.merge", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join", "full_dense.o/epilogue barrier",
-    "full_dense.o/epilogue signal full_dense.o", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
+    "full_dense.o/epilogue signal full_dense.o", "full_dense.o/epilogue barrier", "full_dense.o/epilogue wait full_dense.attend.merge", "full_dense.o/epilogue await join",
+    "full_dense.o/epilogue release join", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
     "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
-    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue wait full_dense.o",
-    "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up",
+    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue signal full_dense.dense.up",
+    "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue wait full_dense.o", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join",
     "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up",
     "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join",
-    "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue finish", "full_dense.dense.down/epilogue wait full_dense.dense.up", "full_dense.dense.down/epilogue await join",
-    "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue signal x", "sliding_experts.qkv/load acquire ring",
+    "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue finish", "full_dense.dense.down/epilogue signal x", "full_dense.dense.down/epilogue barrier",
+    "full_dense.dense.down/epilogue wait full_dense.dense.up", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring",
     "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
     "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
-    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue wait x", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join",
-    "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring",
+    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue wait x",
+    "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring",
     "sliding_experts.attend/load copy span", "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring",
-    "sliding_experts.attend/compute attend barrier", "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend",
-    "sliding_experts.attend.merge/compute wait sliding_experts.attend", "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring",
+    "sliding_experts.attend/compute attend barrier", "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend/compute barrier",
+    "sliding_experts.attend.merge/compute wait sliding_experts.attend", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.attend.merge/compute barrier", "sliding_experts.o/load acquire ring",
     "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier",
     "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join",
-    "sliding_experts.o/epilogue finish", "sliding_experts.o/epilogue wait sliding_experts.attend.merge", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
-    "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue signal sliding_experts.o", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
+    "sliding_experts.o/epilogue finish", "sliding_experts.o/epilogue signal sliding_experts.o", "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue wait sliding_experts.attend.merge",
+    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
     "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
     "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
-    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join",
+    "sliding_experts.router/epilogue release join", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier",
     "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
     "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
-    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route",
-    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up",
+    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
     "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table",
-    "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring",
+    "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring",
     "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish",
-    "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring",
+    "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue signal x", "sliding_experts.expert.down/epilogue barrier", "full_experts.qkv/load acquire ring",
     "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
     "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
-    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
-    "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
+    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue wait x",
+    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
     "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
-    "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
-    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
+    "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend/compute barrier",
+    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.attend.merge/compute barrier", "full_experts.o/load acquire ring",
     "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
     "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
-    "full_experts.o/epilogue finish", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
-    "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
+    "full_experts.o/epilogue finish", "full_experts.o/epilogue signal full_experts.o", "full_experts.o/epilogue barrier", "full_experts.o/epilogue wait full_experts.attend.merge",
+    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
     "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
     "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table", "full_experts.route/compute route barrier",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue barrier", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
+    "full_experts.router/epilogue release join", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table", "full_experts.route/compute route barrier",
     "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
     "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
-    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route",
-    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
+    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue signal full_experts.expert.up",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
     "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/load signal table",
-    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring",
+    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute await ring",
     "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue finish",
-    "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x", "end.head/load acquire ring",
+    "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue signal x", "full_experts.expert.down/epilogue barrier", "end.head/load acquire ring",
     "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier",
     "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join",
-    "end.head/epilogue finish", "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier",
-    "end.head/epilogue signal end.head", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts",
+    "end.head/epilogue finish", "end.head/epilogue signal end.head", "end.head/epilogue barrier", "end.head/epilogue await join",
+    "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute signal end.logits.firsts", "end.logits.firsts/compute barrier",
     "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page",
     "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring",
-    "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue await join",
-    "commit_begin.fc/epilogue release join", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x", "commit_layer.kv/load acquire ring",
+    "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue signal commit_x",
+    "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join", "commit_layer.kv/load acquire ring",
     "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x", "commit_layer.kv/compute norm barrier",
     "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join", "commit_layer.kv/compute commit join",
-    "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join",
-    "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute barrier",
-    "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring",
+    "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue wait commit_x",
+    "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join", "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute signal commit_layer.norm",
+    "commit_layer.norm/compute barrier", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring",
     "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring", "commit_layer2.kv/compute release ring",
-    "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue wait commit_x",
-    "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join", "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv",
-    "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer3.kv/load acquire ring",
+    "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue signal commit_layer2.kv",
+    "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join",
+    "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer2.norm/compute barrier", "commit_layer3.kv/load acquire ring",
     "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x", "commit_layer3.kv/compute norm barrier",
     "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join", "commit_layer3.kv/compute commit join",
-    "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join",
-    "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute barrier",
-    "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring",
+    "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue wait commit_x",
+    "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join", "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute signal commit_layer3.norm",
+    "commit_layer3.norm/compute barrier", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring",
     "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring", "commit_layer4.kv/compute release ring",
-    "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue wait commit_x",
-    "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join", "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv",
-    "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm", "commit_end.conclude/compute wait commit_layer4.norm",
+    "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue signal commit_layer4.kv",
+    "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join",
+    "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute signal commit_layer4.norm", "commit_layer4.norm/compute barrier", "commit_end.conclude/compute wait commit_layer4.norm",
     "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm", "commit_end.conclude/compute sample",
-    "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x",
+    "commit_end.conclude/compute signal commit_end.conclude", "commit_end.conclude/compute barrier", "draft_begin.embed_tokens/compute signal draft_x", "draft_begin.embed_tokens/compute barrier",
     "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x",
     "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring",
-    "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue wait draft_x",
-    "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.qkv/epilogue barrier",
-    "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm",
-    "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2",
+    "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv",
+    "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join",
+    "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm/compute barrier",
+    "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2",
     "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring",
     "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute attend barrier",
-    "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend",
-    "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page",
+    "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend",
+    "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page",
     "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring",
     "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish",
-    "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.o/epilogue barrier",
-    "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring",
+    "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join",
+    "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring",
     "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring",
-    "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o",
-    "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up",
+    "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up",
+    "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join",
     "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up",
     "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join",
-    "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join",
-    "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense2.qkv/load acquire ring",
+    "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense.dense.down/epilogue barrier",
+    "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense2.qkv/load acquire ring",
     "draft_sliding_dense2.qkv/load copy page", "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x", "draft_sliding_dense2.qkv/compute norm barrier",
     "draft_sliding_dense2.qkv/compute await ring", "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join", "draft_sliding_dense2.qkv/compute commit join",
-    "draft_sliding_dense2.qkv/epilogue finish", "draft_sliding_dense2.qkv/epilogue wait draft_x", "draft_sliding_dense2.qkv/epilogue await join", "draft_sliding_dense2.qkv/epilogue release join",
-    "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute barrier",
-    "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2",
+    "draft_sliding_dense2.qkv/epilogue finish", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue wait draft_x",
+    "draft_sliding_dense2.qkv/epilogue await join", "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm",
+    "draft_sliding_dense2.norm/compute barrier", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2", "draft_sliding_dense2.norm2/compute barrier",
     "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring", "draft_sliding_dense2.attend/load copy span",
     "draft_sliding_dense2.attend/load commit ring", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/compute await ring",
-    "draft_sliding_dense2.attend/compute attend barrier", "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend",
-    "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring",
+    "draft_sliding_dense2.attend/compute attend barrier", "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend", "draft_sliding_dense2.attend/compute barrier",
+    "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.o/load acquire ring",
     "draft_sliding_dense2.o/load copy page", "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier",
     "draft_sliding_dense2.o/compute await ring", "draft_sliding_dense2.o/compute release ring", "draft_sliding_dense2.o/compute acquire join", "draft_sliding_dense2.o/compute commit join",
-    "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/epilogue await join", "draft_sliding_dense2.o/epilogue release join",
-    "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page",
+    "draft_sliding_dense2.o/epilogue finish", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge",
+    "draft_sliding_dense2.o/epilogue await join", "draft_sliding_dense2.o/epilogue release join", "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page",
     "draft_sliding_dense2.dense.up/load commit ring", "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/compute norm barrier", "draft_sliding_dense2.dense.up/compute await ring",
     "draft_sliding_dense2.dense.up/compute release ring", "draft_sliding_dense2.dense.up/compute acquire join", "draft_sliding_dense2.dense.up/compute commit join", "draft_sliding_dense2.dense.up/epilogue finish",
-    "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join", "draft_sliding_dense2.dense.up/epilogue release join", "draft_sliding_dense2.dense.up/epilogue barrier",
-    "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring",
+    "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.up/epilogue barrier", "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join",
+    "draft_sliding_dense2.dense.up/epilogue release join", "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring",
     "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/compute norm barrier", "draft_sliding_dense2.dense.down/compute await ring", "draft_sliding_dense2.dense.down/compute release ring",
-    "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up",
-    "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join", "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense2.dense.down/compute acquire join", "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join",
     "draft_sliding_dense3.qkv/load acquire ring", "draft_sliding_dense3.qkv/load copy page", "draft_sliding_dense3.qkv/load commit ring", "draft_sliding_dense3.qkv/compute wait draft_x",
     "draft_sliding_dense3.qkv/compute norm barrier", "draft_sliding_dense3.qkv/compute await ring", "draft_sliding_dense3.qkv/compute release ring", "draft_sliding_dense3.qkv/compute acquire join",
-    "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue wait draft_x", "draft_sliding_dense3.qkv/epilogue await join",
-    "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.qkv/epilogue barrier", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv",
-    "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier",
-    "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring",
+    "draft_sliding_dense3.qkv/compute commit join", "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.qkv/epilogue barrier",
+    "draft_sliding_dense3.qkv/epilogue wait draft_x", "draft_sliding_dense3.qkv/epilogue await join", "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv",
+    "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm/compute barrier", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2",
+    "draft_sliding_dense3.norm2/compute barrier", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring",
     "draft_sliding_dense3.attend/load copy span", "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm",
-    "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute attend barrier", "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute barrier",
-    "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge",
+    "draft_sliding_dense3.attend/compute await ring", "draft_sliding_dense3.attend/compute attend barrier", "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend",
+    "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.attend.merge/compute barrier",
     "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring", "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge",
     "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring", "draft_sliding_dense3.o/compute acquire join",
-    "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/epilogue await join",
-    "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/load acquire ring",
+    "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.o/epilogue barrier",
+    "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.dense.up/load acquire ring",
     "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/compute norm barrier",
     "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join", "draft_sliding_dense3.dense.up/compute commit join",
-    "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join", "draft_sliding_dense3.dense.up/epilogue release join",
-    "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page",
+    "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o",
+    "draft_sliding_dense3.dense.up/epilogue await join", "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page",
     "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier", "draft_sliding_dense3.dense.down/compute await ring",
     "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join", "draft_sliding_dense3.dense.down/epilogue finish",
-    "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join", "draft_sliding_dense3.dense.down/epilogue barrier",
-    "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring",
+    "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join",
+    "draft_sliding_dense3.dense.down/epilogue release join", "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring",
     "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring", "draft_sliding_dense4.qkv/compute release ring",
-    "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue wait draft_x",
-    "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv",
-    "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv",
-    "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm",
+    "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv",
+    "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join",
+    "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv",
+    "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm",
     "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2",
     "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute attend barrier", "draft_sliding_dense4.attend/compute release ring",
-    "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute barrier",
-    "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring",
+    "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge",
+    "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring",
     "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring", "draft_sliding_dense4.o/compute release ring",
-    "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge",
-    "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o",
+    "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o",
+    "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join",
     "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring", "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o",
     "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring", "draft_sliding_dense4.dense.up/compute acquire join",
-    "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join",
-    "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.up/epilogue barrier", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/load acquire ring",
+    "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.up/epilogue barrier",
+    "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.down/load acquire ring",
     "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/compute norm barrier",
     "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join", "draft_sliding_dense4.dense.down/compute commit join",
-    "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join",
-    "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_end.head/load acquire ring", "draft_end.head/load copy page",
+    "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up",
+    "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join", "draft_end.head/load acquire ring", "draft_end.head/load copy page",
     "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier", "draft_end.head/compute await ring",
     "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join", "draft_end.head/epilogue finish",
-    "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head",
-    "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts", "draft_end.logits/compute wait draft_end.logits.firsts",
+    "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue barrier", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join",
+    "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute signal draft_end.logits.firsts", "draft_end.logits.firsts/compute barrier", "draft_end.logits/compute wait draft_end.logits.firsts",
     "draft_end.logits/compute sample", "round", "relay", "mailbox",
     "sample",
   };
-  static constexpr int regions = 80;
+  static constexpr int regions = 82;
   static constexpr const char* region_names[] = {
     "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
     "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "taps.columns", "sliding_experts.qkv.queries",
@@ -225,7 +225,7 @@ struct Plan {
     "draft_sliding_dense2.o.plain", "draft_sliding_dense2.dense.up.columns", "draft_sliding_dense3.qkv.plain", "draft_sliding_dense3.qkv.plain2", "draft_sliding_dense3.norm.queries", "draft_sliding_dense3.attend.partials",
     "draft_sliding_dense3.attend.columns", "draft_sliding_dense3.o.columns", "draft_sliding_dense3.o.plain", "draft_sliding_dense3.dense.up.columns", "draft_sliding_dense4.qkv.plain", "draft_sliding_dense4.qkv.plain2",
     "draft_sliding_dense4.norm.queries", "draft_sliding_dense4.attend.partials", "draft_sliding_dense4.attend.columns", "draft_sliding_dense4.o.columns", "draft_sliding_dense4.o.plain", "draft_sliding_dense4.dense.up.columns",
-    "draft_end.head.logits", "draft_end.logits.firsts",
+    "draft_end.head.logits", "draft_end.logits.firsts", "sliding_experts.expert.up.routedRows.early", "full_experts.expert.up.routedRows.early",
   };
 };
 
@@ -237,18 +237,19 @@ namespace tile {
 enum Counter : int {
   C_x, C_full_dense_qkv, C_full_dense_attend, C_full_dense_attend_merge, C_full_dense_o, C_full_dense_dense_up,
   C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_attend_merge, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route,
-  C_sliding_experts_expert_up, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
-  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits_firsts, C_end_logits, C_commit_x,
-  C_commit_layer_kv, C_commit_layer_norm, C_commit_layer2_kv, C_commit_layer2_norm, C_commit_layer3_kv, C_commit_layer3_norm,
-  C_commit_layer4_kv, C_commit_layer4_norm, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv, C_draft_sliding_dense_norm,
-  C_draft_sliding_dense_norm2, C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o, C_draft_sliding_dense_dense_up, C_draft_sliding_dense2_qkv,
-  C_draft_sliding_dense2_norm, C_draft_sliding_dense2_norm2, C_draft_sliding_dense2_attend, C_draft_sliding_dense2_attend_merge, C_draft_sliding_dense2_o, C_draft_sliding_dense2_dense_up,
-  C_draft_sliding_dense3_qkv, C_draft_sliding_dense3_norm, C_draft_sliding_dense3_norm2, C_draft_sliding_dense3_attend, C_draft_sliding_dense3_attend_merge, C_draft_sliding_dense3_o,
-  C_draft_sliding_dense3_dense_up, C_draft_sliding_dense4_qkv, C_draft_sliding_dense4_norm, C_draft_sliding_dense4_norm2, C_draft_sliding_dense4_attend, C_draft_sliding_dense4_attend_merge,
-  C_draft_sliding_dense4_o, C_draft_sliding_dense4_dense_up, C_draft_end_head, C_draft_end_logits_firsts, C_draft_end_logits,
+  C_sliding_experts_expert_up, C_sliding_experts_expert_up_early, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o,
+  C_full_experts_router, C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts,
+  C_end_logits, C_commit_x, C_commit_layer_kv, C_commit_layer_norm, C_commit_layer2_kv, C_commit_layer2_norm,
+  C_commit_layer3_kv, C_commit_layer3_norm, C_commit_layer4_kv, C_commit_layer4_norm, C_commit_end_conclude, C_draft_x,
+  C_draft_sliding_dense_qkv, C_draft_sliding_dense_norm, C_draft_sliding_dense_norm2, C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o,
+  C_draft_sliding_dense_dense_up, C_draft_sliding_dense2_qkv, C_draft_sliding_dense2_norm, C_draft_sliding_dense2_norm2, C_draft_sliding_dense2_attend, C_draft_sliding_dense2_attend_merge,
+  C_draft_sliding_dense2_o, C_draft_sliding_dense2_dense_up, C_draft_sliding_dense3_qkv, C_draft_sliding_dense3_norm, C_draft_sliding_dense3_norm2, C_draft_sliding_dense3_attend,
+  C_draft_sliding_dense3_attend_merge, C_draft_sliding_dense3_o, C_draft_sliding_dense3_dense_up, C_draft_sliding_dense4_qkv, C_draft_sliding_dense4_norm, C_draft_sliding_dense4_norm2,
+  C_draft_sliding_dense4_attend, C_draft_sliding_dense4_attend_merge, C_draft_sliding_dense4_o, C_draft_sliding_dense4_dense_up, C_draft_end_head, C_draft_end_logits_firsts,
+  C_draft_end_logits,
 };
 enum Tally : int {
-  T_route = 65, T_table = 66, T_exchange = 67,
+  T_route = 67, T_table = 68, T_exchange = 69,
 };
 enum Local : int {
   L_route, L_table,
@@ -267,91 +268,91 @@ enum Region : int {
   R_draft_sliding_dense2_o_plain, R_draft_sliding_dense2_dense_up_columns, R_draft_sliding_dense3_qkv_plain, R_draft_sliding_dense3_qkv_plain2, R_draft_sliding_dense3_norm_queries, R_draft_sliding_dense3_attend_partials,
   R_draft_sliding_dense3_attend_columns, R_draft_sliding_dense3_o_columns, R_draft_sliding_dense3_o_plain, R_draft_sliding_dense3_dense_up_columns, R_draft_sliding_dense4_qkv_plain, R_draft_sliding_dense4_qkv_plain2,
   R_draft_sliding_dense4_norm_queries, R_draft_sliding_dense4_attend_partials, R_draft_sliding_dense4_attend_columns, R_draft_sliding_dense4_o_columns, R_draft_sliding_dense4_o_plain, R_draft_sliding_dense4_dense_up_columns,
-  R_draft_end_head_logits, R_draft_end_logits_firsts,
+  R_draft_end_head_logits, R_draft_end_logits_firsts, R_sliding_experts_expert_up_routedRows_early, R_full_experts_expert_up_routedRows_early,
 };
 TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 21 || region == 22 || region == 33 || region == 34 || region == 36 || region == 37 || region == 39 || region == 40 || region == 42 || region == 43; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 157440;
-constexpr size_t B_x_plain = 163584;
-constexpr size_t B_full_dense_qkv_queries = 175872;
+constexpr size_t B_x_columns = 157696;
+constexpr size_t B_x_plain = 163840;
+constexpr size_t B_full_dense_qkv_queries = 176128;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 2097152;
-constexpr size_t B_full_dense_attend_partials = 188160;
-constexpr size_t B_full_dense_attend_columns = 745216;
-constexpr size_t B_full_dense_o_columns = 753408;
-constexpr size_t B_full_dense_o_plain = 759552;
-constexpr size_t B_full_dense_dense_up_columns = 771840;
-constexpr size_t B_taps_columns = 788224;
-constexpr size_t B_sliding_experts_qkv_queries = 806656;
+constexpr size_t B_full_dense_attend_partials = 188416;
+constexpr size_t B_full_dense_attend_columns = 745472;
+constexpr size_t B_full_dense_o_columns = 753664;
+constexpr size_t B_full_dense_o_plain = 759808;
+constexpr size_t B_full_dense_dense_up_columns = 772096;
+constexpr size_t B_taps_columns = 788480;
+constexpr size_t B_sliding_experts_qkv_queries = 806912;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 262144;
-constexpr size_t B_sliding_experts_attend_partials = 818944;
-constexpr size_t B_sliding_experts_attend_columns = 888576;
-constexpr size_t B_sliding_experts_o_columns = 896768;
-constexpr size_t B_sliding_experts_o_plain = 902912;
-constexpr size_t B_sliding_experts_router_plain = 915200;
-constexpr size_t B_sliding_experts_expert_up_routedRows = 915712;
-constexpr size_t B_full_experts_qkv_queries = 932096;
+constexpr size_t B_sliding_experts_attend_partials = 819200;
+constexpr size_t B_sliding_experts_attend_columns = 888832;
+constexpr size_t B_sliding_experts_o_columns = 897024;
+constexpr size_t B_sliding_experts_o_plain = 903168;
+constexpr size_t B_sliding_experts_router_plain = 915456;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 915968;
+constexpr size_t B_full_experts_qkv_queries = 932352;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 2097152;
-constexpr size_t B_full_experts_attend_partials = 944384;
-constexpr size_t B_full_experts_attend_columns = 1501440;
-constexpr size_t B_full_experts_o_columns = 1509632;
-constexpr size_t B_full_experts_o_plain = 1515776;
-constexpr size_t B_full_experts_router_plain = 1528064;
-constexpr size_t B_full_experts_expert_up_routedRows = 1528576;
-constexpr size_t B_end_head_logits = 1544960;
-constexpr size_t B_end_logits_firsts = 1680128;
-constexpr size_t B_commit_x_columns = 1688576;
-constexpr size_t B_commit_layer_kv_plain = 1694720;
+constexpr size_t B_full_experts_attend_partials = 944640;
+constexpr size_t B_full_experts_attend_columns = 1501696;
+constexpr size_t B_full_experts_o_columns = 1509888;
+constexpr size_t B_full_experts_o_plain = 1516032;
+constexpr size_t B_full_experts_router_plain = 1528320;
+constexpr size_t B_full_experts_expert_up_routedRows = 1528832;
+constexpr size_t B_end_head_logits = 1545216;
+constexpr size_t B_end_logits_firsts = 1680384;
+constexpr size_t B_commit_x_columns = 1688832;
+constexpr size_t B_commit_layer_kv_plain = 1694976;
 constexpr size_t B_cache_layers_0_values = 0;
 constexpr size_t B_cache_layers_0_keys = 196608;
-constexpr size_t B_commit_layer2_kv_plain = 1702912;
+constexpr size_t B_commit_layer2_kv_plain = 1703168;
 constexpr size_t B_cache_layers_1_values = 0;
 constexpr size_t B_cache_layers_1_keys = 196608;
-constexpr size_t B_commit_layer3_kv_plain = 1711104;
+constexpr size_t B_commit_layer3_kv_plain = 1711360;
 constexpr size_t B_cache_layers_2_values = 0;
 constexpr size_t B_cache_layers_2_keys = 196608;
-constexpr size_t B_commit_layer4_kv_plain = 1719296;
+constexpr size_t B_commit_layer4_kv_plain = 1719552;
 constexpr size_t B_cache_layers_3_values = 0;
 constexpr size_t B_cache_layers_3_keys = 196608;
-constexpr size_t B_draft_x_columns = 1727488;
-constexpr size_t B_draft_x_plain = 1733632;
-constexpr size_t B_draft_sliding_dense_qkv_plain = 1745920;
-constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1762304;
-constexpr size_t B_draft_sliding_dense_norm_queries = 1770496;
-constexpr size_t B_draft_sliding_dense_attend_partials = 1778688;
-constexpr size_t B_draft_sliding_dense_attend_columns = 1883136;
-constexpr size_t B_draft_sliding_dense_o_columns = 1891328;
-constexpr size_t B_draft_sliding_dense_o_plain = 1897472;
-constexpr size_t B_draft_sliding_dense_dense_up_columns = 1909760;
-constexpr size_t B_draft_sliding_dense2_qkv_plain = 1913856;
-constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 1930240;
-constexpr size_t B_draft_sliding_dense2_norm_queries = 1938432;
-constexpr size_t B_draft_sliding_dense2_attend_partials = 1946624;
-constexpr size_t B_draft_sliding_dense2_attend_columns = 2051072;
-constexpr size_t B_draft_sliding_dense2_o_columns = 2059264;
-constexpr size_t B_draft_sliding_dense2_o_plain = 2065408;
-constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2077696;
-constexpr size_t B_draft_sliding_dense3_qkv_plain = 2081792;
-constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2098176;
-constexpr size_t B_draft_sliding_dense3_norm_queries = 2106368;
-constexpr size_t B_draft_sliding_dense3_attend_partials = 2114560;
-constexpr size_t B_draft_sliding_dense3_attend_columns = 2219008;
-constexpr size_t B_draft_sliding_dense3_o_columns = 2227200;
-constexpr size_t B_draft_sliding_dense3_o_plain = 2233344;
-constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2245632;
-constexpr size_t B_draft_sliding_dense4_qkv_plain = 2249728;
-constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2266112;
-constexpr size_t B_draft_sliding_dense4_norm_queries = 2274304;
-constexpr size_t B_draft_sliding_dense4_attend_partials = 2282496;
-constexpr size_t B_draft_sliding_dense4_attend_columns = 2386944;
-constexpr size_t B_draft_sliding_dense4_o_columns = 2395136;
-constexpr size_t B_draft_sliding_dense4_o_plain = 2401280;
-constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2413568;
-constexpr size_t B_draft_end_head_logits = 2417664;
-constexpr size_t B_draft_end_logits_firsts = 2552832;
+constexpr size_t B_draft_x_columns = 1727744;
+constexpr size_t B_draft_x_plain = 1733888;
+constexpr size_t B_draft_sliding_dense_qkv_plain = 1746176;
+constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1762560;
+constexpr size_t B_draft_sliding_dense_norm_queries = 1770752;
+constexpr size_t B_draft_sliding_dense_attend_partials = 1778944;
+constexpr size_t B_draft_sliding_dense_attend_columns = 1883392;
+constexpr size_t B_draft_sliding_dense_o_columns = 1891584;
+constexpr size_t B_draft_sliding_dense_o_plain = 1897728;
+constexpr size_t B_draft_sliding_dense_dense_up_columns = 1910016;
+constexpr size_t B_draft_sliding_dense2_qkv_plain = 1914112;
+constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 1930496;
+constexpr size_t B_draft_sliding_dense2_norm_queries = 1938688;
+constexpr size_t B_draft_sliding_dense2_attend_partials = 1946880;
+constexpr size_t B_draft_sliding_dense2_attend_columns = 2051328;
+constexpr size_t B_draft_sliding_dense2_o_columns = 2059520;
+constexpr size_t B_draft_sliding_dense2_o_plain = 2065664;
+constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2077952;
+constexpr size_t B_draft_sliding_dense3_qkv_plain = 2082048;
+constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2098432;
+constexpr size_t B_draft_sliding_dense3_norm_queries = 2106624;
+constexpr size_t B_draft_sliding_dense3_attend_partials = 2114816;
+constexpr size_t B_draft_sliding_dense3_attend_columns = 2219264;
+constexpr size_t B_draft_sliding_dense3_o_columns = 2227456;
+constexpr size_t B_draft_sliding_dense3_o_plain = 2233600;
+constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2245888;
+constexpr size_t B_draft_sliding_dense4_qkv_plain = 2249984;
+constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2266368;
+constexpr size_t B_draft_sliding_dense4_norm_queries = 2274560;
+constexpr size_t B_draft_sliding_dense4_attend_partials = 2282752;
+constexpr size_t B_draft_sliding_dense4_attend_columns = 2387200;
+constexpr size_t B_draft_sliding_dense4_o_columns = 2395392;
+constexpr size_t B_draft_sliding_dense4_o_plain = 2401536;
+constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2413824;
+constexpr size_t B_draft_end_head_logits = 2417920;
+constexpr size_t B_draft_end_logits_firsts = 2553088;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_layer, 7 commit_layer2, 8 commit_layer3, 9 commit_layer4, 10 commit_end, 11 draft_begin, 12 draft_sliding_dense, 13 draft_sliding_dense2, 14 draft_sliding_dense3, 15 draft_sliding_dense4, 16 draft_end
@@ -368,27 +369,27 @@ TILE_TABLE unsigned long long entry_kv[20] = {
   10616832ull, 10616832ull, 11010048ull, 11403264ull, 11796480ull, 12189696ull, 12189696ull, 10616832ull,
   11010048ull, 11403264ull, 11796480ull, 12189696ull,
 };
-TILE_TABLE unsigned short entry_runs[20][68] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
-  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
-  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 0},
+TILE_TABLE unsigned short entry_runs[20][70] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
+  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
+  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 0},
 };
 TILE_TABLE unsigned char entry_program[20] = {
   0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2,
@@ -396,9 +397,9 @@ TILE_TABLE unsigned char entry_program[20] = {
 TILE_TABLE unsigned char entry_taps[20] = {
   0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-TILE_TABLE unsigned char tally_program[68] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
-  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[70] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2,
+  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[20] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -406,9 +407,9 @@ TILE_TABLE unsigned short entry_exchanges[20] = {
 TILE_TABLE unsigned short program_exchanges[3] = {
   0, 0, 0,
 };
-TILE_TABLE unsigned short round_runs[68] = {
-  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1,
-  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 5, 0,
+TILE_TABLE unsigned short round_runs[70] = {
+  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5,
+  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 5, 0,
 };
 TILE_TABLE float rope_500000_16[8] = {
   1.0f, 0.1939227432012558f, 0.03760603070259094f, 0.007292664609849453f, 0.0014142135623842478f, 0.00027424818836152554f, 0.000053182957344688475f, 0.000010313385246263351f,
@@ -469,8 +470,8 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(0);
-  if (w.index == 0) w.signal(1, C_x);
+  w.role_barrier(1);
+  if (w.index == 0) w.signal(0, C_x);
 }
 
 // ==== full_dense: 0 ====
@@ -511,14 +512,14 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(12, C_x, at.runs(C_x));
+  w.wait(14, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(13);
+    w.join_wait(15);
     writes_own(w, at, R_full_dense_qkv_queries);
     writes_own(w, at, R_full_dense_qkv_keys);
     writes_own(w, at, R_full_dense_qkv_values);
@@ -582,10 +583,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(14);
+    w.join_release(16);
   }
-  w.role_barrier(15);
-  if (w.index == 0) w.signal(16, C_full_dense_qkv);
+  w.role_barrier(13);
+  if (w.index == 0) w.signal(12, C_full_dense_qkv);
 }
 
 // ---- full_dense.attend ----
@@ -631,8 +632,8 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
     }
     w.ring_release(24);
   }
-  w.role_barrier(25);
-  if (w.index == 0) w.signal(26, C_full_dense_attend);
+  w.role_barrier(26);
+  if (w.index == 0) w.signal(25, C_full_dense_attend);
 }
 
 // ---- full_dense.attend.merge ----
@@ -649,8 +650,8 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
     merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(28);
-  if (w.index == 0) w.signal(29, C_full_dense_attend_merge);
+  w.role_barrier(29);
+  if (w.index == 0) w.signal(28, C_full_dense_attend_merge);
 }
 
 // ---- full_dense.o: 384 KiB of weights ----
@@ -685,14 +686,14 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(40, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(42, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(41);
+    w.join_wait(43);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_dense_o_columns);
     writes_own(w, at, R_full_dense_o_plain);
@@ -727,10 +728,10 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(42);
+    w.join_release(44);
   }
-  w.role_barrier(43);
-  if (w.index == 0) w.signal(44, C_full_dense_o);
+  w.role_barrier(41);
+  if (w.index == 0) w.signal(40, C_full_dense_o);
 }
 
 // ---- full_dense.dense.up: 792 KiB of weights ----
@@ -768,14 +769,14 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(55, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  w.wait(57, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(56);
+    w.join_wait(58);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -787,10 +788,10 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(57);
+    w.join_release(59);
   }
-  w.role_barrier(58);
-  if (w.index == 0) w.signal(59, C_full_dense_dense_up);
+  w.role_barrier(56);
+  if (w.index == 0) w.signal(55, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 390 KiB of weights ----
@@ -824,14 +825,14 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(70, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(72, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(71);
+    w.join_wait(73);
     reads_all(w, at, R_full_dense_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
@@ -867,10 +868,10 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_low, c)] = to_bf16(v2_low);
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
-    w.join_release(72);
+    w.join_release(74);
   }
-  w.role_barrier(73);
-  if (w.index == 0) w.signal(74, C_x);
+  w.role_barrier(71);
+  if (w.index == 0) w.signal(70, C_x);
 }
 
 // ==== sliding_experts: 1 2 4 ====
@@ -911,14 +912,14 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(85, C_x, at.runs(C_x));
+  w.wait(87, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(86);
+    w.join_wait(88);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
@@ -982,10 +983,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(87);
+    w.join_release(89);
   }
-  w.role_barrier(88);
-  if (w.index == 0) w.signal(89, C_sliding_experts_qkv);
+  w.role_barrier(86);
+  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
@@ -1031,8 +1032,8 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
     }
     w.ring_release(97);
   }
-  w.role_barrier(98);
-  if (w.index == 0) w.signal(99, C_sliding_experts_attend);
+  w.role_barrier(99);
+  if (w.index == 0) w.signal(98, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.attend.merge ----
@@ -1049,8 +1050,8 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
     merge_spans<32, 4>(w, o, o + 2048, o + 2112, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 552704)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(101);
-  if (w.index == 0) w.signal(102, C_sliding_experts_attend_merge);
+  w.role_barrier(102);
+  if (w.index == 0) w.signal(101, C_sliding_experts_attend_merge);
 }
 
 // ---- sliding_experts.o: 384 KiB of weights ----
@@ -1085,14 +1086,14 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(113, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(115, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(114);
+    w.join_wait(116);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_sliding_experts_o_columns);
     writes_own(w, at, R_sliding_experts_o_plain);
@@ -1127,10 +1128,10 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_sliding_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(115);
+    w.join_release(117);
   }
-  w.role_barrier(116);
-  if (w.index == 0) w.signal(117, C_sliding_experts_o);
+  w.role_barrier(114);
+  if (w.index == 0) w.signal(113, C_sliding_experts_o);
 }
 
 // ---- sliding_experts.router: 24 KiB of weights ----
@@ -1168,14 +1169,14 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(128, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(130, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(129);
+    w.join_wait(131);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1188,10 +1189,10 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(130);
+    w.join_release(132);
   }
-  w.role_barrier(131);
-  if (w.index == 0) w.signal(132, C_sliding_experts_router);
+  w.role_barrier(129);
+  if (w.index == 0) w.signal(128, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
@@ -1211,18 +1212,22 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(140, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 8);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 8;
-    w.ring_acquire(137);
-    w.ring_copy(138, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(139, 13056);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+      const int active = tile / 8;
+      w.ring_acquire(137);
+      w.ring_copy(138, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+      w.ring_commit(139, 13056);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
   bring_weights<3>(w, 141, w.image(at.image + 946048) + w.index % 4 * 192);
-  if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
+  if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
@@ -1230,49 +1235,57 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 141,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, w.table().active * 8);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 8;
-    Acc acc = zeros();
-    const char* page = w.ring_await(142);
-    multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(143);
-    w.join_acquire(144);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
-    w.join_commit(145);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+      const int active = tile / 8;
+      Acc acc = zeros();
+      const char* page = w.ring_await(142);
+      multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
+      w.ring_release(143);
+      w.join_acquire(144);
+      scale_columns(acc, scale);
+      w.join_put(w.index, acc);
+      w.join_commit(145);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(147, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 8);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
+  w.wait_local(149, L_route, at.runs(T_route) + 1);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+      if (tile / w.sms % w.count != w.index) {
+        w.join_skip();
+        continue;
+      }
+      const int active = tile / 8;
+      w.join_wait(150);
+      writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
+      for (int g = 0; g < 4; ++g) {
+        const int t = (tile % 8) * 4 + g;
+        Acc acc = w.join_sum(g * 4, 4);
+        const int u = t;
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int slot = w.table().slot[active][c];
+          if (slot < 0) return;  // the row is not of this expert
+          const int n_low = u * 8 + i;
+          (void)high;
+          const float v0_low = ((low * sigmoid(low)) * high);
+          w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
+        });
+      }
+      w.join_release(151);
     }
-    const int active = tile / 8;
-    w.join_wait(148);
-    writes_own(w, at, R_sliding_experts_expert_up_routedRows);
-    for (int g = 0; g < 4; ++g) {
-      const int t = (tile % 8) * 4 + g;
-      Acc acc = w.join_sum(g * 4, 4);
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int slot = w.table().slot[active][c];
-        if (slot < 0) return;  // the row is not of this expert
-        const int n_low = u * 8 + i;
-        (void)high;
-        const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
-      });
-    }
-    w.join_release(149);
+    w.role_barrier(148);
+    if (w.index == 0) w.signal(147, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
-  w.role_barrier(150);
-  if (w.index == 0) w.signal(151, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 816 KiB of weights ----
@@ -1280,48 +1293,56 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
-    const int group = routes.active - first < 2 ? routes.active - first : 2;
-    w.ring_acquire(152);
-    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(153, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
+      const int group = experts.end - first < 2 ? experts.end - first : 2;
+      w.ring_acquire(152);
+      const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
+      for (int i = 0; i < group; ++i) {
+        w.ring_copy(153, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      }
+      w.ring_commit(154, u32(group) * each);
     }
-    w.ring_commit(154, u32(group) * each);
   }
   if (w.index == 0) w.signal_local(155, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.wait(156, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
-  reads_all(w, at, R_sliding_experts_expert_up_routedRows);
-  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 1024);
-  w.role_barrier(157);
-  w.slots_acquire(158);
+  w.slots_acquire(157);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
-    const int group = routes.active - first < 2 ? routes.active - first : 2;
-    const char* page = w.ring_await(159);
-    // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const Quotient by_tiles(own.end - own.begin);
-    const int tiles = by_tiles.by;
-    const int before = first * tiles;
-    for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
-      const int of_group = by_tiles.of(cell), active = first + of_group;
-      const char* codes = page + cell * 2176;
-      Exact sum = nothing();
-      for (int unit = 0; unit < 8; unit += 1) {
-        Staged<1> x;
-        stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
-        Acc acc = zeros();
-        multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
-        add_routed(w, sum, acc, active);
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    w.wait(156, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
+    stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
+    w.role_barrier(158);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
+      const int group = experts.end - first < 2 ? experts.end - first : 2;
+      const char* page = w.ring_await(159);
+      // cells of all groups are dealt out in turn: no warp waits for the end of a page
+      const Quotient by_tiles(own.end - own.begin);
+      const int tiles = by_tiles.by;
+      const int before = first * tiles;
+      for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
+        const int of_group = by_tiles.of(cell), active = first + of_group;
+        const char* codes = page + cell * 2176;
+        Exact sum = nothing();
+        for (int unit = 0; unit < 8; unit += 1) {
+          Staged<1> x;
+          stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          Acc acc = zeros();
+          multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+          add_routed(w, sum, acc, active);
+        }
+        w.slots_put(sum, cell - of_group * tiles, active);
       }
-      w.slots_put(sum, cell - of_group * tiles, active);
+      w.ring_release(160);
     }
-    w.ring_release(160);
   }
   w.slots_commit(161);
 }
@@ -1363,8 +1384,8 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
     });
   }
   w.slots_release(164);
-  w.role_barrier(165);
-  if (w.index == 0) w.signal(166, C_x);
+  w.role_barrier(166);
+  if (w.index == 0) w.signal(165, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1405,14 +1426,14 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(177, C_x, at.runs(C_x));
+  w.wait(179, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(178);
+    w.join_wait(180);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1476,10 +1497,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(179);
+    w.join_release(181);
   }
-  w.role_barrier(180);
-  if (w.index == 0) w.signal(181, C_full_experts_qkv);
+  w.role_barrier(178);
+  if (w.index == 0) w.signal(177, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
@@ -1525,8 +1546,8 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
     }
     w.ring_release(189);
   }
-  w.role_barrier(190);
-  if (w.index == 0) w.signal(191, C_full_experts_attend);
+  w.role_barrier(191);
+  if (w.index == 0) w.signal(190, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1543,8 +1564,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(193);
-  if (w.index == 0) w.signal(194, C_full_experts_attend_merge);
+  w.role_barrier(194);
+  if (w.index == 0) w.signal(193, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1579,14 +1600,14 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(205, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(207, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(206);
+    w.join_wait(208);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1621,10 +1642,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(207);
+    w.join_release(209);
   }
-  w.role_barrier(208);
-  if (w.index == 0) w.signal(209, C_full_experts_o);
+  w.role_barrier(206);
+  if (w.index == 0) w.signal(205, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1662,14 +1683,14 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(222, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(221);
+    w.join_wait(223);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1682,10 +1703,10 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(222);
+    w.join_release(224);
   }
-  w.role_barrier(223);
-  if (w.index == 0) w.signal(224, C_full_experts_router);
+  w.role_barrier(221);
+  if (w.index == 0) w.signal(220, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
@@ -1705,18 +1726,22 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(232, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 8);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 8;
-    w.ring_acquire(229);
-    w.ring_copy(230, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(231, 13056);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+      const int active = tile / 8;
+      w.ring_acquire(229);
+      w.ring_copy(230, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+      w.ring_commit(231, 13056);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   bring_weights<3>(w, 233, w.image(at.image + 945920) + w.index % 4 * 192);
-  if (empty(share(w, w.table().active * 8))) return;  // no tile on this SM
+  if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
@@ -1724,49 +1749,57 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 233,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, w.table().active * 8);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 8;
-    Acc acc = zeros();
-    const char* page = w.ring_await(234);
-    multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(235);
-    w.join_acquire(236);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
-    w.join_commit(237);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+      const int active = tile / 8;
+      Acc acc = zeros();
+      const char* page = w.ring_await(234);
+      multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
+      w.ring_release(235);
+      w.join_acquire(236);
+      scale_columns(acc, scale);
+      w.join_put(w.index, acc);
+      w.join_commit(237);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(239, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 8);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
+  w.wait_local(241, L_route, at.runs(T_route) + 1);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+      if (tile / w.sms % w.count != w.index) {
+        w.join_skip();
+        continue;
+      }
+      const int active = tile / 8;
+      w.join_wait(242);
+      writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
+      for (int g = 0; g < 4; ++g) {
+        const int t = (tile % 8) * 4 + g;
+        Acc acc = w.join_sum(g * 4, 4);
+        const int u = t;
+        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const int slot = w.table().slot[active][c];
+          if (slot < 0) return;  // the row is not of this expert
+          const int n_low = u * 8 + i;
+          (void)high;
+          const float v0_low = ((low * sigmoid(low)) * high);
+          w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
+        });
+      }
+      w.join_release(243);
     }
-    const int active = tile / 8;
-    w.join_wait(240);
-    writes_own(w, at, R_full_experts_expert_up_routedRows);
-    for (int g = 0; g < 4; ++g) {
-      const int t = (tile % 8) * 4 + g;
-      Acc acc = w.join_sum(g * 4, 4);
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int slot = w.table().slot[active][c];
-        if (slot < 0) return;  // the row is not of this expert
-        const int n_low = u * 8 + i;
-        (void)high;
-        const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
-      });
-    }
-    w.join_release(241);
+    w.role_barrier(240);
+    if (w.index == 0) w.signal(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
-  w.role_barrier(242);
-  if (w.index == 0) w.signal(243, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 816 KiB of weights ----
@@ -1774,48 +1807,56 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
-    const int group = routes.active - first < 2 ? routes.active - first : 2;
-    w.ring_acquire(244);
-    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(245, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
+      const int group = experts.end - first < 2 ? experts.end - first : 2;
+      w.ring_acquire(244);
+      const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
+      for (int i = 0; i < group; ++i) {
+        w.ring_copy(245, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      }
+      w.ring_commit(246, u32(group) * each);
     }
-    w.ring_commit(246, u32(group) * each);
   }
   if (w.index == 0) w.signal_local(247, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.wait(248, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
-  reads_all(w, at, R_full_experts_expert_up_routedRows);
-  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 1024);
-  w.role_barrier(249);
-  w.slots_acquire(250);
+  w.slots_acquire(249);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 2) {
-    const int group = routes.active - first < 2 ? routes.active - first : 2;
-    const char* page = w.ring_await(251);
-    // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const Quotient by_tiles(own.end - own.begin);
-    const int tiles = by_tiles.by;
-    const int before = first * tiles;
-    for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
-      const int of_group = by_tiles.of(cell), active = first + of_group;
-      const char* codes = page + cell * 2176;
-      Exact sum = nothing();
-      for (int unit = 0; unit < 8; unit += 1) {
-        Staged<1> x;
-        stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
-        Acc acc = zeros();
-        multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
-        add_routed(w, sum, acc, active);
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    w.wait(248, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
+    stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
+    w.role_barrier(250);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
+      const int group = experts.end - first < 2 ? experts.end - first : 2;
+      const char* page = w.ring_await(251);
+      // cells of all groups are dealt out in turn: no warp waits for the end of a page
+      const Quotient by_tiles(own.end - own.begin);
+      const int tiles = by_tiles.by;
+      const int before = first * tiles;
+      for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
+        const int of_group = by_tiles.of(cell), active = first + of_group;
+        const char* codes = page + cell * 2176;
+        Exact sum = nothing();
+        for (int unit = 0; unit < 8; unit += 1) {
+          Staged<1> x;
+          stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          Acc acc = zeros();
+          multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+          add_routed(w, sum, acc, active);
+        }
+        w.slots_put(sum, cell - of_group * tiles, active);
       }
-      w.slots_put(sum, cell - of_group * tiles, active);
+      w.ring_release(252);
     }
-    w.ring_release(252);
   }
   w.slots_commit(253);
 }
@@ -1860,8 +1901,8 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
     });
   }
   w.slots_release(256);
-  w.role_barrier(257);
-  if (w.index == 0) w.signal(258, C_x);
+  w.role_barrier(258);
+  if (w.index == 0) w.signal(257, C_x);
 }
 
 // ==== end ====
@@ -1907,7 +1948,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(269);
+    w.join_wait(271);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1920,10 +1961,10 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(270);
+    w.join_release(272);
   }
-  w.role_barrier(271);
-  if (w.index == 0) w.signal(272, C_end_head);
+  w.role_barrier(270);
+  if (w.index == 0) w.signal(269, C_end_head);
 }
 
 // ---- end.logits.firsts ----
@@ -1933,8 +1974,8 @@ TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 4224, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(274);
-  if (w.index == 0) w.signal(275, C_end_logits_firsts);
+  w.role_barrier(275);
+  if (w.index == 0) w.signal(274, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
@@ -1991,7 +2032,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(287);
+    w.join_wait(289);
     writes_own(w, at, R_commit_x_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2004,10 +2045,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(288);
+    w.join_release(290);
   }
-  w.role_barrier(289);
-  if (w.index == 0) w.signal(290, C_commit_x);
+  w.role_barrier(288);
+  if (w.index == 0) w.signal(287, C_commit_x);
 }
 
 // ==== commit_layer: 0 ====
@@ -2047,14 +2088,14 @@ TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
-  w.wait(301, C_commit_x, at.runs(C_commit_x));
+  w.wait(303, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(302);
+    w.join_wait(304);
     writes_own(w, at, R_commit_layer_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     const int t = tile;
@@ -2084,10 +2125,10 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(303);
+    w.join_release(305);
   }
-  w.role_barrier(304);
-  if (w.index == 0) w.signal(305, C_commit_layer_kv);
+  w.role_barrier(302);
+  if (w.index == 0) w.signal(301, C_commit_layer_kv);
 }
 
 // ---- commit_layer.norm ----
@@ -2130,8 +2171,8 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(307);
-  if (w.index == 0) w.signal(308, C_commit_layer_norm);
+  w.role_barrier(308);
+  if (w.index == 0) w.signal(307, C_commit_layer_norm);
 }
 
 // ==== commit_layer2: 1 ====
@@ -2171,14 +2212,14 @@ TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
-  w.wait(319, C_commit_x, at.runs(C_commit_x));
+  w.wait(321, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(320);
+    w.join_wait(322);
     writes_own(w, at, R_commit_layer2_kv_plain);
     writes_own(w, at, R_cache_layers_1_values);
     const int t = tile;
@@ -2208,10 +2249,10 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(321);
+    w.join_release(323);
   }
-  w.role_barrier(322);
-  if (w.index == 0) w.signal(323, C_commit_layer2_kv);
+  w.role_barrier(320);
+  if (w.index == 0) w.signal(319, C_commit_layer2_kv);
 }
 
 // ---- commit_layer2.norm ----
@@ -2254,8 +2295,8 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(325);
-  if (w.index == 0) w.signal(326, C_commit_layer2_norm);
+  w.role_barrier(326);
+  if (w.index == 0) w.signal(325, C_commit_layer2_norm);
 }
 
 // ==== commit_layer3: 2 ====
@@ -2295,14 +2336,14 @@ TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
-  w.wait(337, C_commit_x, at.runs(C_commit_x));
+  w.wait(339, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(338);
+    w.join_wait(340);
     writes_own(w, at, R_commit_layer3_kv_plain);
     writes_own(w, at, R_cache_layers_2_values);
     const int t = tile;
@@ -2332,10 +2373,10 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(339);
+    w.join_release(341);
   }
-  w.role_barrier(340);
-  if (w.index == 0) w.signal(341, C_commit_layer3_kv);
+  w.role_barrier(338);
+  if (w.index == 0) w.signal(337, C_commit_layer3_kv);
 }
 
 // ---- commit_layer3.norm ----
@@ -2378,8 +2419,8 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(343);
-  if (w.index == 0) w.signal(344, C_commit_layer3_norm);
+  w.role_barrier(344);
+  if (w.index == 0) w.signal(343, C_commit_layer3_norm);
 }
 
 // ==== commit_layer4: 3 ====
@@ -2419,14 +2460,14 @@ TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
-  w.wait(355, C_commit_x, at.runs(C_commit_x));
+  w.wait(357, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(356);
+    w.join_wait(358);
     writes_own(w, at, R_commit_layer4_kv_plain);
     writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
@@ -2456,10 +2497,10 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(357);
+    w.join_release(359);
   }
-  w.role_barrier(358);
-  if (w.index == 0) w.signal(359, C_commit_layer4_kv);
+  w.role_barrier(356);
+  if (w.index == 0) w.signal(355, C_commit_layer4_kv);
 }
 
 // ---- commit_layer4.norm ----
@@ -2502,8 +2543,8 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(361);
-  if (w.index == 0) w.signal(362, C_commit_layer4_norm);
+  w.role_barrier(362);
+  if (w.index == 0) w.signal(361, C_commit_layer4_norm);
 }
 
 // ==== commit_end ====
@@ -2530,8 +2571,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(368);
-  if (w.index == 0) w.signal(369, C_commit_end_conclude);
+  w.role_barrier(369);
+  if (w.index == 0) w.signal(368, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2555,8 +2596,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(370);
-  if (w.index == 0) w.signal(371, C_draft_x);
+  w.role_barrier(371);
+  if (w.index == 0) w.signal(370, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 ====
@@ -2598,15 +2639,15 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(383, C_draft_x, at.runs(C_draft_x));
-  w.wait(384, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(385, C_draft_x, at.runs(C_draft_x));
+  w.wait(386, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(385);
+    w.join_wait(387);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layers_0_values);
@@ -2650,10 +2691,10 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(386);
+    w.join_release(388);
   }
-  w.role_barrier(387);
-  if (w.index == 0) w.signal(388, C_draft_sliding_dense_qkv);
+  w.role_barrier(384);
+  if (w.index == 0) w.signal(383, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
@@ -2696,8 +2737,8 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(390);
-  if (w.index == 0) w.signal(391, C_draft_sliding_dense_norm);
+  w.role_barrier(391);
+  if (w.index == 0) w.signal(390, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.norm2 ----
@@ -2740,8 +2781,8 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(393);
-  if (w.index == 0) w.signal(394, C_draft_sliding_dense_norm2);
+  w.role_barrier(394);
+  if (w.index == 0) w.signal(393, C_draft_sliding_dense_norm2);
 }
 
 // ---- draft_sliding_dense.attend ----
@@ -2789,8 +2830,8 @@ TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at)
     }
     w.ring_release(404);
   }
-  w.role_barrier(405);
-  if (w.index == 0) w.signal(406, C_draft_sliding_dense_attend);
+  w.role_barrier(406);
+  if (w.index == 0) w.signal(405, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
@@ -2807,8 +2848,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(408);
-  if (w.index == 0) w.signal(409, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(409);
+  if (w.index == 0) w.signal(408, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2843,14 +2884,14 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(420, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(422, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(421);
+    w.join_wait(423);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2885,10 +2926,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(422);
+    w.join_release(424);
   }
-  w.role_barrier(423);
-  if (w.index == 0) w.signal(424, C_draft_sliding_dense_o);
+  w.role_barrier(421);
+  if (w.index == 0) w.signal(420, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2926,14 +2967,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(435, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(437, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(436);
+    w.join_wait(438);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2945,10 +2986,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(437);
+    w.join_release(439);
   }
-  w.role_barrier(438);
-  if (w.index == 0) w.signal(439, C_draft_sliding_dense_dense_up);
+  w.role_barrier(436);
+  if (w.index == 0) w.signal(435, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2983,14 +3024,14 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(450, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(452, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(451);
+    w.join_wait(453);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3025,10 +3066,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(452);
+    w.join_release(454);
   }
-  w.role_barrier(453);
-  if (w.index == 0) w.signal(454, C_draft_x);
+  w.role_barrier(451);
+  if (w.index == 0) w.signal(450, C_draft_x);
 }
 
 // ==== draft_sliding_dense2: 1 ====
@@ -3069,14 +3110,14 @@ TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(465, C_draft_x, at.runs(C_draft_x));
+  w.wait(467, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(466);
+    w.join_wait(468);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain2);
     writes_own(w, at, R_cache_layers_1_values);
@@ -3120,10 +3161,10 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(467);
+    w.join_release(469);
   }
-  w.role_barrier(468);
-  if (w.index == 0) w.signal(469, C_draft_sliding_dense2_qkv);
+  w.role_barrier(466);
+  if (w.index == 0) w.signal(465, C_draft_sliding_dense2_qkv);
 }
 
 // ---- draft_sliding_dense2.norm ----
@@ -3166,8 +3207,8 @@ TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(471);
-  if (w.index == 0) w.signal(472, C_draft_sliding_dense2_norm);
+  w.role_barrier(472);
+  if (w.index == 0) w.signal(471, C_draft_sliding_dense2_norm);
 }
 
 // ---- draft_sliding_dense2.norm2 ----
@@ -3210,8 +3251,8 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(474);
-  if (w.index == 0) w.signal(475, C_draft_sliding_dense2_norm2);
+  w.role_barrier(475);
+  if (w.index == 0) w.signal(474, C_draft_sliding_dense2_norm2);
 }
 
 // ---- draft_sliding_dense2.attend ----
@@ -3259,8 +3300,8 @@ TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at
     }
     w.ring_release(485);
   }
-  w.role_barrier(486);
-  if (w.index == 0) w.signal(487, C_draft_sliding_dense2_attend);
+  w.role_barrier(487);
+  if (w.index == 0) w.signal(486, C_draft_sliding_dense2_attend);
 }
 
 // ---- draft_sliding_dense2.attend.merge ----
@@ -3277,8 +3318,8 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(489);
-  if (w.index == 0) w.signal(490, C_draft_sliding_dense2_attend_merge);
+  w.role_barrier(490);
+  if (w.index == 0) w.signal(489, C_draft_sliding_dense2_attend_merge);
 }
 
 // ---- draft_sliding_dense2.o: 384 KiB of weights ----
@@ -3313,14 +3354,14 @@ TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
-  w.wait(501, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(503, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(502);
+    w.join_wait(504);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense2_o_columns);
     writes_own(w, at, R_draft_sliding_dense2_o_plain);
@@ -3355,10 +3396,10 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(503);
+    w.join_release(505);
   }
-  w.role_barrier(504);
-  if (w.index == 0) w.signal(505, C_draft_sliding_dense2_o);
+  w.role_barrier(502);
+  if (w.index == 0) w.signal(501, C_draft_sliding_dense2_o);
 }
 
 // ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
@@ -3396,14 +3437,14 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& 
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(516, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(518, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(517);
+    w.join_wait(519);
     writes_own(w, at, R_draft_sliding_dense2_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3415,10 +3456,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(518);
+    w.join_release(520);
   }
-  w.role_barrier(519);
-  if (w.index == 0) w.signal(520, C_draft_sliding_dense2_dense_up);
+  w.role_barrier(517);
+  if (w.index == 0) w.signal(516, C_draft_sliding_dense2_dense_up);
 }
 
 // ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
@@ -3453,14 +3494,14 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(531, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(533, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(532);
+    w.join_wait(534);
     reads_all(w, at, R_draft_sliding_dense2_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3495,10 +3536,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(533);
+    w.join_release(535);
   }
-  w.role_barrier(534);
-  if (w.index == 0) w.signal(535, C_draft_x);
+  w.role_barrier(532);
+  if (w.index == 0) w.signal(531, C_draft_x);
 }
 
 // ==== draft_sliding_dense3: 2 ====
@@ -3539,14 +3580,14 @@ TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(546, C_draft_x, at.runs(C_draft_x));
+  w.wait(548, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(547);
+    w.join_wait(549);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain2);
     writes_own(w, at, R_cache_layers_2_values);
@@ -3590,10 +3631,10 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(548);
+    w.join_release(550);
   }
-  w.role_barrier(549);
-  if (w.index == 0) w.signal(550, C_draft_sliding_dense3_qkv);
+  w.role_barrier(547);
+  if (w.index == 0) w.signal(546, C_draft_sliding_dense3_qkv);
 }
 
 // ---- draft_sliding_dense3.norm ----
@@ -3636,8 +3677,8 @@ TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(552);
-  if (w.index == 0) w.signal(553, C_draft_sliding_dense3_norm);
+  w.role_barrier(553);
+  if (w.index == 0) w.signal(552, C_draft_sliding_dense3_norm);
 }
 
 // ---- draft_sliding_dense3.norm2 ----
@@ -3680,8 +3721,8 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(555);
-  if (w.index == 0) w.signal(556, C_draft_sliding_dense3_norm2);
+  w.role_barrier(556);
+  if (w.index == 0) w.signal(555, C_draft_sliding_dense3_norm2);
 }
 
 // ---- draft_sliding_dense3.attend ----
@@ -3729,8 +3770,8 @@ TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at
     }
     w.ring_release(566);
   }
-  w.role_barrier(567);
-  if (w.index == 0) w.signal(568, C_draft_sliding_dense3_attend);
+  w.role_barrier(568);
+  if (w.index == 0) w.signal(567, C_draft_sliding_dense3_attend);
 }
 
 // ---- draft_sliding_dense3.attend.merge ----
@@ -3747,8 +3788,8 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(570);
-  if (w.index == 0) w.signal(571, C_draft_sliding_dense3_attend_merge);
+  w.role_barrier(571);
+  if (w.index == 0) w.signal(570, C_draft_sliding_dense3_attend_merge);
 }
 
 // ---- draft_sliding_dense3.o: 384 KiB of weights ----
@@ -3783,14 +3824,14 @@ TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
-  w.wait(582, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(584, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(583);
+    w.join_wait(585);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense3_o_columns);
     writes_own(w, at, R_draft_sliding_dense3_o_plain);
@@ -3825,10 +3866,10 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(584);
+    w.join_release(586);
   }
-  w.role_barrier(585);
-  if (w.index == 0) w.signal(586, C_draft_sliding_dense3_o);
+  w.role_barrier(583);
+  if (w.index == 0) w.signal(582, C_draft_sliding_dense3_o);
 }
 
 // ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
@@ -3866,14 +3907,14 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& 
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(597, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(599, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(598);
+    w.join_wait(600);
     writes_own(w, at, R_draft_sliding_dense3_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3885,10 +3926,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(599);
+    w.join_release(601);
   }
-  w.role_barrier(600);
-  if (w.index == 0) w.signal(601, C_draft_sliding_dense3_dense_up);
+  w.role_barrier(598);
+  if (w.index == 0) w.signal(597, C_draft_sliding_dense3_dense_up);
 }
 
 // ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
@@ -3923,14 +3964,14 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(612, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(614, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(613);
+    w.join_wait(615);
     reads_all(w, at, R_draft_sliding_dense3_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3965,10 +4006,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(614);
+    w.join_release(616);
   }
-  w.role_barrier(615);
-  if (w.index == 0) w.signal(616, C_draft_x);
+  w.role_barrier(613);
+  if (w.index == 0) w.signal(612, C_draft_x);
 }
 
 // ==== draft_sliding_dense4: 3 ====
@@ -4009,14 +4050,14 @@ TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(627, C_draft_x, at.runs(C_draft_x));
+  w.wait(629, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(628);
+    w.join_wait(630);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain2);
     writes_own(w, at, R_cache_layers_3_values);
@@ -4060,10 +4101,10 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(629);
+    w.join_release(631);
   }
-  w.role_barrier(630);
-  if (w.index == 0) w.signal(631, C_draft_sliding_dense4_qkv);
+  w.role_barrier(628);
+  if (w.index == 0) w.signal(627, C_draft_sliding_dense4_qkv);
 }
 
 // ---- draft_sliding_dense4.norm ----
@@ -4106,8 +4147,8 @@ TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(633);
-  if (w.index == 0) w.signal(634, C_draft_sliding_dense4_norm);
+  w.role_barrier(634);
+  if (w.index == 0) w.signal(633, C_draft_sliding_dense4_norm);
 }
 
 // ---- draft_sliding_dense4.norm2 ----
@@ -4150,8 +4191,8 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(636);
-  if (w.index == 0) w.signal(637, C_draft_sliding_dense4_norm2);
+  w.role_barrier(637);
+  if (w.index == 0) w.signal(636, C_draft_sliding_dense4_norm2);
 }
 
 // ---- draft_sliding_dense4.attend ----
@@ -4199,8 +4240,8 @@ TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at
     }
     w.ring_release(647);
   }
-  w.role_barrier(648);
-  if (w.index == 0) w.signal(649, C_draft_sliding_dense4_attend);
+  w.role_barrier(649);
+  if (w.index == 0) w.signal(648, C_draft_sliding_dense4_attend);
 }
 
 // ---- draft_sliding_dense4.attend.merge ----
@@ -4217,8 +4258,8 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
     merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(651);
-  if (w.index == 0) w.signal(652, C_draft_sliding_dense4_attend_merge);
+  w.role_barrier(652);
+  if (w.index == 0) w.signal(651, C_draft_sliding_dense4_attend_merge);
 }
 
 // ---- draft_sliding_dense4.o: 384 KiB of weights ----
@@ -4253,14 +4294,14 @@ TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
-  w.wait(663, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(665, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(664);
+    w.join_wait(666);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense4_o_columns);
     writes_own(w, at, R_draft_sliding_dense4_o_plain);
@@ -4295,10 +4336,10 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(665);
+    w.join_release(667);
   }
-  w.role_barrier(666);
-  if (w.index == 0) w.signal(667, C_draft_sliding_dense4_o);
+  w.role_barrier(664);
+  if (w.index == 0) w.signal(663, C_draft_sliding_dense4_o);
 }
 
 // ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
@@ -4336,14 +4377,14 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& 
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(678, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(680, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(679);
+    w.join_wait(681);
     writes_own(w, at, R_draft_sliding_dense4_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4355,10 +4396,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(680);
+    w.join_release(682);
   }
-  w.role_barrier(681);
-  if (w.index == 0) w.signal(682, C_draft_sliding_dense4_dense_up);
+  w.role_barrier(679);
+  if (w.index == 0) w.signal(678, C_draft_sliding_dense4_dense_up);
 }
 
 // ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
@@ -4393,14 +4434,14 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(693, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(695, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(694);
+    w.join_wait(696);
     reads_all(w, at, R_draft_sliding_dense4_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -4435,10 +4476,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(695);
+    w.join_release(697);
   }
-  w.role_barrier(696);
-  if (w.index == 0) w.signal(697, C_draft_x);
+  w.role_barrier(694);
+  if (w.index == 0) w.signal(693, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -4484,7 +4525,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(708);
+    w.join_wait(710);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4497,10 +4538,10 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(709);
+    w.join_release(711);
   }
-  w.role_barrier(710);
-  if (w.index == 0) w.signal(711, C_draft_end_head);
+  w.role_barrier(709);
+  if (w.index == 0) w.signal(708, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----
@@ -4510,8 +4551,8 @@ TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
   reads_all(w, at, R_draft_end_head_logits);
   writes_own(w, at, R_draft_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(713);
-  if (w.index == 0) w.signal(714, C_draft_end_logits_firsts);
+  w.role_barrier(714);
+  if (w.index == 0) w.signal(713, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----

@@ -15,98 +15,99 @@ struct Plan {
   static constexpr int load_warps = 1, compute_warps = 12, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 52224, slots_bytes = 12288, scratch_bytes = 32768;
   static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12;
-  static constexpr int experts = 384, max_active = 64, top_k = 8;
+  static constexpr int experts = 384, max_active = 64, top_k = 8, expert_group = 8;
   using Exchange = tile::bf16;
-  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30021376;
-  static constexpr size_t counters_at = 0, abort_at = 3200, control_at = 3328, control_inbox_at = 4096;
-  static constexpr size_t decode_at = 5120, sampler_at = 15289856, history_at = 17761792, inbox_at = 5632, logits_inbox_at = 2168320;
-  static constexpr size_t zeroed_bytes = 15289856;
-  static constexpr int counters = 25, control_counter = 23, control_left_counter = 24, local_counters = 1;
+  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30021632;
+  static constexpr size_t counters_at = 0, abort_at = 3456, control_at = 3584, control_inbox_at = 4352;
+  static constexpr size_t decode_at = 5376, sampler_at = 15290112, history_at = 17762048, inbox_at = 5888, logits_inbox_at = 2168576;
+  static constexpr size_t zeroed_bytes = 15290112;
+  static constexpr int counters = 27, control_counter = 25, control_left_counter = 26, local_counters = 1;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
   static constexpr int sites = 282, site_round = 278, site_relay = 279, site_mailbox = 280, site_sample = 281;
   static constexpr const char* site_names[] = {
-    "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
+    "begin.embed_tokens/compute signal x", "begin.embed_tokens/compute barrier", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
-    "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join", "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue signal full_dense.qkv",
+    "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join",
     "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span", "full_dense.attend/load commit ring",
     "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute attend barrier", "full_dense.attend/compute release ring",
-    "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier",
-    "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
+    "full_dense.attend/compute signal full_dense.attend", "full_dense.attend/compute barrier", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute signal full_dense.attend.merge",
+    "full_dense.attend.merge/compute barrier", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
     "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring",
-    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute barrier",
-    "full_dense.o/compute signal full_dense.o", "full_dense.o/epilogue send", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
-    "full_dense.o/epilogue barrier", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
+    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute signal full_dense.o",
+    "full_dense.o/compute barrier", "full_dense.o/epilogue send", "full_dense.o/epilogue barrier", "full_dense.o/epilogue await join",
+    "full_dense.o/epilogue release join", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
     "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
-    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue await join",
-    "full_dense.dense.up/epilogue release join", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring",
+    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue signal full_dense.dense.up",
+    "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.down/load acquire ring",
     "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier",
     "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join",
-    "full_dense.dense.down/compute receive", "full_dense.dense.down/compute barrier", "full_dense.dense.down/compute signal x", "full_dense.dense.down/epilogue send",
-    "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "full_dense.dense.down/epilogue barrier", "sliding_experts.qkv/load acquire ring",
+    "full_dense.dense.down/compute receive", "full_dense.dense.down/compute signal x", "full_dense.dense.down/compute barrier", "full_dense.dense.down/epilogue send",
+    "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring",
     "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
     "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
-    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue barrier",
-    "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span",
+    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue await join",
+    "sliding_experts.qkv/epilogue release join", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span",
     "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring", "sliding_experts.attend/compute attend barrier",
-    "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
-    "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
+    "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend/compute barrier", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
+    "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.attend.merge/compute barrier", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
     "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
     "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive",
-    "sliding_experts.o/compute barrier", "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue await join",
-    "sliding_experts.o/epilogue release join", "sliding_experts.o/epilogue barrier", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
+    "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/compute barrier", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue barrier",
+    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
     "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
     "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
-    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join",
+    "sliding_experts.router/epilogue release join", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
     "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
     "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
-    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
-    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring",
-    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
-    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots",
+    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue barrier",
+    "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring",
+    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots",
+    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
+    "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/epilogue await slots",
     "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
     "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
     "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
-    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
+    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
     "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
     "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring",
-    "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier",
-    "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
+    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend/compute barrier", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute signal full_experts.attend.merge",
+    "full_experts.attend.merge/compute barrier", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
     "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring",
-    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier",
-    "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
-    "full_experts.o/epilogue barrier", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
+    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute signal full_experts.o",
+    "full_experts.o/compute barrier", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join",
+    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
     "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
-    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o",
-    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
+    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue signal full_experts.router",
+    "full_experts.router/epilogue barrier", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
     "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
     "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
     "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
-    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
-    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots",
+    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue wait route",
+    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
+    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier",
     "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive",
-    "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
+    "full_experts.expert.down/compute signal x", "full_experts.expert.down/compute barrier", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
     "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring",
     "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring",
-    "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier",
-    "end.head/compute signal end.head", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.head/epilogue barrier", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts",
+    "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute signal end.head",
+    "end.head/compute barrier", "end.head/epilogue send logits", "end.head/epilogue barrier", "end.head/epilogue await join",
+    "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute signal end.logits.firsts", "end.logits.firsts/compute barrier",
     "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round", "relay",
     "mailbox", "sample",
   };
-  static constexpr int regions = 30;
+  static constexpr int regions = 32;
   static constexpr const char* region_names[] = {
     "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
     "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
     "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
     "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials", "full_experts.attend.columns",
     "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits", "end.logits.firsts",
+    "sliding_experts.expert.up.routedRows.early", "full_experts.expert.up.routedRows.early",
   };
 };
 
@@ -118,11 +119,12 @@ namespace tile {
 enum Counter : int {
   C_x, C_full_dense_qkv, C_full_dense_attend, C_full_dense_attend_merge, C_full_dense_o, C_full_dense_dense_up,
   C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_attend_merge, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route,
-  C_sliding_experts_expert_up, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
-  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits_firsts, C_end_logits,
+  C_sliding_experts_expert_up, C_sliding_experts_expert_up_early, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o,
+  C_full_experts_router, C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts,
+  C_end_logits,
 };
 enum Tally : int {
-  T_route = 23, T_exchange = 24,
+  T_route = 25, T_exchange = 26,
 };
 enum Local : int {
   L_route,
@@ -133,40 +135,41 @@ enum Region : int {
   R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
   R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials, R_full_experts_attend_columns,
   R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits, R_end_logits_firsts,
+  R_sliding_experts_expert_up_routedRows_early, R_full_experts_expert_up_routedRows_early,
 };
 TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 18982400;
-constexpr size_t B_x_plain = 19080704;
-constexpr size_t B_full_dense_qkv_queries = 19277312;
+constexpr size_t B_x_columns = 18982656;
+constexpr size_t B_x_plain = 19080960;
+constexpr size_t B_full_dense_qkv_queries = 19277568;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 786432;
-constexpr size_t B_full_dense_attend_partials = 19326464;
-constexpr size_t B_full_dense_attend_columns = 21456384;
-constexpr size_t B_full_dense_o_columns = 21489152;
-constexpr size_t B_full_dense_o_plain = 21587456;
-constexpr size_t B_full_dense_dense_up_columns = 21784064;
-constexpr size_t B_sliding_experts_qkv_queries = 21816832;
+constexpr size_t B_full_dense_attend_partials = 19326720;
+constexpr size_t B_full_dense_attend_columns = 21456640;
+constexpr size_t B_full_dense_o_columns = 21489408;
+constexpr size_t B_full_dense_o_plain = 21587712;
+constexpr size_t B_full_dense_dense_up_columns = 21784320;
+constexpr size_t B_sliding_experts_qkv_queries = 21817088;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 98304;
-constexpr size_t B_sliding_experts_attend_partials = 21865984;
-constexpr size_t B_sliding_experts_attend_columns = 22132224;
-constexpr size_t B_sliding_experts_o_columns = 22164992;
-constexpr size_t B_sliding_experts_o_plain = 22263296;
-constexpr size_t B_sliding_experts_router_plain = 22459904;
-constexpr size_t B_sliding_experts_expert_up_routedRows = 22509056;
-constexpr size_t B_full_experts_qkv_queries = 22541824;
+constexpr size_t B_sliding_experts_attend_partials = 21866240;
+constexpr size_t B_sliding_experts_attend_columns = 22132480;
+constexpr size_t B_sliding_experts_o_columns = 22165248;
+constexpr size_t B_sliding_experts_o_plain = 22263552;
+constexpr size_t B_sliding_experts_router_plain = 22460160;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 22509312;
+constexpr size_t B_full_experts_qkv_queries = 22542080;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 786432;
-constexpr size_t B_full_experts_attend_partials = 22590976;
-constexpr size_t B_full_experts_attend_columns = 24720896;
-constexpr size_t B_full_experts_o_columns = 24753664;
-constexpr size_t B_full_experts_o_plain = 24851968;
-constexpr size_t B_full_experts_router_plain = 25048576;
-constexpr size_t B_full_experts_expert_up_routedRows = 25097728;
-constexpr size_t B_end_head_logits = 25130496;
-constexpr size_t B_end_logits_firsts = 30012928;
+constexpr size_t B_full_experts_attend_partials = 22591232;
+constexpr size_t B_full_experts_attend_columns = 24721152;
+constexpr size_t B_full_experts_o_columns = 24753920;
+constexpr size_t B_full_experts_o_plain = 24852224;
+constexpr size_t B_full_experts_router_plain = 25048832;
+constexpr size_t B_full_experts_expert_up_routedRows = 25097984;
+constexpr size_t B_end_head_logits = 25130752;
+constexpr size_t B_end_logits_firsts = 30013184;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
@@ -196,79 +199,79 @@ TILE_TABLE unsigned long long entry_kv[72] = {
   17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
   20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
 };
-TILE_TABLE unsigned short entry_runs[72][25] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 6},
-  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8},
-  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 10},
-  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 12},
-  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 14},
-  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 16},
-  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 18},
-  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 20},
-  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 22},
-  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 24},
-  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 26},
-  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 28},
-  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 30},
-  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 32},
-  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 34},
-  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 36},
-  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 38},
-  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 40},
-  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 42},
-  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 44},
-  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 46},
-  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 48},
-  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 50},
-  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 52},
-  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 54},
-  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 56},
-  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 58},
-  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 60},
-  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 62},
-  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 64},
-  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 66},
-  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 68},
-  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 70},
-  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 72},
-  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 74},
-  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 76},
-  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 78},
-  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 80},
-  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 82},
-  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 84},
-  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 86},
-  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 88},
-  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 90},
-  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 92},
-  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 94},
-  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 96},
-  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 98},
-  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 100},
-  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 102},
-  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 104},
-  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 106},
-  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 108},
-  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 110},
-  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 112},
-  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 114},
-  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 116},
-  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 118},
-  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 120},
-  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 122},
-  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 124},
-  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 126},
-  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 128},
-  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 130},
-  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 132},
-  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 134},
-  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 136},
-  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 138},
-  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 140},
+TILE_TABLE unsigned short entry_runs[72][27] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 6},
+  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8},
+  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 10},
+  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 12},
+  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 14},
+  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 16},
+  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 18},
+  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 20},
+  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 22},
+  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 24},
+  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 26},
+  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 28},
+  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 30},
+  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 32},
+  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 34},
+  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 36},
+  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 38},
+  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 40},
+  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 42},
+  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 44},
+  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 46},
+  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 48},
+  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 50},
+  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 52},
+  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 54},
+  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 56},
+  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 58},
+  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 60},
+  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 62},
+  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 64},
+  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 66},
+  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 68},
+  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 70},
+  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 72},
+  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 74},
+  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 76},
+  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 78},
+  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 80},
+  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 82},
+  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 84},
+  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 86},
+  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 88},
+  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 90},
+  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 92},
+  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 94},
+  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 96},
+  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 98},
+  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 100},
+  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 102},
+  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 104},
+  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 106},
+  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 108},
+  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 110},
+  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 112},
+  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 114},
+  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 116},
+  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 118},
+  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 120},
+  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 122},
+  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 124},
+  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 126},
+  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 128},
+  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 130},
+  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 132},
+  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 134},
+  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 136},
+  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 138},
+  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 140},
 };
 TILE_TABLE unsigned char entry_program[72] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -278,8 +281,8 @@ TILE_TABLE unsigned char entry_taps[72] = {
   0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5,
 };
-TILE_TABLE unsigned char tally_program[25] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[27] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[72] = {
   0, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68,
@@ -288,8 +291,8 @@ TILE_TABLE unsigned short entry_exchanges[72] = {
 TILE_TABLE unsigned short program_exchanges[1] = {
   140,
 };
-TILE_TABLE unsigned short round_runs[25] = {
-  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 140,
+TILE_TABLE unsigned short round_runs[27] = {
+  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 140,
 };
 TILE_TABLE float rope_10000000_64[32] = {
   1.0f, 0.6042963862419128f, 0.3651741147041321f, 0.22067341208457947f, 0.1333521455526352f, 0.08058422058820724f, 0.04869675263762474f, 0.029427271336317062f,
@@ -356,8 +359,8 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(0);
-  if (w.index == 0) w.signal(1, C_x);
+  w.role_barrier(1);
+  if (w.index == 0) w.signal(0, C_x);
 }
 
 // ==== full_dense: 0 ====
@@ -409,7 +412,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(12);
+    w.join_wait(14);
     writes_own(w, at, R_full_dense_qkv_queries);
     writes_own(w, at, R_full_dense_qkv_keys);
     writes_own(w, at, R_full_dense_qkv_values);
@@ -471,10 +474,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(13);
+    w.join_release(15);
   }
-  w.role_barrier(14);
-  if (w.index == 0) w.signal(15, C_full_dense_qkv);
+  w.role_barrier(13);
+  if (w.index == 0) w.signal(12, C_full_dense_qkv);
 }
 
 // ---- full_dense.attend ----
@@ -520,8 +523,8 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
     }
     w.ring_release(23);
   }
-  w.role_barrier(24);
-  if (w.index == 0) w.signal(25, C_full_dense_attend);
+  w.role_barrier(25);
+  if (w.index == 0) w.signal(24, C_full_dense_attend);
 }
 
 // ---- full_dense.attend.merge ----
@@ -538,8 +541,8 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
     merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(27);
-  if (w.index == 0) w.signal(28, C_full_dense_attend_merge);
+  w.role_barrier(28);
+  if (w.index == 0) w.signal(27, C_full_dense_attend_merge);
 }
 
 // ---- full_dense.o: 24.0 MiB of weights ----
@@ -558,7 +561,7 @@ TILE_LOOP
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  if (!empty(share(w, 384))) {
+  if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_dense_attend_columns);
     const int part = w.index % 8;
     Staged<8> x;
@@ -612,8 +615,8 @@ TILE_LOOP
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(39);
-  if (w.index == 0) w.signal(40, C_full_dense_o);
+  w.role_barrier(40);
+  if (w.index == 0) w.signal(39, C_full_dense_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
@@ -623,14 +626,14 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(42);
+    w.join_wait(43);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
     w.send(41, acc, t, at.epoch(1));
-    w.join_release(43);
+    w.join_release(44);
   }
-  w.role_barrier(44);
+  w.role_barrier(42);
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
@@ -680,7 +683,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(55);
+    w.join_wait(57);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -692,10 +695,10 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(56);
+    w.join_release(58);
   }
-  w.role_barrier(57);
-  if (w.index == 0) w.signal(58, C_full_dense_dense_up);
+  w.role_barrier(56);
+  if (w.index == 0) w.signal(55, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
@@ -711,7 +714,7 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
-  if (!empty(share(w, 384))) {
+  if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_dense_dense_up_columns);
     const int part = w.index % 8;
     Staged<8> x;
@@ -762,8 +765,8 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(69);
-  if (w.index == 0) w.signal(70, C_x);
+  w.role_barrier(70);
+  if (w.index == 0) w.signal(69, C_x);
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
@@ -773,14 +776,14 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(72);
+    w.join_wait(73);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
     w.send(71, acc, t, at.epoch(2));
-    w.join_release(73);
+    w.join_release(74);
   }
-  w.role_barrier(74);
+  w.role_barrier(72);
 }
 
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
@@ -832,7 +835,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(85);
+    w.join_wait(87);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
@@ -894,10 +897,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(86);
+    w.join_release(88);
   }
-  w.role_barrier(87);
-  if (w.index == 0) w.signal(88, C_sliding_experts_qkv);
+  w.role_barrier(86);
+  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
@@ -943,8 +946,8 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
     }
     w.ring_release(96);
   }
-  w.role_barrier(97);
-  if (w.index == 0) w.signal(98, C_sliding_experts_attend);
+  w.role_barrier(98);
+  if (w.index == 0) w.signal(97, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.attend.merge ----
@@ -961,8 +964,8 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
     merge_spans<128, 4>(w, o, o + 65536, o + 66048, 128, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(100);
-  if (w.index == 0) w.signal(101, C_sliding_experts_attend_merge);
+  w.role_barrier(101);
+  if (w.index == 0) w.signal(100, C_sliding_experts_attend_merge);
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
@@ -981,7 +984,7 @@ TILE_LOOP
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   w.wait(105, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
-  if (!empty(share(w, 384))) {
+  if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_sliding_experts_attend_columns);
     const int part = w.index % 8;
     Staged<8> x;
@@ -1035,8 +1038,8 @@ TILE_LOOP
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(112);
-  if (w.index == 0) w.signal(113, C_sliding_experts_o);
+  w.role_barrier(113);
+  if (w.index == 0) w.signal(112, C_sliding_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
@@ -1046,14 +1049,14 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(115);
+    w.join_wait(116);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
     w.send(114, acc, t, at.epoch(1));
-    w.join_release(116);
+    w.join_release(117);
   }
-  w.role_barrier(117);
+  w.role_barrier(115);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1101,7 +1104,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(128, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(130, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1109,7 +1112,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(129);
+    w.join_wait(131);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1122,10 +1125,10 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(130);
+    w.join_release(132);
   }
-  w.role_barrier(131);
-  if (w.index == 0) w.signal(132, C_sliding_experts_router);
+  w.role_barrier(129);
+  if (w.index == 0) w.signal(128, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
@@ -1144,62 +1147,74 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(139, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 32;
-    w.ring_acquire(136);
-    w.ring_copy(137, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(138, 52224);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+      const int active = tile / 32;
+      w.ring_acquire(136);
+      w.ring_copy(137, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+      w.ring_commit(138, 52224);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, Kept<16>& kept) {
-  if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
+  if (w.sm >= w.table().active * 32) return;  // no tile on this SM
   const int part = w.index % 12;
   // staged by router
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
-  const Share tiles = share(w, w.table().active * 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 32;
-    Acc acc = zeros();
-    const char* page = w.ring_await(141);
-    multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(142);
-    w.join_acquire(143);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
-    w.join_commit(144);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+      const int active = tile / 32;
+      Acc acc = zeros();
+      const char* page = w.ring_await(141);
+      multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
+      w.ring_release(142);
+      w.join_acquire(143);
+      scale_columns(acc, scale);
+      w.join_put(w.index, acc);
+      w.join_commit(144);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(146, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
+  w.wait_local(148, L_route, at.runs(T_route) + 1);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+      if (tile / w.sms % w.count != w.index) {
+        w.join_skip();
+        continue;
+      }
+      const int active = tile / 32;
+      w.join_wait(149);
+      writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
+      const int t = (tile % 32);
+      Acc acc = w.join_sum(0, 12);
+      const int u = t;
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int slot = w.table().slot[active][c];
+        if (slot < 0) return;  // the row is not of this expert
+        const int n_low = u * 8 + i;
+        (void)high;
+        const float v0_low = ((low * sigmoid(low)) * high);
+        w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
+      });
+      w.join_release(150);
     }
-    const int active = tile / 32;
-    w.join_wait(147);
-    writes_own(w, at, R_sliding_experts_expert_up_routedRows);
-    const int t = (tile % 32);
-    Acc acc = w.join_sum(0, 12);
-    const int u = t;
-    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int slot = w.table().slot[active][c];
-      if (slot < 0) return;  // the row is not of this expert
-      const int n_low = u * 8 + i;
-      (void)high;
-      const float v0_low = ((low * sigmoid(low)) * high);
-      w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
-    });
-    w.join_release(148);
+    w.role_barrier(147);
+    if (w.index == 0) w.signal(146, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
-  w.role_barrier(149);
-  if (w.index == 0) w.signal(150, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
@@ -1207,45 +1222,53 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
-    const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(151);
-    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(152, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
+      const int group = experts.end - first < 8 ? experts.end - first : 8;
+      w.ring_acquire(151);
+      const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
+      for (int i = 0; i < group; ++i) {
+        w.ring_copy(152, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      }
+      w.ring_commit(153, u32(group) * each);
     }
-    w.ring_commit(153, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(154, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
-  reads_all(w, at, R_sliding_experts_expert_up_routedRows);
-  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(155);
-  w.slots_acquire(156);
+  w.slots_acquire(155);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
-    const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(157);
-    // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const Quotient by_tiles(own.end - own.begin);
-    const int tiles = by_tiles.by;
-    const int before = first * tiles;
-    for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
-      const int of_group = by_tiles.of(cell), active = first + of_group;
-      const char* codes = page + cell * 2176;
-      Acc acc = zeros();
-      for (int unit = 0; unit < 8; unit += 4) {
-        Staged<4> x;
-        stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
-        multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    w.wait(154, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
+    stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
+    w.role_barrier(156);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
+      const int group = experts.end - first < 8 ? experts.end - first : 8;
+      const char* page = w.ring_await(157);
+      // cells of all groups are dealt out in turn: no warp waits for the end of a page
+      const Quotient by_tiles(own.end - own.begin);
+      const int tiles = by_tiles.by;
+      const int before = first * tiles;
+      for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
+        const int of_group = by_tiles.of(cell), active = first + of_group;
+        const char* codes = page + cell * 2176;
+        Acc acc = zeros();
+        for (int unit = 0; unit < 8; unit += 4) {
+          Staged<4> x;
+          stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+        }
+        w.slots_put(acc, cell - of_group * tiles, active);
       }
-      w.slots_put(acc, cell - of_group * tiles, active);
+      w.ring_release(158);
     }
-    w.ring_release(158);
   }
   w.slots_commit(159);
   const Share sums = share(w, 384);
@@ -1283,8 +1306,8 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(161);
-  if (w.index == 0) w.signal(162, C_x);
+  w.role_barrier(162);
+  if (w.index == 0) w.signal(161, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
@@ -1347,7 +1370,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(176);
+    w.join_wait(178);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1409,10 +1432,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(177);
+    w.join_release(179);
   }
-  w.role_barrier(178);
-  if (w.index == 0) w.signal(179, C_full_experts_qkv);
+  w.role_barrier(177);
+  if (w.index == 0) w.signal(176, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
@@ -1458,8 +1481,8 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
     }
     w.ring_release(187);
   }
-  w.role_barrier(188);
-  if (w.index == 0) w.signal(189, C_full_experts_attend);
+  w.role_barrier(189);
+  if (w.index == 0) w.signal(188, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1476,8 +1499,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(191);
-  if (w.index == 0) w.signal(192, C_full_experts_attend_merge);
+  w.role_barrier(192);
+  if (w.index == 0) w.signal(191, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1496,7 +1519,7 @@ TILE_LOOP
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   w.wait(196, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  if (!empty(share(w, 384))) {
+  if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
     Staged<8> x;
@@ -1550,8 +1573,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(203);
-  if (w.index == 0) w.signal(204, C_full_experts_o);
+  w.role_barrier(204);
+  if (w.index == 0) w.signal(203, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1561,14 +1584,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(206);
+    w.join_wait(207);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
     w.send(205, acc, t, at.epoch(1));
-    w.join_release(207);
+    w.join_release(208);
   }
-  w.role_barrier(208);
+  w.role_barrier(206);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1616,7 +1639,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(219, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(221, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1624,7 +1647,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(220);
+    w.join_wait(222);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1637,10 +1660,10 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(221);
+    w.join_release(223);
   }
-  w.role_barrier(222);
-  if (w.index == 0) w.signal(223, C_full_experts_router);
+  w.role_barrier(220);
+  if (w.index == 0) w.signal(219, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
@@ -1659,62 +1682,74 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(230, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 32;
-    w.ring_acquire(227);
-    w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(229, 52224);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+      const int active = tile / 32;
+      w.ring_acquire(227);
+      w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+      w.ring_commit(229, 52224);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kept<16>& kept) {
-  if (empty(share(w, w.table().active * 32))) return;  // no tile on this SM
+  if (w.sm >= w.table().active * 32) return;  // no tile on this SM
   const int part = w.index % 12;
   // staged by router
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
-  const Share tiles = share(w, w.table().active * 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int active = tile / 32;
-    Acc acc = zeros();
-    const char* page = w.ring_await(232);
-    multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(233);
-    w.join_acquire(234);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
-    w.join_commit(235);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+      const int active = tile / 32;
+      Acc acc = zeros();
+      const char* page = w.ring_await(232);
+      multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
+      w.ring_release(233);
+      w.join_acquire(234);
+      scale_columns(acc, scale);
+      w.join_put(w.index, acc);
+      w.join_commit(235);
+    }
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(237, L_route, at.runs(T_route) + 1);
-  const Share tiles = share(w, w.table().active * 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
+  w.wait_local(239, L_route, at.runs(T_route) + 1);
+  const RouteTable& routes = w.table();
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+      if (tile / w.sms % w.count != w.index) {
+        w.join_skip();
+        continue;
+      }
+      const int active = tile / 32;
+      w.join_wait(240);
+      writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
+      const int t = (tile % 32);
+      Acc acc = w.join_sum(0, 12);
+      const int u = t;
+      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
+        if (c >= at.block->rows) return;
+        const int slot = w.table().slot[active][c];
+        if (slot < 0) return;  // the row is not of this expert
+        const int n_low = u * 8 + i;
+        (void)high;
+        const float v0_low = ((low * sigmoid(low)) * high);
+        w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
+      });
+      w.join_release(241);
     }
-    const int active = tile / 32;
-    w.join_wait(238);
-    writes_own(w, at, R_full_experts_expert_up_routedRows);
-    const int t = (tile % 32);
-    Acc acc = w.join_sum(0, 12);
-    const int u = t;
-    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int slot = w.table().slot[active][c];
-      if (slot < 0) return;  // the row is not of this expert
-      const int n_low = u * 8 + i;
-      (void)high;
-      const float v0_low = ((low * sigmoid(low)) * high);
-      w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
-    });
-    w.join_release(239);
+    w.role_barrier(238);
+    if (w.index == 0) w.signal(237, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
-  w.role_barrier(240);
-  if (w.index == 0) w.signal(241, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
@@ -1722,45 +1757,53 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
-    const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(242);
-    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(243, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
+      const int group = experts.end - first < 8 ? experts.end - first : 8;
+      w.ring_acquire(242);
+      const u32 each = u32(own.end - own.begin) * 2176;
+TILE_LOOP
+      for (int i = 0; i < group; ++i) {
+        w.ring_copy(243, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      }
+      w.ring_commit(244, u32(group) * each);
     }
-    w.ring_commit(244, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
-  reads_all(w, at, R_full_experts_expert_up_routedRows);
-  stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(246);
-  w.slots_acquire(247);
+  w.slots_acquire(246);
   const RouteTable& routes = w.table();
-  for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
-    const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(248);
-    // cells of all groups are dealt out in turn: no warp waits for the end of a page
-    const Quotient by_tiles(own.end - own.begin);
-    const int tiles = by_tiles.by;
-    const int before = first * tiles;
-    for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
-      const int of_group = by_tiles.of(cell), active = first + of_group;
-      const char* codes = page + cell * 2176;
-      Acc acc = zeros();
-      for (int unit = 0; unit < 8; unit += 4) {
-        Staged<4> x;
-        stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit);
-        multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    const Share experts = half_of(routes, half);
+    w.wait(245, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
+    stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
+    w.role_barrier(247);
+    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
+      const int group = experts.end - first < 8 ? experts.end - first : 8;
+      const char* page = w.ring_await(248);
+      // cells of all groups are dealt out in turn: no warp waits for the end of a page
+      const Quotient by_tiles(own.end - own.begin);
+      const int tiles = by_tiles.by;
+      const int before = first * tiles;
+      for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
+        const int of_group = by_tiles.of(cell), active = first + of_group;
+        const char* codes = page + cell * 2176;
+        Acc acc = zeros();
+        for (int unit = 0; unit < 8; unit += 4) {
+          Staged<4> x;
+          stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
+        }
+        w.slots_put(acc, cell - of_group * tiles, active);
       }
-      w.slots_put(acc, cell - of_group * tiles, active);
+      w.ring_release(249);
     }
-    w.ring_release(249);
   }
   w.slots_commit(250);
   const Share sums = share(w, 384);
@@ -1798,8 +1841,8 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(252);
-  if (w.index == 0) w.signal(253, C_x);
+  w.role_barrier(253);
+  if (w.index == 0) w.signal(252, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
@@ -1832,7 +1875,7 @@ TILE_LOOP
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   bring_weights<16>(w, 261, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(260, C_x, at.runs(C_x));
-  if (!empty(share(w, 1192))) {
+  if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
     const int part = w.index % 12;
     Staged<16> x;
@@ -1864,8 +1907,8 @@ TILE_LOOP
       });
     });
   }
-  w.role_barrier(267);
-  if (w.index == 0) w.signal(268, C_end_head);
+  w.role_barrier(268);
+  if (w.index == 0) w.signal(267, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1875,14 +1918,14 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(270);
+    w.join_wait(271);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
     w.send_to(269, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(271);
+    w.join_release(272);
   }
-  w.role_barrier(272);
+  w.role_barrier(270);
 }
 
 // ---- end.logits.firsts ----
@@ -1892,8 +1935,8 @@ TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(274);
-  if (w.index == 0) w.signal(275, C_end_logits_firsts);
+  w.role_barrier(275);
+  if (w.index == 0) w.signal(274, C_end_logits_firsts);
 }
 
 // ---- end.logits ----

@@ -8,7 +8,7 @@
  */
 import type { Compiled } from '../../codegen/compile.ts'
 import { positionOf } from '../../compiler/diagnostics/render.ts'
-import type { Domain, PhasePlan, Step } from '../../compiler/plan/ir.ts'
+import type { Domain, Loop, PhasePlan, Step } from '../../compiler/plan/ir.ts'
 import { roleNames } from '../../compiler/plan/ir.ts'
 import type { TraceEvent, TraceFile, TraceRound } from '../engine/trace-file.ts'
 
@@ -97,15 +97,34 @@ function authorLine({ span }: PhasePlan, sources: ReadonlyMap<string, string>): 
   return span && text !== undefined ? `${span.file}:${positionOf(text, span.start).line}` : ''
 }
 
-/** The share of an SM in the first loop of a role's steps. */
-function tilesOf(steps: readonly Step[], event: TraceEvent, sm: number, sms: number): { tiles?: string } {
+interface OnSm {
+  readonly loop: Loop
+  readonly active: number
+  readonly sm: number
+  readonly sms: number
+}
+/** Which units of a loop are an SM's, where the plan and the routing alone say it. */
+const tileTexts: {
+  readonly [K in Domain['kind']]?: (d: Extract<Domain, { kind: K }>, on: OnSm) => string | undefined
+} = {
+  share: ({ count }, { sm, sms }) => {
+    const [first, end] = [Math.floor((count * sm) / sms), Math.floor((count * (sm + 1)) / sms)]
+    return first < end ? `${first} to ${end - 1} of ${count}` : `none of ${count}`
+  },
+  halves: (_d, on) => textOf(on.loop.body, on),
+  activeShare: ({ count }, { active, sm, sms }) => {
+    const all = count * active
+    return sm < all ? `each ${sms} from ${sm} on, of ${all}` : `none of ${all}`
+  },
+}
+function textOf(steps: readonly Step[], on: Omit<OnSm, 'loop'>): string | undefined {
   const loop = steps.find((s) => s.kind === 'loop')
-  const count = loop && unitsOf(loop.domain, event.active)
-  if (count === undefined) return {}
-  const [first, end] = [Math.floor((count * sm) / sms), Math.floor((count * (sm + 1)) / sms)]
-  return { tiles: first < end ? `${first} to ${end - 1} of ${count}` : `none of ${count}` }
+  const rule = loop && (tileTexts[loop.domain.kind] as ((d: Domain, on: OnSm) => string | undefined) | undefined)
+  return rule?.(loop!.domain, { ...on, loop: loop! })
 }
 
-/** Units that SMs share, where the plan and the routing alone say how many. */
-const unitsOf = (d: Domain, active: number): number | undefined =>
-  d.kind === 'share' ? d.count : d.kind === 'activeShare' ? d.count * active : undefined
+/** The share of an SM in the first loop of a role's steps. */
+function tilesOf(steps: readonly Step[], event: TraceEvent, sm: number, sms: number): { tiles?: string } {
+  const tiles = textOf(steps, { active: event.active, sm, sms })
+  return tiles === undefined ? {} : { tiles }
+}

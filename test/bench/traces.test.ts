@@ -103,7 +103,7 @@ describe('trace', () => {
     expect(up).toHaveLength(3 * 2)
     for (const s of up) {
       expect(s.args.layer).toMatch(/^model\.layers\.\d$/)
-      expect(s.args.tiles).toMatch(/^\d+ to \d+ of \d+$/)
+      expect(s.args.tiles).toMatch(/^each \d+ from \d+ on, of \d+$/)
       expect(s.args.line).toMatch(/^models\/mimo\/graph\.ts:\d+$|^dsl\/library\/.*:\d+$/)
     }
   })

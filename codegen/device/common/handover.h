@@ -26,22 +26,30 @@ TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
 }
 TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0, parts); }
 
-/** Copies rows of a routed input into the role's shared memory; the role's warps share the work, a role barrier follows. */
-TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int count) {
+/** Copies what a half of the active experts made of the rows, bf16 [row][slot][K], into the role's shared memory; the role's warps share
+    the work, a role barrier follows. */
+template <int TopK, int K>
+TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int rows, Share experts, int half) {
   constexpr int ahead = 6;  // loads on their way at once: each is a long way
-  w.area_writes(Area::staged_rows, w.index);
+  w.area_writes(Area::staged_rows, half * w.count + w.index);
+  const RouteTable& routes = w.table();
   w.lanes([&](int lane) {
     const Packet* source = reinterpret_cast<const Packet*>(from);
     Packet* target = reinterpret_cast<Packet*>(to);
-    const int packets = count / 8, step = w.count * 32;
+    const int packets = rows * (TopK * K / 8), step = w.count * 32;
+    const auto wanted = [&](int at) {
+      if (at >= packets) return false;
+      const int pair = at / (K / 8), place = routes.place[pair / TopK][pair % TopK];
+      return place >= experts.begin && place < experts.end;
+    };
     for (int first = w.index * 32 + lane; first < packets; first += ahead * step) {
       Packet loaded[ahead];
       TILE_UNROLL
       for (int i = 0; i < ahead; ++i)
-        if (first + i * step < packets) loaded[i] = source[first + i * step];
+        if (wanted(first + i * step)) loaded[i] = source[first + i * step];
       TILE_UNROLL
       for (int i = 0; i < ahead; ++i)
-        if (first + i * step < packets) target[first + i * step] = as_staged(loaded[i]);
+        if (wanted(first + i * step)) target[first + i * step] = as_staged(loaded[i]);
     }
   });
 }

@@ -159,6 +159,7 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
       const int place = below[lane] + popcount(bits[lane] & ((1u << expert[lane] % 32) - 1u));
       routes.expert[place] = u16(expert[lane]);
       routes.slot[place][pair / TopK] = (signed char)(pair % TopK);
+      routes.place[pair / TopK][pair % TopK] = u8(place);
     });
     if (first == 0) w.once([&] { routes.active = active, routes.rows = rows; });
   }

@@ -7,13 +7,16 @@
 
 namespace tile {
 
-/** What a warp's role expects of the routed experts in this SM. Experts ascend; slot -1: the row does not go there. */
+/** What a warp's role expects of the routed experts in this SM. Experts ascend; slot -1: the row does not go there; place: where the
+    expert of a row's slot is among the active ones. */
 struct RouteTable {
   int active, rows;
   u16 expert[Plan::max_active];
   signed char slot[Plan::max_active][8];
   float weight[8][Plan::top_k];
+  u8 place[8][Plan::top_k];
 };
+static_assert(Plan::max_active <= 256, "places of active experts are bytes");
 
 /** Which warp of which role a warp of the SM is. */
 struct WarpRole {
@@ -125,6 +128,15 @@ struct Share {
 /** Units [0, n) over parts, contiguous and balanced; n * parts is less than 2^32. */
 TILE_BOTH Share share_of(int n, int part, int parts) {
   return Share{int(u32(n) * u32(part) / u32(parts)), int(u32(n) * u32(part + 1) / u32(parts))};
+}
+
+/** First unit from `begin` on that comes to a part, where units are dealt out to parts in turn. */
+TILE_BOTH int dealt_from(int begin, int part, int parts) { return begin + (part + parts - begin % parts) % parts; }
+
+/** The active experts of the first half, whole groups of those that `down` takes together, or of the second. */
+TILE_BOTH Share half_of(const RouteTable& routes, int half) {
+  const int early = routes.active / 2 / Plan::expert_group * Plan::expert_group;
+  return half == 0 ? Share{0, early} : Share{early, routes.active};
 }
 
 TILE_BOTH bool empty(Share s) { return s.begin >= s.end; }

@@ -6,13 +6,13 @@
 namespace tile {
 
 enum Mark : int { mark_ready, mark_staged, mark_page, trace_marks };
-/** When the phase at hand of a role began and passed its marks, by its first warp. A page is marked once. */
+/** When the phase at hand of a role began and first passed its marks, by its first warp. */
 struct Traces {
   u64 began;
   u32 at[trace_marks];
   u32 waits;  // that are in the log
   TILE_FN void mark(Mark which) {
-    if (which != mark_page || at[which] == 0) at[which] = u32(clock_ns() - began);
+    if (at[which] == 0) at[which] = u32(clock_ns() - began);
   }
 };
 

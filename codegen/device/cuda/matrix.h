@@ -92,7 +92,7 @@ TILE_FN void stage(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
   scale_staged(x);
 }
 template <bool InShared, int TopK, int U>
-TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit) {
+TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit, int) {
   const int g = w.lane() / 4, taken = slot[g];
   const uint4* from = reinterpret_cast<const uint4*>(rows + size_t(g * TopK + (taken < 0 ? 0 : taken)) * size_t(k)) + first_unit * 4 + w.lane() % 4;
   TILE_UNROLL

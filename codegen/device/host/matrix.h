@@ -87,9 +87,9 @@ inline Staged<U> units_of(const Staged<N>& x, int first) {
 inline Packet as_staged(const Packet& rows) { return rows; }
 /** Column g is row g's share of `rows`, bf16 [row][slot][k], at the slot it was given; zeros for a row that was given none. */
 template <bool InShared, int TopK, int U>
-inline void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit) {
+inline void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit, int half) {
   if (InShared)
-    for (int warp = 0; warp < w.count; ++warp) w.area_reads(Area::staged_rows, warp);
+    for (int warp = 0; warp < w.count; ++warp) w.area_reads(Area::staged_rows, half * w.count + warp);
   for (int unit = 0; unit < U; ++unit) {
     float* to = reinterpret_cast<float*>(x.value[unit]);
     std::memset(to, 0, sizeof x.value[unit]);

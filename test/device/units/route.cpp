@@ -67,6 +67,13 @@ std::string check(int, const char* data) {
     if (active != table.active || table.rows != rows(which)) return "case " + std::to_string(which) + ": " + std::to_string(table.active) + " active experts, expected " + std::to_string(active);
     for (int row = 0; row < rows(which); ++row)
       for (int slot = 0; slot < top_k; ++slot)
+        if (const int place = table.place[row][slot]; place >= table.active || table.slot[place][row] != slot) return "case " + std::to_string(which) + ": place of row " + std::to_string(row);
+    // Halves make up all experts; the first has whole groups, and no more than the second by itself could fill.
+    const Share early = half_of(table, 0), late = half_of(table, 1);
+    if (early.begin != 0 || early.end != late.begin || late.end != table.active) return "case " + std::to_string(which) + ": halves";
+    if (early.end % Plan::expert_group != 0 || early.end > table.active / 2 || early.end + Plan::expert_group <= table.active / 2) return "case " + std::to_string(which) + ": first half";
+    for (int row = 0; row < rows(which); ++row)
+      for (int slot = 0; slot < top_k; ++slot)
         if (!(std::fabs(double(table.weight[row][slot]) - weight[row][slot]) <= 1e-5)) return "case " + std::to_string(which) + ": weight of row " + std::to_string(row);
   }
   return "";

@@ -1,0 +1,31 @@
+/**
+ * halve-experts: which results of routed experts are handed over in two parts.
+ *
+ * Where only the `down` of the same experts reads what an `up` made of the rows, it may begin with the experts of the first
+ * half while the second is still multiplied: by the time it has come to those, all SMs have long signalled them, so nobody
+ * waits between the two phases.
+ */
+import type { ProductPhase, Segment } from '../tile/ir.ts'
+
+export interface Halved {
+  readonly up: ProductPhase
+  readonly down: ProductPhase
+}
+
+export function halvedExperts(segments: readonly Segment[]): Halved[] {
+  const phases = segments.flatMap((s) => s.phases)
+  const found: Halved[] = []
+  for (const { phases: own } of segments) {
+    for (const up of own) {
+      if (up.kind !== 'product' || up.routed !== 'up') continue
+      const readers = phases.filter((p) => p.reads.some((r) => up.writes.includes(r)))
+      const [down] = readers
+      if (readers.length !== 1 || down?.kind !== 'product' || down.routed !== 'down') continue
+      if (own.includes(down) && down.experts === up.experts) found.push({ up, down })
+    }
+  }
+  return found
+}
+
+/** The counter of the first half of what another counts. */
+export const earlyOf = (counter: string): string => `${counter}.early`

@@ -1,0 +1,55 @@
+/** Routed experts go in two halves: what `up` made of the first is handed over while the second is multiplied. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { countersOf, firstHalf, type PhasePlan, type Step } from '../../compiler/plan/ir.ts'
+import { printPlan } from '../../compiler/plan/print-plan.ts'
+import { dealtTo } from '../../compiler/verify/shares.ts'
+import { mimoGraph, planOf, proConfig } from '../support/plans.ts'
+
+const { plan } = planOf([mimoGraph(proConfig)], { ranks: 8, sms: 132, epilogueWarps: 2 })
+const phase = (name: string): PhasePlan => plan.segments.flatMap((s) => s.phases).find((p) => p.name === name)!
+const kindsIn = (steps: readonly Step[]): string[] =>
+  steps.map((s) => (s.kind === 'loop' ? `${s.domain.kind}(${kindsIn(s.body).join(' ')})` : s.kind))
+
+describe('expert.up and expert.down', () => {
+  it('signal and wait for each half by a counter of its own', () => {
+    const up = phase('expert.up')
+    expect(countersOf(up)).toEqual([up.counter, `${up.counter}.early`])
+    for (const name of countersOf(up)) expect(plan.tallies.map((t) => t.name)).toContain(name)
+    expect(kindsIn(up.roles.epilogue).at(-1)).toMatch(/^halves\(activeShare\(.*\) barrier signal\)$/)
+    expect(kindsIn(phase('expert.down').roles.compute)).toContainEqual(
+      expect.stringMatching(/^halves\(wait stageRows barrier activeGroups\(.*\)\)$/),
+    )
+  })
+
+  it('are the only phases that do', () => {
+    const others = plan.segments.flatMap((s) => s.phases).filter((p) => p.name !== 'expert.up')
+    expect(others.filter((p) => p.early !== undefined)).toEqual([])
+  })
+
+  it('show it in the printed plan', () => {
+    expect(printPlan(plan)).toContain('signal sliding_experts.expert.up.early, then sliding_experts.expert.up')
+    expect(printPlan(plan)).toContain('in both halves of the active experts')
+  })
+})
+
+it('the first half has whole groups, at most half of the experts, and less than a group below it', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 256 }), fc.integer({ min: 1, max: 16 }), (active, group) => {
+      const early = firstHalf(active, group)
+      expect(early % group).toBe(0)
+      expect(early).toBeLessThanOrEqual(active / 2)
+      expect(early + group).toBeGreaterThan(active / 2)
+    }),
+  )
+})
+
+it('units dealt out in turn all go to somebody, and no SM has two more than another', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 1, max: 132 }), (count, sms) => {
+      const all = Array.from({ length: sms }, (_, sm) => dealtTo(sm, count, sms))
+      expect(all.reduce((a, b) => a + b, 0)).toBe(count)
+      expect(Math.max(...all) - Math.min(...all)).toBeLessThanOrEqual(1)
+    }),
+  )
+})
