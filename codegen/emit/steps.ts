@@ -337,8 +337,18 @@ function emitEach(steps: readonly Step[], role: RoleName, ctx: EmitContext): voi
   }
 }
 
+/** Halves with nothing to do between them are one loop: the first has whole groups, and units are dealt out over both. */
+const isWhole = (loop: Extract<Step, { kind: 'loop' }>): boolean =>
+  loop.domain.kind === 'halves' && loop.body.length === 1 && loop.body[0]!.kind === 'loop'
+
 function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: EmitContext): void {
   const { out } = ctx
+  if (isWhole(loop)) {
+    out.line('const RouteTable& routes = w.table();')
+    out.line('const Share experts{0, routes.active};')
+    emitEach(loop.body, role, ctx)
+    return
+  }
   const product = productOf(loop.body)
   const whole = (domains[loop.domain.kind] as (d: Domain, v: string, c: EmitContext, chunks: number) => string)(
     loop.domain,

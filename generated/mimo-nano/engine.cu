@@ -1213,15 +1213,12 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(140, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
-      const int active = tile / 8;
-      w.ring_acquire(137);
-      w.ring_copy(138, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-      w.ring_commit(139, 13056);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+    const int active = tile / 8;
+    w.ring_acquire(137);
+    w.ring_copy(138, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(139, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1236,20 +1233,17 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 141,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
-      const int active = tile / 8;
-      Acc acc = zeros();
-      const char* page = w.ring_await(142);
-      multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-      w.ring_release(143);
-      w.join_acquire(144);
-      scale_columns(acc, scale);
-      w.join_put(w.index, acc);
-      w.join_commit(145);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+    const int active = tile / 8;
+    Acc acc = zeros();
+    const char* page = w.ring_await(142);
+    multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
+    w.ring_release(143);
+    w.join_acquire(144);
+    scale_columns(acc, scale);
+    w.join_put(w.index, acc);
+    w.join_commit(145);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1293,19 +1287,16 @@ TILE_LOOP
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const RouteTable& routes = w.table();
+  const Share experts{0, routes.active};
+  for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
+    const int group = experts.end - first < 2 ? experts.end - first : 2;
+    w.ring_acquire(152);
+    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
-      const int group = experts.end - first < 2 ? experts.end - first : 2;
-      w.ring_acquire(152);
-      const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-      for (int i = 0; i < group; ++i) {
-        w.ring_copy(153, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
-      }
-      w.ring_commit(154, u32(group) * each);
+    for (int i = 0; i < group; ++i) {
+      w.ring_copy(153, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
+    w.ring_commit(154, u32(group) * each);
   }
   if (w.index == 0) w.signal_local(155, L_table);
 }
@@ -1727,15 +1718,12 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(232, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
-      const int active = tile / 8;
-      w.ring_acquire(229);
-      w.ring_copy(230, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-      w.ring_commit(231, 13056);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+    const int active = tile / 8;
+    w.ring_acquire(229);
+    w.ring_copy(230, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(231, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1750,20 +1738,17 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 233,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
-      const int active = tile / 8;
-      Acc acc = zeros();
-      const char* page = w.ring_await(234);
-      multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-      w.ring_release(235);
-      w.join_acquire(236);
-      scale_columns(acc, scale);
-      w.join_put(w.index, acc);
-      w.join_commit(237);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
+    const int active = tile / 8;
+    Acc acc = zeros();
+    const char* page = w.ring_await(234);
+    multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
+    w.ring_release(235);
+    w.join_acquire(236);
+    scale_columns(acc, scale);
+    w.join_put(w.index, acc);
+    w.join_commit(237);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1807,19 +1792,16 @@ TILE_LOOP
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const RouteTable& routes = w.table();
+  const Share experts{0, routes.active};
+  for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
+    const int group = experts.end - first < 2 ? experts.end - first : 2;
+    w.ring_acquire(244);
+    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
-      const int group = experts.end - first < 2 ? experts.end - first : 2;
-      w.ring_acquire(244);
-      const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-      for (int i = 0; i < group; ++i) {
-        w.ring_copy(245, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
-      }
-      w.ring_commit(246, u32(group) * each);
+    for (int i = 0; i < group; ++i) {
+      w.ring_copy(245, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
+    w.ring_commit(246, u32(group) * each);
   }
   if (w.index == 0) w.signal_local(247, L_table);
 }

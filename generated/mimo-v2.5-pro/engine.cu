@@ -1148,15 +1148,12 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(139, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
-      const int active = tile / 32;
-      w.ring_acquire(136);
-      w.ring_copy(137, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-      w.ring_commit(138, 52224);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+    const int active = tile / 32;
+    w.ring_acquire(136);
+    w.ring_copy(137, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(138, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1167,20 +1164,17 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
-      const int active = tile / 32;
-      Acc acc = zeros();
-      const char* page = w.ring_await(141);
-      multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-      w.ring_release(142);
-      w.join_acquire(143);
-      scale_columns(acc, scale);
-      w.join_put(w.index, acc);
-      w.join_commit(144);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+    const int active = tile / 32;
+    Acc acc = zeros();
+    const char* page = w.ring_await(141);
+    multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
+    w.ring_release(142);
+    w.join_acquire(143);
+    scale_columns(acc, scale);
+    w.join_put(w.index, acc);
+    w.join_commit(144);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1222,19 +1216,16 @@ TILE_LOOP
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const RouteTable& routes = w.table();
+  const Share experts{0, routes.active};
+  for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
+    const int group = experts.end - first < 8 ? experts.end - first : 8;
+    w.ring_acquire(151);
+    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
-      const int group = experts.end - first < 8 ? experts.end - first : 8;
-      w.ring_acquire(151);
-      const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-      for (int i = 0; i < group; ++i) {
-        w.ring_copy(152, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
-      }
-      w.ring_commit(153, u32(group) * each);
+    for (int i = 0; i < group; ++i) {
+      w.ring_copy(152, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
+    w.ring_commit(153, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1683,15 +1674,12 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(230, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
-      const int active = tile / 32;
-      w.ring_acquire(227);
-      w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-      w.ring_commit(229, 52224);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+    const int active = tile / 32;
+    w.ring_acquire(227);
+    w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(229, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1702,20 +1690,17 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   const RouteTable& routes = w.table();
-TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
-      const int active = tile / 32;
-      Acc acc = zeros();
-      const char* page = w.ring_await(232);
-      multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-      w.ring_release(233);
-      w.join_acquire(234);
-      scale_columns(acc, scale);
-      w.join_put(w.index, acc);
-      w.join_commit(235);
-    }
+  const Share experts{0, routes.active};
+  for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
+    const int active = tile / 32;
+    Acc acc = zeros();
+    const char* page = w.ring_await(232);
+    multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
+    w.ring_release(233);
+    w.join_acquire(234);
+    scale_columns(acc, scale);
+    w.join_put(w.index, acc);
+    w.join_commit(235);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1757,19 +1742,16 @@ TILE_LOOP
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const RouteTable& routes = w.table();
+  const Share experts{0, routes.active};
+  for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
+    const int group = experts.end - first < 8 ? experts.end - first : 8;
+    w.ring_acquire(242);
+    const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
-  for (int half = 0; half < 2; ++half) {
-    const Share experts = half_of(routes, half);
-    for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
-      const int group = experts.end - first < 8 ? experts.end - first : 8;
-      w.ring_acquire(242);
-      const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-      for (int i = 0; i < group; ++i) {
-        w.ring_copy(243, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
-      }
-      w.ring_commit(244, u32(group) * each);
+    for (int i = 0; i < group; ++i) {
+      w.ring_copy(243, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
+    w.ring_commit(244, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"

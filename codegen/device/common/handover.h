@@ -43,7 +43,7 @@ TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int rows, Share exp
       return place >= experts.begin && place < experts.end;
     };
     for (int first = w.index * 32 + lane; first < packets; first += ahead * step) {
-      Packet loaded[ahead];
+      Packet loaded[ahead] = {};  // some lanes load nothing: what they hold must not come from before
       TILE_UNROLL
       for (int i = 0; i < ahead; ++i)
         if (wanted(first + i * step)) loaded[i] = source[first + i * step];
