@@ -10,6 +10,8 @@ import { imageAt, type StepRules } from './step-rules.ts'
 
 const attendSlots = (a: AttendPhase, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
 const mRows = (a: AttendPhase): number => Math.ceil((8 * a.group) / 16) * 16
+/** Value dims that a warp merges: one a lane, so that it can have many spans on their way. */
+const mergeDims = (a: AttendPhase): number => (a.valueDim % 32 === 0 ? 32 : a.valueDim)
 
 const tasksCall = (window: number | undefined, kv: number, mTiles: number): string =>
   `span_tasks(w, at.block->position, at.block->rows, ${window ?? 0}, ${kv}, ${mTiles})`
@@ -24,7 +26,7 @@ export function spanTasks(d: Extract<Domain, { kind: 'spanShare' }>, { out }: Em
 export function mergeTasks(a: AttendPhase, { out }: EmitContext): void {
   out.line(`const Spans spans = ${tasksCall(a.window, a.kv, mRows(a) / 16)}.spans;`)
   out.line(
-    `const Share tasks = share_of(${a.kv} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
+    `const Share tasks = share_of(${a.kv * (a.valueDim / mergeDims(a))} * at.block->rows * ${a.group}, w.sm * w.count + w.index, w.sms * w.count);`,
   )
 }
 
@@ -75,10 +77,12 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
     const rows = mRows(a)
     const slots = attendSlots(a, ctx)
     out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
+      const parts = a.valueDim / mergeDims(a)
+      out.line(`const int first_dim = task % ${parts} * ${mergeDims(a)}, of_all = task / ${parts};`)
       out.line(
         a.kv === 1
-          ? 'const int head = 0, m_row = task;'
-          : `const int head = task / (at.block->rows * ${a.group}), m_row = task % (at.block->rows * ${a.group});`,
+          ? 'const int head = 0, m_row = of_all;'
+          : `const int head = of_all / (at.block->rows * ${a.group}), m_row = of_all % (at.block->rows * ${a.group});`,
       )
       out.line(
         `const float* o = w.ws<const float>(${ctx.offset(a.partials)}) + size_t(head) * ${slots * rows * (a.valueDim + 2)};`,
@@ -87,7 +91,7 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
       const sink =
         s.sink === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.sink, ctx)})) + ${query}`
       out.line(
-        `merge_spans<${a.valueDim}, ${slots}>(w, o, o + ${slots * rows * a.valueDim}, o + ${slots * rows * (a.valueDim + 1)}, ${rows}, m_row, spans.count, ${sink},`,
+        `merge_spans<${a.valueDim}, ${mergeDims(a)}, ${slots}>(w, o, o + ${slots * rows * a.valueDim}, o + ${slots * rows * (a.valueDim + 1)}, ${rows}, m_row, first_dim, spans.count, ${sink},`,
       )
       out.line(`    w.ws<bf16>(${ctx.offset(s.merge.output)}), m_row / ${a.group}, (${query}) * ${a.valueDim});`)
     })

@@ -645,9 +645,10 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const int first_dim = task % 1 * 32, of_all = task / 1;
+    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 17408;
-    merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
+    merge_spans<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(29);
@@ -1045,9 +1046,10 @@ TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& a
   reads_all(w, at, R_sliding_experts_attend_partials);
   writes_own(w, at, R_sliding_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const int first_dim = task % 1 * 32, of_all = task / 1;
+    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 2176;
-    merge_spans<32, 4>(w, o, o + 2048, o + 2112, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 552704)) + head * 2 + m_row % 2,
+    merge_spans<32, 32, 4>(w, o, o + 2048, o + 2112, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 552704)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(102);
@@ -1550,9 +1552,10 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const int first_dim = task % 1 * 32, of_all = task / 1;
+    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 17408;
-    merge_spans<32, 32>(w, o, o + 16384, o + 16896, 16, m_row, spans.count, nullptr,
+    merge_spans<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(194);
@@ -2825,9 +2828,10 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const int first_dim = task % 1 * 32, of_all = task / 1;
+    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(409);
@@ -3295,9 +3299,10 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
   reads_all(w, at, R_draft_sliding_dense2_attend_partials);
   writes_own(w, at, R_draft_sliding_dense2_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const int first_dim = task % 1 * 32, of_all = task / 1;
+    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(490);
@@ -3765,9 +3770,10 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
   reads_all(w, at, R_draft_sliding_dense3_attend_partials);
   writes_own(w, at, R_draft_sliding_dense3_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const int first_dim = task % 1 * 32, of_all = task / 1;
+    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(571);
@@ -4235,9 +4241,10 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
   reads_all(w, at, R_draft_sliding_dense4_attend_partials);
   writes_own(w, at, R_draft_sliding_dense4_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = task / (at.block->rows * 2), m_row = task % (at.block->rows * 2);
+    const int first_dim = task % 1 * 32, of_all = task / 1;
+    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 6>(w, o, o + 3072, o + 3168, 16, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
   w.role_barrier(652);

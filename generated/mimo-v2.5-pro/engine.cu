@@ -531,14 +531,15 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
-  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(26, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = 0, m_row = task;
+    const int first_dim = task % 4 * 32, of_all = task / 4;
+    const int head = 0, m_row = of_all;
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 532480;
-    merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
+    merge_spans<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
   w.role_barrier(28);
@@ -954,14 +955,15 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8).spans;
-  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(99, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   reads_all(w, at, R_sliding_experts_attend_partials);
   writes_own(w, at, R_sliding_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = 0, m_row = task;
+    const int first_dim = task % 4 * 32, of_all = task / 4;
+    const int head = 0, m_row = of_all;
     const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
-    merge_spans<128, 4>(w, o, o + 65536, o + 66048, 128, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
+    merge_spans<128, 32, 4>(w, o, o + 65536, o + 66048, 128, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
         w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
   w.role_barrier(101);
@@ -1480,14 +1482,15 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
-  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
+  const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
   w.wait(190, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = 0, m_row = task;
+    const int first_dim = task % 4 * 32, of_all = task / 4;
+    const int head = 0, m_row = of_all;
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 532480;
-    merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
+    merge_spans<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
   w.role_barrier(192);

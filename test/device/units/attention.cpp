@@ -103,7 +103,9 @@ TILE_ROLE void role_compute(Warp& w) {
     bf16* out = w.ws<bf16>(Plan::data_at + unit::out_at + size_t(which) * unit::out_bytes);
     for (int r = w.index; r < unit::token_rows * unit::group; r += w.count) {
       const int head = r % unit::group;
-      merge_spans<unit::vd, unit::spans>(w, o, m, l, unit::m_rows, r, unit::spans, which == 2 ? w.ws<float>(Plan::data_at + unit::sink_at) + head : nullptr, out, r / unit::group, head * unit::vd);
+      // by halves of the values, as two warps would
+      for (int first = 0; first < unit::vd; first += unit::vd / 2)
+        merge_spans<unit::vd, unit::vd / 2, unit::spans>(w, o, m, l, unit::m_rows, r, first, unit::spans, which == 2 ? w.ws<float>(Plan::data_at + unit::sink_at) + head : nullptr, out, r / unit::group, head * unit::vd);
     }
   }
 }
