@@ -62,9 +62,12 @@ export class Steps {
     return this.ctx.waits.map((w) => ({ kind: 'wait', site: this.site(role, `wait ${w.counter}`), ...w }))
   }
   signal(role: RoleName): Step[] {
+    return this.ctx.awaited ? [...this.meet(role), ...this.tell(role)] : []
+  }
+  /** Of a role whose warps have met. */
+  tell(role: RoleName): Step[] {
     const { counter, awaited } = this.ctx
-    if (!awaited) return []
-    return [...this.meet(role), { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
+    return awaited ? [{ kind: 'signal', site: this.site(role, `signal ${counter}`), counter }] : []
   }
   /** The role's warps come together, whether or not anybody waits for what they have done. */
   conclude(role: RoleName): Step[] {

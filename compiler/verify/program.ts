@@ -34,7 +34,7 @@ export interface Source {
 }
 
 /** Regions of an SM's own shared memory. */
-export type LocalRegion = 'route' | 'weights' | 'slots' | 'rows'
+export type LocalRegion = 'route' | 'weights' | 'slots' | 'scratch'
 
 interface ChannelOp<K extends string> {
   readonly kind: K
@@ -226,7 +226,7 @@ const rules: Rules = {
   stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
     accesses(a, s.reads, s.writes)
-    a.emit({ kind: 'local', region: 'rows', write: true, own: true })
+    a.emit({ kind: 'local', region: 'scratch', write: true, own: true })
   },
   clear: () => {},
   multiply: (s, a) => {
@@ -237,7 +237,7 @@ const rules: Rules = {
     a.emit({ kind: 'page' })
     accesses(a, s.reads, s.writes)
     if (!a.turn.first && !a.turn.last) return
-    if (s.product.input?.shared) a.emit({ kind: 'local', region: 'rows', write: false, own: false })
+    if (s.product.input?.shared) a.emit({ kind: 'local', region: 'scratch', write: false, own: false })
     a.emit({ kind: 'local', region: 'slots', write: true, own: true })
   },
   joinPut: (_s, a) => a.emit({ kind: 'put' }),
@@ -273,6 +273,14 @@ const rules: Rules = {
   },
   attendSpan: (s, a) => {
     a.emit({ kind: 'page' })
+    accesses(a, s.reads, s.writes)
+  },
+  attendNear: (s, a) => {
+    accesses(a, s.reads, s.writes)
+    a.emit({ kind: 'local', region: 'scratch', write: true, own: true })
+  },
+  mergeNear: (s, a) => {
+    a.emit({ kind: 'local', region: 'scratch', write: false, own: false })
     accesses(a, s.reads, s.writes)
   },
   mergeSpans: (s, a) => accesses(a, s.reads, s.writes),

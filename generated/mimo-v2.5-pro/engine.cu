@@ -17,16 +17,16 @@ struct Plan {
   static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12;
   static constexpr int experts = 384, max_active = 64, top_k = 8;
   using Exchange = tile::bf16;
-  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30021376;
-  static constexpr size_t counters_at = 0, abort_at = 3200, control_at = 3328, control_inbox_at = 4096;
-  static constexpr size_t decode_at = 5120, sampler_at = 15289856, history_at = 17761792, inbox_at = 5632, logits_inbox_at = 2168320;
-  static constexpr size_t zeroed_bytes = 15289856;
-  static constexpr int counters = 25, control_counter = 23, control_left_counter = 24, local_counters = 1;
+  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 29755008;
+  static constexpr size_t counters_at = 0, abort_at = 3072, control_at = 3200, control_inbox_at = 3968;
+  static constexpr size_t decode_at = 4992, sampler_at = 15289728, history_at = 17761664, inbox_at = 5504, logits_inbox_at = 2168192;
+  static constexpr size_t zeroed_bytes = 15289728;
+  static constexpr int counters = 24, control_counter = 22, control_left_counter = 23, local_counters = 1;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 282, site_round = 278, site_relay = 279, site_mailbox = 280, site_sample = 281;
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
+  static constexpr int sites = 273, site_round = 269, site_relay = 270, site_mailbox = 271, site_sample = 272;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -50,63 +50,61 @@ struct Plan {
     "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
     "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
     "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue barrier",
-    "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span",
-    "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring", "sliding_experts.attend/compute attend barrier",
-    "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
-    "sliding_experts.attend.merge/compute barrier", "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
-    "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
-    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive",
-    "sliding_experts.o/compute barrier", "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue await join",
-    "sliding_experts.o/epilogue release join", "sliding_experts.o/epilogue barrier", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
-    "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
-    "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
-    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
-    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
-    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
-    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
-    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring",
-    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
-    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots",
-    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
-    "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
-    "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
-    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
-    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
-    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring",
-    "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier",
-    "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
-    "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring",
-    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier",
-    "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
-    "full_experts.o/epilogue barrier", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
-    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
-    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o",
-    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
-    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
-    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
-    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
-    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
-    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots",
-    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive",
-    "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
-    "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring",
-    "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring",
-    "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier",
-    "end.head/compute signal end.head", "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.head/epilogue barrier", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts",
-    "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round", "relay",
-    "mailbox", "sample",
+    "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums", "sliding_experts.attend/compute barrier",
+    "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring",
+    "sliding_experts.o/compute wait sliding_experts.attend", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring",
+    "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive", "sliding_experts.o/compute barrier",
+    "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
+    "sliding_experts.o/epilogue barrier", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring",
+    "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
+    "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue wait sliding_experts.o",
+    "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
+    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
+    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
+    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
+    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute acquire slots",
+    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive",
+    "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send",
+    "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue await join",
+    "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv",
+    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
+    "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
+    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
+    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
+    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
+    "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o",
+    "full_experts.o/epilogue send", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.o/epilogue barrier",
+    "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o",
+    "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join",
+    "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
+    "full_experts.router/epilogue release join", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.route/compute wait full_experts.router",
+    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
+    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
+    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
+    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.up/epilogue barrier",
+    "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
+    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute await ring",
+    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier",
+    "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier", "end.head/compute signal end.head",
+    "end.head/epilogue send logits", "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue barrier",
+    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
+    "end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
   };
-  static constexpr int regions = 30;
+  static constexpr int regions = 29;
   static constexpr const char* region_names[] = {
-    "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
-    "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
-    "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
-    "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials", "full_experts.attend.columns",
-    "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits", "end.logits.firsts",
+    "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.columns",
+    "full_dense.attend.partials", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
+    "sliding_experts.qkv.values", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain", "sliding_experts.expert.up.routedRows",
+    "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.columns", "full_experts.attend.partials", "full_experts.o.columns",
+    "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits", "end.logits.firsts",
   };
 };
 
@@ -117,56 +115,55 @@ namespace tile {
 
 enum Counter : int {
   C_x, C_full_dense_qkv, C_full_dense_attend, C_full_dense_attend_merge, C_full_dense_o, C_full_dense_dense_up,
-  C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_attend_merge, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route,
-  C_sliding_experts_expert_up, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
-  C_full_experts_route, C_full_experts_expert_up, C_end_head, C_end_logits_firsts, C_end_logits,
+  C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route, C_sliding_experts_expert_up,
+  C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router, C_full_experts_route,
+  C_full_experts_expert_up, C_end_head, C_end_logits_firsts, C_end_logits,
 };
 enum Tally : int {
-  T_route = 23, T_exchange = 24,
+  T_route = 22, T_exchange = 23,
 };
 enum Local : int {
   L_route,
 };
 enum Region : int {
-  R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_partials,
-  R_full_dense_attend_columns, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_sliding_experts_qkv_queries, R_sliding_experts_qkv_keys,
-  R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
-  R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials, R_full_experts_attend_columns,
-  R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits, R_end_logits_firsts,
+  R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_columns,
+  R_full_dense_attend_partials, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_sliding_experts_qkv_queries, R_sliding_experts_qkv_keys,
+  R_sliding_experts_qkv_values, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain, R_sliding_experts_expert_up_routedRows,
+  R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_columns, R_full_experts_attend_partials, R_full_experts_o_columns,
+  R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits, R_end_logits_firsts,
 };
-TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
+TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 19 || region == 20; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 18982400;
-constexpr size_t B_x_plain = 19080704;
-constexpr size_t B_full_dense_qkv_queries = 19277312;
+constexpr size_t B_x_columns = 18982272;
+constexpr size_t B_x_plain = 19080576;
+constexpr size_t B_full_dense_qkv_queries = 19277184;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 786432;
-constexpr size_t B_full_dense_attend_partials = 19326464;
-constexpr size_t B_full_dense_attend_columns = 21456384;
-constexpr size_t B_full_dense_o_columns = 21489152;
-constexpr size_t B_full_dense_o_plain = 21587456;
-constexpr size_t B_full_dense_dense_up_columns = 21784064;
-constexpr size_t B_sliding_experts_qkv_queries = 21816832;
+constexpr size_t B_full_dense_attend_columns = 19326336;
+constexpr size_t B_full_dense_attend_partials = 19359104;
+constexpr size_t B_full_dense_o_columns = 21489024;
+constexpr size_t B_full_dense_o_plain = 21587328;
+constexpr size_t B_full_dense_dense_up_columns = 21783936;
+constexpr size_t B_sliding_experts_qkv_queries = 21816704;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 98304;
-constexpr size_t B_sliding_experts_attend_partials = 21865984;
-constexpr size_t B_sliding_experts_attend_columns = 22132224;
-constexpr size_t B_sliding_experts_o_columns = 22164992;
-constexpr size_t B_sliding_experts_o_plain = 22263296;
-constexpr size_t B_sliding_experts_router_plain = 22459904;
-constexpr size_t B_sliding_experts_expert_up_routedRows = 22509056;
-constexpr size_t B_full_experts_qkv_queries = 22541824;
+constexpr size_t B_sliding_experts_attend_columns = 21865856;
+constexpr size_t B_sliding_experts_o_columns = 21898624;
+constexpr size_t B_sliding_experts_o_plain = 21996928;
+constexpr size_t B_sliding_experts_router_plain = 22193536;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 22242688;
+constexpr size_t B_full_experts_qkv_queries = 22275456;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 786432;
-constexpr size_t B_full_experts_attend_partials = 22590976;
-constexpr size_t B_full_experts_attend_columns = 24720896;
-constexpr size_t B_full_experts_o_columns = 24753664;
-constexpr size_t B_full_experts_o_plain = 24851968;
-constexpr size_t B_full_experts_router_plain = 25048576;
-constexpr size_t B_full_experts_expert_up_routedRows = 25097728;
-constexpr size_t B_end_head_logits = 25130496;
-constexpr size_t B_end_logits_firsts = 30012928;
+constexpr size_t B_full_experts_attend_columns = 22324608;
+constexpr size_t B_full_experts_attend_partials = 22357376;
+constexpr size_t B_full_experts_o_columns = 24487296;
+constexpr size_t B_full_experts_o_plain = 24585600;
+constexpr size_t B_full_experts_router_plain = 24782208;
+constexpr size_t B_full_experts_expert_up_routedRows = 24831360;
+constexpr size_t B_end_head_logits = 24864128;
+constexpr size_t B_end_logits_firsts = 29746560;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
@@ -196,79 +193,79 @@ TILE_TABLE unsigned long long entry_kv[72] = {
   17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
   20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
 };
-TILE_TABLE unsigned short entry_runs[72][25] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 6},
-  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8},
-  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 10},
-  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 12},
-  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 14},
-  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 16},
-  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 18},
-  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 20},
-  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 22},
-  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 24},
-  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 26},
-  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 28},
-  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 30},
-  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 32},
-  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 34},
-  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 36},
-  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 38},
-  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 40},
-  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 42},
-  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 44},
-  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 46},
-  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 48},
-  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 50},
-  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 52},
-  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 54},
-  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 56},
-  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 58},
-  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 60},
-  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 62},
-  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 64},
-  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 66},
-  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 68},
-  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 70},
-  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 72},
-  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 74},
-  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 76},
-  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 78},
-  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 80},
-  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 82},
-  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 84},
-  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 86},
-  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 88},
-  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 90},
-  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 92},
-  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 94},
-  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 96},
-  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 98},
-  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 100},
-  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 102},
-  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 104},
-  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 106},
-  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 108},
-  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 110},
-  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 112},
-  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 114},
-  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 116},
-  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 118},
-  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 120},
-  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 122},
-  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 124},
-  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 126},
-  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 128},
-  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 130},
-  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 132},
-  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 134},
-  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 136},
-  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 138},
-  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 140},
+TILE_TABLE unsigned short entry_runs[72][24] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 6},
+  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8},
+  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 10},
+  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 12},
+  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 14},
+  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 16},
+  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 18},
+  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 20},
+  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 22},
+  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 24},
+  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 26},
+  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 28},
+  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 30},
+  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 32},
+  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 34},
+  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 36},
+  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 38},
+  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 40},
+  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 42},
+  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 44},
+  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 46},
+  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 48},
+  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 50},
+  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 52},
+  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 54},
+  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 56},
+  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 58},
+  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 60},
+  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 62},
+  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 64},
+  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 66},
+  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 68},
+  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 70},
+  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 72},
+  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 74},
+  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 76},
+  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 78},
+  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 80},
+  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 82},
+  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 84},
+  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 86},
+  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 88},
+  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 90},
+  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 92},
+  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 94},
+  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 96},
+  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 98},
+  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 100},
+  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 102},
+  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 104},
+  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 106},
+  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 108},
+  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 110},
+  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 112},
+  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 114},
+  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 116},
+  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 118},
+  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 120},
+  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 122},
+  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 124},
+  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 126},
+  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 128},
+  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 130},
+  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 132},
+  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 134},
+  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 136},
+  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 138},
+  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 140},
 };
 TILE_TABLE unsigned char entry_program[72] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -278,8 +275,8 @@ TILE_TABLE unsigned char entry_taps[72] = {
   0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5,
 };
-TILE_TABLE unsigned char tally_program[25] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[24] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[72] = {
   0, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68,
@@ -288,8 +285,8 @@ TILE_TABLE unsigned short entry_exchanges[72] = {
 TILE_TABLE unsigned short program_exchanges[1] = {
   140,
 };
-TILE_TABLE unsigned short round_runs[25] = {
-  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 140,
+TILE_TABLE unsigned short round_runs[24] = {
+  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 140,
 };
 TILE_TABLE float rope_10000000_64[32] = {
   1.0f, 0.6042963862419128f, 0.3651741147041321f, 0.22067341208457947f, 0.1333521455526352f, 0.08058422058820724f, 0.04869675263762474f, 0.029427271336317062f,
@@ -902,67 +899,23 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 
 // ---- sliding_experts.attend ----
 #line 65 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
+TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
+  const NearAttention<16, 192, 128, 128, 4, 4> near{w.kv(at.kv + B_sliding_experts_qkv_keys), w.kv(at.kv + B_sliding_experts_qkv_values), {at.block->position, at.block->rows}};
+  touch_near(w, near, share(w, 32));
+  touch(w, w.image(at.image + 21178368), 64);
   w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const Share tasks = share(w, 32);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(90);
+    reads_all(w, at, R_sliding_experts_qkv_queries);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
-    const size_t slot = size_t((spans.first + task / parts) % 4);
-    w.ring_copy(91, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(91, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(92, 40960);
+    attend_near(w, near, task, w.ws<const bf16>(B_sliding_experts_qkv_queries), 0.0721687824f, reinterpret_cast<const float*>(w.image(at.image + 21178368)));
+    w.role_barrier_within(90);
+    writes_own(w, at, R_sliding_experts_attend_columns);
+    merge_near(w, near, task, w.ws<bf16>(B_sliding_experts_attend_columns));
+    w.role_barrier(91);
   }
-}
-#line 65 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(94);
-    reads_all(w, at, R_sliding_experts_qkv_queries);
-    writes_own(w, at, R_sliding_experts_attend_partials);
-    const int span = task / parts, part = task - span * parts, head = 0;
-    const Share tiles = share_of(8, part, parts);
-    const bf16* q = w.ws<bf16>(B_sliding_experts_qkv_queries) + size_t(head) * 24576;
-    float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
-    float* peak = o + 65536;
-    float* total = peak + 512;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, 95, page, page + 24576, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows}, 128, 0.0721687824f, o + row * 128, peak + row, total + row);
-    }
-    w.ring_release(96);
-  }
-  w.role_barrier(97);
-  if (w.index == 0) w.signal(98, C_sliding_experts_attend);
-}
-
-// ---- sliding_experts.attend.merge ----
-#line 65 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8).spans;
-  const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(99, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
-  reads_all(w, at, R_sliding_experts_attend_partials);
-  writes_own(w, at, R_sliding_experts_attend_columns);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int head = 0, m_row = task;
-    const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
-    merge_spans<128, 4>(w, o, o + 65536, o + 66048, 128, m_row, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
-        w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
-  }
-  w.role_barrier(100);
-  if (w.index == 0) w.signal(101, C_sliding_experts_attend_merge);
+  if (w.index == 0) w.signal(92, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
@@ -972,15 +925,15 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(102);
-      w.ring_copy(103, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(104, 32768);
+      w.ring_acquire(93);
+      w.ring_copy(94, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(95, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(105, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(96, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   if (!empty(share(w, 384))) {
     reads_all(w, at, R_sliding_experts_attend_columns);
     const int part = w.index % 8;
@@ -991,13 +944,13 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(107);
+        const char* page = w.ring_await(98);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(108);
+        w.ring_release(99);
       }
-      w.join_acquire(109);
+      w.join_acquire(100);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(110);
+      w.join_commit(101);
     }
   }
   const Share sums = share(w, 384);
@@ -1018,7 +971,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(111, t, at.epoch(1));
+    Acc acc = w.receive_sum(102, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1035,8 +988,8 @@ TILE_LOOP
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(112);
-  if (w.index == 0) w.signal(113, C_sliding_experts_o);
+  w.role_barrier(103);
+  if (w.index == 0) w.signal(104, C_sliding_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
@@ -1046,14 +999,14 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(115);
+    w.join_wait(106);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(114, acc, t, at.epoch(1));
-    w.join_release(116);
+    w.send(105, acc, t, at.epoch(1));
+    w.join_release(107);
   }
-  w.role_barrier(117);
+  w.role_barrier(108);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1065,22 +1018,22 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(118);
-      w.ring_copy(119, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(120, 49152);
+      w.ring_acquire(109);
+      w.ring_copy(110, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(111, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 122, w.image(at.image + 46344320) + w.index % 12 * 1024);
-  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  bring_weights<16>(w, 113, w.image(at.image + 46344320) + w.index % 12 * 1024);
+  w.wait(112, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 122,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 113,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1089,19 +1042,19 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kep
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(123);
+      const char* page = w.ring_await(114);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(124);
+      w.ring_release(115);
     }
-    w.join_acquire(125);
+    w.join_acquire(116);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(126);
+    w.join_commit(117);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(128, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(119, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1109,7 +1062,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(129);
+    w.join_wait(120);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1122,34 +1075,34 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(130);
+    w.join_release(121);
   }
-  w.role_barrier(131);
-  if (w.index == 0) w.signal(132, C_sliding_experts_router);
+  w.role_barrier(122);
+  if (w.index == 0) w.signal(123, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
-  w.wait(133, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait(124, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 134,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 125,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(135, L_route);
+  if (w.index == 0) w.signal_local(126, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(139, L_route, at.runs(T_route) + 1);
+  w.wait_local(130, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(136);
-    w.ring_copy(137, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(138, 52224);
+    w.ring_acquire(127);
+    w.ring_copy(128, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(129, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1163,18 +1116,18 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(141);
+    const char* page = w.ring_await(132);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(142);
-    w.join_acquire(143);
+    w.ring_release(133);
+    w.join_acquire(134);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(144);
+    w.join_commit(135);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(146, L_route, at.runs(T_route) + 1);
+  w.wait_local(137, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1182,7 +1135,7 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(147);
+    w.join_wait(138);
     writes_own(w, at, R_sliding_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 12);
@@ -1196,10 +1149,10 @@ TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at)
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(148);
+    w.join_release(139);
   }
-  w.role_barrier(149);
-  if (w.index == 0) w.signal(150, C_sliding_experts_expert_up);
+  w.role_barrier(140);
+  if (w.index == 0) w.signal(141, C_sliding_experts_expert_up);
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
@@ -1209,27 +1162,27 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(151);
+    w.ring_acquire(142);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(152, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(143, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(153, u32(group) * each);
+    w.ring_commit(144, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(154, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+  w.wait(145, C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
   reads_all(w, at, R_sliding_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(155);
-  w.slots_acquire(156);
+  w.role_barrier(146);
+  w.slots_acquire(147);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(157);
+    const char* page = w.ring_await(148);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1245,9 +1198,9 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       }
       w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(158);
+    w.ring_release(149);
   }
-  w.slots_commit(159);
+  w.slots_commit(150);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1266,7 +1219,7 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(160, t, at.epoch(2));
+    Acc acc = w.receive_sum(151, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1283,19 +1236,19 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(161);
-  if (w.index == 0) w.signal(162, C_x);
+  w.role_barrier(152);
+  if (w.index == 0) w.signal(153, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(163);
+  w.slots_await(154);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(164, acc, t, at.epoch(2));
+    w.send(155, acc, t, at.epoch(2));
   }
-  w.slots_release(165);
+  w.slots_release(156);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1307,36 +1260,36 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(166);
-      w.ring_copy(167, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(168, 49920);
+      w.ring_acquire(157);
+      w.ring_copy(158, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(159, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 170, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(169, C_x, at.runs(C_x));
+  bring_weights<16>(w, 161, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(160, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 170,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 161,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(171);
+      const char* page = w.ring_await(162);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(172);
+      w.ring_release(163);
     }
-    w.join_acquire(173);
+    w.join_acquire(164);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(174);
+    w.join_commit(165);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1347,7 +1300,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(176);
+    w.join_wait(167);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1409,10 +1362,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(177);
+    w.join_release(168);
   }
-  w.role_barrier(178);
-  if (w.index == 0) w.signal(179, C_full_experts_qkv);
+  w.role_barrier(169);
+  if (w.index == 0) w.signal(170, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
@@ -1422,15 +1375,15 @@ TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
-  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(171, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(181);
+    w.ring_acquire(172);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
     const size_t slot = size_t((spans.first + task / parts) % 32);
-    w.ring_copy(182, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(182, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(183, 40960);
+    w.ring_copy(173, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(173, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(174, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
@@ -1439,9 +1392,9 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
-  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(175, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(185);
+    const char* page = w.ring_await(176);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
     const int span = task / parts, part = task - span * parts, head = 0;
@@ -1453,13 +1406,13 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
     for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
       const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, 186, page, page + 24576, q, m, (spans.first + span) * 64,
+      attend_span<16, 192, 128>(w, 177, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(187);
+    w.ring_release(178);
   }
-  w.role_barrier(188);
-  if (w.index == 0) w.signal(189, C_full_experts_attend);
+  w.role_barrier(179);
+  if (w.index == 0) w.signal(180, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1467,7 +1420,7 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
   const Share tasks = share_of(1 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(190, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(181, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1476,8 +1429,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<128, 32>(w, o, o + 524288, o + 528384, 128, m_row, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(191);
-  if (w.index == 0) w.signal(192, C_full_experts_attend_merge);
+  w.role_barrier(182);
+  if (w.index == 0) w.signal(183, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1487,15 +1440,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(193);
-      w.ring_copy(194, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(195, 32768);
+      w.ring_acquire(184);
+      w.ring_copy(185, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(186, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(196, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(187, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!empty(share(w, 384))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1506,13 +1459,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(198);
+        const char* page = w.ring_await(189);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(199);
+        w.ring_release(190);
       }
-      w.join_acquire(200);
+      w.join_acquire(191);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(201);
+      w.join_commit(192);
     }
   }
   const Share sums = share(w, 384);
@@ -1533,7 +1486,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(202, t, at.epoch(1));
+    Acc acc = w.receive_sum(193, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1550,8 +1503,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(203);
-  if (w.index == 0) w.signal(204, C_full_experts_o);
+  w.role_barrier(194);
+  if (w.index == 0) w.signal(195, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1561,14 +1514,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(206);
+    w.join_wait(197);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(205, acc, t, at.epoch(1));
-    w.join_release(207);
+    w.send(196, acc, t, at.epoch(1));
+    w.join_release(198);
   }
-  w.role_barrier(208);
+  w.role_barrier(199);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1580,22 +1533,22 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(209);
-      w.ring_copy(210, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(211, 49152);
+      w.ring_acquire(200);
+      w.ring_copy(201, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(202, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 213, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16>(w, 204, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(203, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 213,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 204,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1604,19 +1557,19 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(214);
+      const char* page = w.ring_await(205);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(215);
+      w.ring_release(206);
     }
-    w.join_acquire(216);
+    w.join_acquire(207);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(217);
+    w.join_commit(208);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(219, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1624,7 +1577,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(220);
+    w.join_wait(211);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1637,34 +1590,34 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(221);
+    w.join_release(212);
   }
-  w.role_barrier(222);
-  if (w.index == 0) w.signal(223, C_full_experts_router);
+  w.role_barrier(213);
+  if (w.index == 0) w.signal(214, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  w.wait(224, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(215, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 225,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 216,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(226, L_route);
+  if (w.index == 0) w.signal_local(217, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(230, L_route, at.runs(T_route) + 1);
+  w.wait_local(221, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
-    w.ring_acquire(227);
-    w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(229, 52224);
+    w.ring_acquire(218);
+    w.ring_copy(219, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(220, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1678,18 +1631,18 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(232);
+    const char* page = w.ring_await(223);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(233);
-    w.join_acquire(234);
+    w.ring_release(224);
+    w.join_acquire(225);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(235);
+    w.join_commit(226);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(237, L_route, at.runs(T_route) + 1);
+  w.wait_local(228, L_route, at.runs(T_route) + 1);
   const Share tiles = share(w, w.table().active * 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1697,7 +1650,7 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int active = tile / 32;
-    w.join_wait(238);
+    w.join_wait(229);
     writes_own(w, at, R_full_experts_expert_up_routedRows);
     const int t = (tile % 32);
     Acc acc = w.join_sum(0, 12);
@@ -1711,10 +1664,10 @@ TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
     });
-    w.join_release(239);
+    w.join_release(230);
   }
-  w.role_barrier(240);
-  if (w.index == 0) w.signal(241, C_full_experts_expert_up);
+  w.role_barrier(231);
+  if (w.index == 0) w.signal(232, C_full_experts_expert_up);
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
@@ -1724,27 +1677,27 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    w.ring_acquire(242);
+    w.ring_acquire(233);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(243, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(234, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(244, u32(group) * each);
+    w.ring_commit(235, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait(245, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+  w.wait(236, C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
   reads_all(w, at, R_full_experts_expert_up_routedRows);
   stage_rows(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows * 2048);
-  w.role_barrier(246);
-  w.slots_acquire(247);
+  w.role_barrier(237);
+  w.slots_acquire(238);
   const RouteTable& routes = w.table();
   for (int first = 0; first < (own.begin < own.end ? routes.active : 0); first += 8) {
     const int group = routes.active - first < 8 ? routes.active - first : 8;
-    const char* page = w.ring_await(248);
+    const char* page = w.ring_await(239);
     // cells of all groups are dealt out in turn: no warp waits for the end of a page
     const Quotient by_tiles(own.end - own.begin);
     const int tiles = by_tiles.by;
@@ -1760,9 +1713,9 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       }
       w.slots_put(acc, cell - of_group * tiles, active);
     }
-    w.ring_release(249);
+    w.ring_release(240);
   }
-  w.slots_commit(250);
+  w.slots_commit(241);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1781,7 +1734,7 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(251, t, at.epoch(2));
+    Acc acc = w.receive_sum(242, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1798,19 +1751,19 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(252);
-  if (w.index == 0) w.signal(253, C_x);
+  w.role_barrier(243);
+  if (w.index == 0) w.signal(244, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(254);
+  w.slots_await(245);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(255, acc, t, at.epoch(2));
+    w.send(246, acc, t, at.epoch(2));
   }
-  w.slots_release(256);
+  w.slots_release(247);
 }
 
 // ==== end ====
@@ -1822,50 +1775,50 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(257);
-      w.ring_copy(258, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(259, 49152);
+      w.ring_acquire(248);
+      w.ring_copy(249, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(250, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 261, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(260, C_x, at.runs(C_x));
+  bring_weights<16>(w, 252, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(251, C_x, at.runs(C_x));
   if (!empty(share(w, 1192))) {
     reads_all(w, at, R_x_columns);
     const int part = w.index % 12;
     Staged<16> x;
     stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 261,
+    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 252,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
     const Share tiles = share(w, 1192);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(262);
+        const char* page = w.ring_await(253);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(263);
+        w.ring_release(254);
       }
-      w.join_acquire(264);
+      w.join_acquire(255);
       scale_columns(acc, scale);
       w.join_put(w.index, acc);
-      w.join_commit(265);
+      w.join_commit(256);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 266, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 257, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(267);
-  if (w.index == 0) w.signal(268, C_end_head);
+  w.role_barrier(258);
+  if (w.index == 0) w.signal(259, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1875,31 +1828,31 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(270);
+    w.join_wait(261);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    w.send_to(269, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(271);
+    w.send_to(260, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(262);
   }
-  w.role_barrier(272);
+  w.role_barrier(263);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(273, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(264, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(274);
-  if (w.index == 0) w.signal(275, C_end_logits_firsts);
+  w.role_barrier(265);
+  if (w.index == 0) w.signal(266, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(276, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(267, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1950,19 +1903,16 @@ static TILE_FN void run_load(Warp& w) {
             traced(w, at, 0, sliding_experts_qkv_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, sliding_experts_attend_load);
+            traced(w, at, 2, sliding_experts_o_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, sliding_experts_o_load);
+            traced(w, at, 3, sliding_experts_router_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, sliding_experts_router_load);
+            traced(w, at, 5, sliding_experts_expert_up_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, sliding_experts_expert_up_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, sliding_experts_expert_down_load);
+            traced(w, at, 6, sliding_experts_expert_down_load);
           });
           break;
         }
@@ -2046,19 +1996,16 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 1, sliding_experts_attend_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, sliding_experts_attend_merge_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, sliding_experts_o_compute);
+            traced(w, at, 2, sliding_experts_o_compute);
           });
           run(w, [](Warp& w, const At& at) {
             Kept<16> kept;
-            traced(w, at, 4, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
-            traced(w, at, 5, sliding_experts_route_compute);
-            traced(w, at, 6, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept); });
+            traced(w, at, 3, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
+            traced(w, at, 4, sliding_experts_route_compute);
+            traced(w, at, 5, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept); });
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, sliding_experts_expert_down_compute);
+            traced(w, at, 6, sliding_experts_expert_down_compute);
           });
           break;
         }
@@ -2134,16 +2081,16 @@ static TILE_FN void run_epilogue(Warp& w) {
             traced(w, at, 0, sliding_experts_qkv_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, sliding_experts_o_epilogue);
+            traced(w, at, 2, sliding_experts_o_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, sliding_experts_router_epilogue);
+            traced(w, at, 3, sliding_experts_router_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, sliding_experts_expert_up_epilogue);
+            traced(w, at, 5, sliding_experts_expert_up_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, sliding_experts_expert_down_epilogue);
+            traced(w, at, 6, sliding_experts_expert_down_epilogue);
           });
           break;
         }
