@@ -16,10 +16,12 @@ TILE_ROLE void role_communicate(tile::Warp&);
 #include "cuda/warp.h"
 #include "cuda/matrix.h"
 #include "cuda/attend.h"
+#include "cuda/near.h"
 #else
 #include "host/warp.h"
 #include "host/matrix.h"
 #include "host/attend.h"
+#include "host/near.h"
 #endif
 #include "common/normalise.h"
 #include "common/handover.h"

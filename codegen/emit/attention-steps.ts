@@ -1,15 +1,16 @@
 /**
- * attention-steps: spans of keys and values through the ring, attention of an m tile over a span, the merge of spans.
+ * attention-steps: spans of keys and values through the ring, attention of an m tile over a span, the merge of spans; attention
+ * over a short window, which is all of that at once.
  */
 import type { Domain, WorkStep } from '../../compiler/plan/ir.ts'
 import { cacheSlots, keySpanBytes, SPAN, valueSpanBytes } from '../../compiler/tile/forms.ts'
-import type { AttendPhase } from '../../compiler/tile/ir.ts'
+import type { AttendPhase, Attention } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import { floatLiteral } from './expr.ts'
 import { imageAt, type StepRules } from './step-rules.ts'
 
-const attendSlots = (a: AttendPhase, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
-const mRows = (a: AttendPhase): number => Math.ceil((8 * a.group) / 16) * 16
+const attendSlots = (a: Attention, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
+const mRows = (a: Attention): number => Math.ceil((8 * a.group) / 16) * 16
 /** Value dims that a warp merges: one a lane, so that it can have many spans on their way. */
 const mergeDims = (a: AttendPhase): number => (a.valueDim % 32 === 0 ? 32 : a.valueDim)
 
@@ -30,7 +31,24 @@ export function mergeTasks(a: AttendPhase, { out }: EmitContext): void {
   )
 }
 
-export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan' | 'mergeSpans'> = {
+type NearStep = Extract<WorkStep, { kind: 'attendNear' }>
+const rowsOf = (a: Attention): string => `at.block->position, at.block->rows${a.block ? ', true' : ''}`
+
+/** Blocks and sinks are brought near while the queries are waited for. */
+export function touchNear(s: NearStep, d: Extract<Domain, { kind: 'share' }>, ctx: EmitContext): void {
+  const { out } = ctx
+  const a = s.near
+  const sizes = [a.group, a.keyDim, a.valueDim, a.window, attendSlots(a, ctx), a.parts]
+  const caches = [a.keys, a.values].map((c) => `w.kv(at.kv + ${ctx.offset(c)})`)
+  out.line(`const NearAttention<${sizes.join(', ')}> near{${caches.join(', ')}, {${rowsOf(a)}}};`)
+  out.line(`touch_near(w, near, share(w, ${d.count}));`)
+  if (s.sink !== undefined) out.line(`touch(w, w.image(${imageAt(s.sink, ctx)}), ${a.kv * a.group * 4});`)
+}
+
+export const attentionSteps: Pick<
+  StepRules<WorkStep>,
+  'copySpan' | 'attendSpan' | 'attendNear' | 'mergeNear' | 'mergeSpans'
+> = {
   copySpan: (s, ctx) => {
     const { out } = ctx
     const a = s.attend
@@ -67,10 +85,19 @@ export const attentionSteps: Pick<StepRules<WorkStep>, 'copySpan' | 'attendSpan'
         `attend_span<${a.group}, ${a.keyDim}, ${a.valueDim}>(w, ${s.site}, page, page + ${keySpanBytes(a.keyDim)}, q, m, (spans.first + span) * ${SPAN},`,
       )
       out.line(
-        `    RowPositions{at.block->position, at.block->rows${a.block ? ', true' : ''}}, ${a.window ?? 0}, ${floatLiteral(a.scale)}, o + row * ${a.valueDim}, peak + row, total + row);`,
+        `    RowPositions{${rowsOf(a)}}, ${a.window ?? 0}, ${floatLiteral(a.scale)}, o + row * ${a.valueDim}, peak + row, total + row);`,
       )
     })
   },
+  attendNear: (s, ctx) => {
+    const { out } = ctx
+    const a = s.near
+    const sinks = s.sink === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.sink, ctx)}))`
+    out.line(
+      `attend_near(w, near, task, w.ws<const bf16>(${ctx.offset(a.queries)}), ${floatLiteral(a.scale)}, ${sinks});`,
+    )
+  },
+  mergeNear: (s, ctx) => ctx.out.line(`merge_near(w, near, task, w.ws<bf16>(${ctx.offset(s.near.output)}));`),
   mergeSpans: (s, ctx) => {
     const { out } = ctx
     const a = s.merge.attend

@@ -20,7 +20,7 @@ import {
 } from '../../compiler/plan/ir.ts'
 import { UNIT_K } from '../../compiler/tile/forms.ts'
 import type { ExprNode } from '../../dsl/expr.ts'
-import { attentionSteps, mergeTasks, spanTasks } from './attention-steps.ts'
+import { attentionSteps, mergeTasks, spanTasks, touchNear } from './attention-steps.ts'
 import type { EmitContext } from './context.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
@@ -45,7 +45,7 @@ const sync: StepRules<SyncStep> = {
   },
   waitLocal: (s, { out }) => out.line(`w.wait_local(${s.site}, L_${s.local}, ${runs(`T_${s.local}`, s.after)});`),
   signalLocal: (s, { out }) => out.line(`if (w.index == 0) w.signal_local(${s.site}, L_${s.local});`),
-  barrier: (s, { out }) => out.line(`w.role_barrier(${s.site});`),
+  barrier: (s, { out }) => out.line(`w.role_barrier${s.within ? '_within' : ''}(${s.site});`),
   acquire: (s, { out }) => out.line(`w.${s.channel}_acquire(${s.site});`),
   commit: (s, { out, copied }) =>
     out.line(`w.${s.channel}_commit(${s.site}${s.channel === 'ring' ? `, ${copied}` : ''});`),
@@ -267,6 +267,8 @@ const domains: {
 export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
   for (const step of steps) {
     if (step.kind === 'loop' && step.domain.kind === 'spanShare') spanTasks(step.domain, ctx)
+    if (step.kind === 'loop' && step.domain.kind === 'share')
+      for (const inner of step.body) if (inner.kind === 'attendNear') touchNear(inner, step.domain, ctx)
     if (step.kind === 'mergeSpans') mergeTasks(step.merge.attend, ctx)
     if (step.kind === 'stage' && step.product.norm && step.kept?.role !== 'reuse') {
       const { parts, unitsPerPart } = step.product.geometry

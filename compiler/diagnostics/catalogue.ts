@@ -374,9 +374,9 @@ const entries = {
       'Each compute warp hands over one part of a sum, and a slot of the join has a place for each. A phase that is cut into more parts than there are warps, or places, cannot hand them over.',
   },
   TILE3035: {
-    title: 'routed sums do not fit',
+    title: 'sums do not fit',
     explain:
-      'An SM keeps the sums of its own tiles for every (row, expert slot) until they are added in slot order. The area is sized by the plan; finding it too small is a bug of tilec.',
+      'An SM keeps the sums of its own tiles for every (row, expert slot) until they are added in slot order, and where it attends to all keys of a short window, those of all blocks of keys until they are merged. Both areas are sized by the plan; finding one too small is a bug of tilec.',
   },
   TILE3036: {
     title: 'several load warps',

@@ -162,6 +162,7 @@ const stepPlaces: {
 } = {
   loop: (s) => placesOf(s.body),
   route: (s) => [s.bias],
+  attendNear: (s) => [s.sink],
   mergeSpans: (s) => [s.sink],
   embed: (s) => [s.table, s.instead],
   normed: (s) => [s.weight],

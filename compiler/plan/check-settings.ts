@@ -18,7 +18,7 @@ const settingsOf: Record<Work, readonly string[]> = {
   attention: ['span'],
   'small work': [],
 }
-const kinds: Partial<Record<Phase['kind'], Work>> = { product: 'product', attend: 'attention' }
+const kinds: Partial<Record<Phase['kind'], Work>> = { product: 'product', attend: 'attention', near: 'attention' }
 const routed: Record<'up' | 'down', Work> = { up: 'expert rows', down: 'expert sums' }
 
 const workOf = (p: Phase): Work =>

@@ -29,6 +29,9 @@ export const finishUs = 1.5
 export const attendColdUs = 9
 export const attendAgainUs = 3.1
 
+/** Attention over a short window by the warps of one SM, a trip to L2 and the merge included: an estimate. */
+export const nearUs = 3
+
 /** Merging the spans of a window, and the routing decision of 8 rows over 384 experts, both cold. */
 export const mergeUs = 4
 export const routeUs = 6.5

@@ -23,6 +23,7 @@ import type {
   EmbedPhase,
   FirstsPhase,
   MergePhase,
+  NearPhase,
   Norm,
   NormedPhase,
   PointwisePhase,
@@ -82,8 +83,8 @@ export type SyncStep =
   | ChannelStep<'commit'>
   | ChannelStep<'await'>
   | ChannelStep<'release'>
-  /** All warps of the role on this SM. */
-  | (SyncBase & { readonly kind: 'barrier' })
+  /** All warps of the role on this SM. `within` a phase: what they hand over is shared memory. */
+  | (SyncBase & { readonly kind: 'barrier'; readonly within?: true })
 
 /** Where a param lies: from the entry's image, or, if it is placed with another segment, from that segment's only entry. */
 export interface ImagePlace {
@@ -149,6 +150,9 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
   | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly bias?: ImagePlace }
   | { readonly kind: 'attendSpan'; readonly site: number; readonly attend: AttendPhase }
+  /** One m tile of a head, one part of the value dims: warps leave what blocks of its keys come to in the role's scratch memory, and merge it. */
+  | { readonly kind: 'attendNear'; readonly near: NearPhase; readonly sink?: ImagePlace }
+  | { readonly kind: 'mergeNear'; readonly near: NearPhase }
   | { readonly kind: 'mergeSpans'; readonly merge: MergePhase; readonly sink?: ImagePlace }
   | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly table: ImagePlace; readonly instead?: ImagePlace }
   | { readonly kind: 'normed'; readonly phase: NormedPhase; readonly weight: ImagePlace }

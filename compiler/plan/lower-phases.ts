@@ -7,12 +7,13 @@
  * (barrier). Packets hand over nothing but themselves: who receives them waits for itself. The prover checks all this.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
-import { ROWS, TILE_ROWS } from '../tile/forms.ts'
+import { mTilesOf } from '../tile/forms.ts'
 import type {
   AttendPhase,
   EmbedPhase,
   FirstsPhase,
   MergePhase,
+  NearPhase,
   NormedPhase,
   Phase,
   PhaseKind,
@@ -20,6 +21,7 @@ import type {
   RoutePhase,
   SamplePhase,
 } from '../tile/ir.ts'
+import { nearTasks } from '../tile/near-attention.ts'
 import { earlyOf } from './halve-experts.ts'
 import type { Domain, PhasePlan } from './ir.ts'
 import { lowerProduct } from './lower-product.ts'
@@ -78,7 +80,7 @@ function lowerAttend(phase: AttendPhase, to: Steps, ctx: LowerContext): Lowered 
   const domain: Domain = {
     kind: 'spanShare',
     kv: phase.kv,
-    mTiles: Math.ceil((ROWS * phase.group) / TILE_ROWS),
+    mTiles: mTilesOf(phase.group),
     ...(phase.window !== undefined && { window: phase.window }),
   }
   return {
@@ -130,6 +132,31 @@ function lowerMerge(phase: MergePhase, to: Steps, ctx: LowerContext): Lowered {
           writes: [own(phase.output)],
         },
         ...to.signal('compute'),
+      ],
+    },
+    signals: 'compute',
+  }
+}
+
+/** Keys and values come straight from the caches: load has nothing to do. */
+function lowerNear(phase: NearPhase, to: Steps, ctx: LowerContext): Lowered {
+  return {
+    roles: {
+      compute: [
+        ...to.waits('compute'),
+        loop('task', { kind: 'share', count: nearTasks(phase) }, [
+          {
+            kind: 'attendNear',
+            near: phase,
+            ...(phase.sink !== undefined && { sink: ctx.plain(phase.sink) }),
+            reads: phase.reads.map(all),
+          },
+          { kind: 'barrier', site: to.site('compute', 'barrier of sums'), within: true },
+          { kind: 'mergeNear', near: phase, writes: [own(phase.output)] },
+          // Until here the sums are read: the next task's may take their place, and so may what a later phase keeps there.
+          { kind: 'barrier', site: to.site('compute', 'barrier') },
+        ]),
+        ...to.tell('compute'),
       ],
     },
     signals: 'compute',
@@ -205,6 +232,7 @@ const lowerings: { [K in PhaseKind]: Lowering<Extract<Phase, { kind: K }>> } = {
   normed: lowerNormed,
   pointwise: lowerPointwise,
   attend: lowerAttend,
+  near: lowerNear,
   merge: lowerMerge,
   route: lowerRoute,
   firsts: lowerFirsts,

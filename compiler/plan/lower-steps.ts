@@ -80,10 +80,14 @@ export class Steps {
       }))
   }
   signal(role: RoleName): Step[] {
+    return this.ctx.awaited ? [...this.meet(role), ...this.tell(role)] : []
+  }
+  /** Of a role whose warps have met. */
+  tell(role: RoleName): Step[] {
     const { counter, givesHalves, awaited } = this.ctx
     if (!awaited) return []
     const site = this.site(role, `signal ${counter}`)
-    return [...this.meet(role), { kind: 'signal', site, counter, ...(givesHalves && { early: earlyOf(counter) }) }]
+    return [{ kind: 'signal', site, counter, ...(givesHalves && { early: earlyOf(counter) }) }]
   }
   /** The role's warps come together, whether or not anybody waits for what they have done. */
   conclude(role: RoleName): Step[] {

@@ -6,6 +6,7 @@
  */
 import { formBytes, isCache, ROWS, TILE_ROWS } from '../tile/forms.ts'
 import type { Form, PhaseProgram } from '../tile/ir.ts'
+import { nearSums } from '../tile/near-attention.ts'
 import { countTallies, placeEntries } from './count-runs.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
 import { joinPlaces, slotsBytes } from './exact.ts'
@@ -118,6 +119,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const first = areas.end
   const { buffers, end } = placeBuffers(program, products, ctx.ctx, schedule.sms, align(first, 128))
 
+  const nears = program.segments.flatMap((s) => s.phases).filter((p) => p.kind === 'near')
   const downs = products.filter((p) => p.routed === 'down')
   const topK = Math.max(1, ...routes.map((r) => r.topK))
   const slotTiles = Math.max(0, ...downs.map((p) => Math.ceil(p.geometry.tiles / schedule.sms)))
@@ -136,7 +138,12 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
       tiles: slotTiles,
       bytes: Math.max(0, ...downs.map((p) => slotsBytes(p.geometry, Math.ceil(p.geometry.tiles / schedule.sms), topK))),
     },
-    scratchBytes: Math.max(0, ...downs.map(sharedInput), ...products.map((p) => normWeights(p, computeWarps))),
+    scratchBytes: Math.max(
+      0,
+      ...downs.map(sharedInput),
+      ...products.map((p) => normWeights(p, computeWarps)),
+      ...nears.map(nearSums),
+    ),
     route: {
       experts: Math.max(1, ...routes.map((r) => r.experts)),
       maxActive,

@@ -33,10 +33,10 @@ function activeShare(phase: Phase, topK: number, { rows, active }: Load): number
   return experts === undefined ? 1 : (active ?? expectedActive(experts, topK, rows)) / experts
 }
 
-function cacheBytes(phase: Phase, load: Load): number {
-  if (phase.kind !== 'attend') return 0
-  return phase.kv * visibleSpans(phase.window, load) * (keySpanBytes(phase.keyDim) + valueSpanBytes(phase.valueDim))
-}
+const cacheBytes = (phase: Phase, load: Load): number =>
+  'keys' in phase
+    ? phase.kv * visibleSpans(phase.window, load) * (keySpanBytes(phase.keyDim) + valueSpanBytes(phase.valueDim))
+    : 0
 
 /** Spans between the first key that the first row sees and the last row. */
 function visibleSpans(window: number | undefined, { rows, context }: Load): number {

@@ -91,10 +91,16 @@ const attend: Rule<'attend'> = (tile, { plan, load, streamUs }) => {
   return { us: exposedUs + Math.max(multiplyUs, streamUs), streamUs, multiplyUs, exposedUs }
 }
 
+const near: Rule<'near'> = (_tile, { streamUs }) => {
+  const exposedUs = h200.handoverUs + h200.finishUs
+  return { us: exposedUs + Math.max(h200.nearUs, streamUs), streamUs, multiplyUs: h200.nearUs, exposedUs }
+}
+
 const rules: { readonly [K in PhaseKind]: Rule<K> } = {
   product,
   attend,
   embed: () => fixed(h200.handoverUs + h200.pointwiseUs),
+  near,
   merge: () => fixed(h200.handoverUs + h200.mergeUs),
   route: () => fixed(h200.handoverUs + h200.routeUs),
   normed: () => fixed(h200.handoverUs + h200.pointwiseUs),

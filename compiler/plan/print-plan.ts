@@ -61,6 +61,8 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
   route: (w) => `choose ${w.phase.topK} of ${w.phase.experts} experts`,
   attendSpan: (w) => `attend a span of ${w.attend.keys}`,
+  attendNear: (w) => `attend to all visible keys of ${w.near.keys}`,
+  mergeNear: (w) => `merge blocks into ${w.near.output}`,
   mergeSpans: (w) => `merge spans into ${w.merge.output}`,
   embed: (w) => `embed ${w.phase.param}`,
   normed: (w) => `norm ${w.phase.source} over heads of ${w.phase.head}`,

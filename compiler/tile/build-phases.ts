@@ -11,8 +11,9 @@ import { type Draft, wantedName } from './assign-phases.ts'
 import { buildProduct } from './build-product.ts'
 import { cacheReader, chain, formOf, rotaryOf, type Scope, type Start, touched } from './chain.ts'
 import type { Surroundings } from './form-phases.ts'
-import { ROWS } from './forms.ts'
-import type { MergePhase, Phase } from './ir.ts'
+import { mTilesOf } from './forms.ts'
+import type { Phase } from './ir.ts'
+import { nearParts } from './near-attention.ts'
 import { type DraftKind, type FormKind, ruleOf } from './op-rules.ts'
 import { type Piece, relativeName } from './split-segments.ts'
 
@@ -108,37 +109,18 @@ function buildPointwise(draft: Draft, name: string, scope: Scope): Phase[] {
   return [{ kind: 'pointwise', name, ...spanOf(draft.followers), n: sizeOf(first!.dims), elements, ...t }]
 }
 
+/** One phase where the window is short enough, else one that leaves partials and one that merges them. */
 function buildAttend(draft: Draft, name: string, scope: Scope): Phase[] {
   const { around } = scope
   const node = draft.anchors[0] as NodeOf<'attention'>
   const [kv, group, valueDim] = node.dims.map((d) => d.size) as [number, number, number]
   const [q, k, v] = node.inputs.map(around.alias) as [number, number, number]
   const keyDim = around.node(k).dims.at(-1)!.size
-  const window = node.window !== undefined ? { window: node.window } : {}
   const queries = scope.bufferOf(q, 'queries')
   const keys = scope.bufferOf(k, 'keys')
   const values = scope.bufferOf(v, 'values')
-  const partials = `${scope.segment}.${name}.partials`
-  const mTiles = Math.ceil((ROWS * group) / 16)
-  around.declare({ name: partials, form: { kind: 'partials', kv, mTiles, dim: valueDim, ...window }, carried: false })
-  const attend = {
-    kind: 'attend' as const,
-    name,
-    ...spanOf([node]),
-    kv,
-    group,
-    keyDim,
-    valueDim,
-    scale: node.scale,
-    ...window,
-    block: node.block === true,
-    queries,
-    keys,
-    values,
-    partials,
-    reads: [queries, keys, values],
-    writes: [partials],
-  }
+  const block = node.block === true
+  const attention = { kv, group, keyDim, valueDim, scale: node.scale, block, queries, keys, values }
   const outputs = [...around.demands(node.id)].map((kind) => {
     const buffer = scope.bufferOf(node.id, kind)
     around.declare({ name: buffer, form: formOf(node, kind, scope), carried: around.slot(node.id) !== undefined })
@@ -148,17 +130,32 @@ function buildAttend(draft: Draft, name: string, scope: Scope): Phase[] {
     around.session.report('TILE3012', 'the result of attention must be read by linear ops', { span: node.span })
   }
   const output = outputs[0]?.buffer ?? ''
-  const merge: MergePhase = {
-    kind: 'merge',
-    name: scope.name(`${name}.merge`),
+  const finish = {
     ...spanOf([node]),
-    attend,
     ...(node.sink !== undefined && { sink: relativeName(node.sink, scope.piece.layer) }),
     output,
-    reads: [partials],
     writes: [output],
   }
-  return [attend, merge]
+  const reads = [queries, keys, values]
+  const { window } = node
+  const parts = window === undefined ? undefined : nearParts(window, valueDim)
+  if (window !== undefined && parts !== undefined)
+    return [{ kind: 'near', name, ...attention, window, parts, ...finish, reads }]
+  const slid = window === undefined ? {} : { window }
+  const partials = `${scope.segment}.${name}.partials`
+  const mTiles = mTilesOf(group)
+  around.declare({ name: partials, form: { kind: 'partials', kv, mTiles, dim: valueDim, ...slid }, carried: false })
+  const attend = {
+    kind: 'attend' as const,
+    name,
+    ...spanOf([node]),
+    ...attention,
+    ...slid,
+    partials,
+    reads,
+    writes: [partials],
+  }
+  return [attend, { kind: 'merge', name: scope.name(`${name}.merge`), attend, ...finish, reads: [partials] }]
 }
 
 function buildRoute(draft: Draft, name: string, scope: Scope): Phase[] {

@@ -124,6 +124,12 @@ const rules: Rules = {
     sameSet(p.writes, [p.partials], 'writes', c)
     c.demand(p.window === undefined || p.window > 0, `window ${p.window}`)
   },
+  near: (p, c) => {
+    sameSet(p.reads, [p.queries, p.keys, p.values], 'reads', c)
+    sameSet(p.writes, [p.output], 'writes', c)
+    c.demand(p.window > 0, `window ${p.window}`)
+    c.demand(p.valueDim % (8 * p.parts) === 0, `${p.valueDim} value dims in ${p.parts} parts`)
+  },
   merge: (p, c) => {
     sameSet(p.reads, [p.attend.partials], 'reads', c)
     sameSet(p.writes, [p.output], 'writes', c)

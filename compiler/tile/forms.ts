@@ -23,6 +23,9 @@ export function cacheSlots(window: number | undefined, ctx: number): number {
   return window === undefined ? all : Math.min(all, Math.ceil((window + ROWS) / SPAN) + 1)
 }
 
+/** Tiles of query rows of one KV head. */
+export const mTilesOf = (group: number): number => Math.ceil((ROWS * group) / TILE_ROWS)
+
 /** Bytes of the K (or V) part of one span of one KV head. */
 export const keySpanBytes = (dim: number): number => SPAN * Math.ceil(dim / UNIT_K) * UNIT_K * 2
 export const valueSpanBytes = (dim: number): number => SPAN * Math.ceil(dim / 8) * 8 * 2
@@ -33,7 +36,7 @@ const sizes: SizeRules = {
   plain: (f) => (f.parts ?? 1) * ROWS * f.n * 4,
   columns: (f) => Math.ceil(f.n / UNIT_K) * 512,
   routedRows: (f) => ROWS * f.topK * f.n * 2,
-  queries: (f) => f.kv * Math.ceil((ROWS * f.group) / 16) * 16 * f.dim * 2,
+  queries: (f) => f.kv * mTilesOf(f.group) * TILE_ROWS * f.dim * 2,
   keys: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * keySpanBytes(f.dim),
   values: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * valueSpanBytes(f.dim),
   partials: (f, c) => f.kv * cacheSlots(f.window, c.ctx) * f.mTiles * 16 * (f.dim + 2) * 4,

@@ -130,8 +130,8 @@ export interface ProductPhase extends PhaseBase {
   readonly sections: readonly Section[]
 }
 
-export interface AttendPhase extends PhaseBase {
-  readonly kind: 'attend'
+/** What attention is between, whichever phases do it. */
+export interface Attention {
   readonly kv: number
   readonly group: number
   readonly keyDim: number
@@ -143,12 +143,25 @@ export interface AttendPhase extends PhaseBase {
   readonly queries: string
   readonly keys: string
   readonly values: string
+}
+
+export interface AttendPhase extends PhaseBase, Attention {
+  readonly kind: 'attend'
   readonly partials: string
 }
 
 export interface MergePhase extends PhaseBase {
   readonly kind: 'merge'
   readonly attend: AttendPhase
+  readonly sink?: string
+  readonly output: string
+}
+
+/** Attention over a short window, in one phase: an SM sees all keys of an m tile, for one of so many parts of the value dims. */
+export interface NearPhase extends PhaseBase, Attention {
+  readonly kind: 'near'
+  readonly window: number
+  readonly parts: number
   readonly sink?: string
   readonly output: string
 }
@@ -208,6 +221,7 @@ export type Phase =
   | ProductPhase
   | AttendPhase
   | MergePhase
+  | NearPhase
   | RoutePhase
   | NormedPhase
   | PointwisePhase

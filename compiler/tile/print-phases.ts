@@ -7,7 +7,7 @@
 import { printExpr } from '../../dsl/expr.ts'
 import { printFormat } from '../../dsl/format.ts'
 import { printForm } from './forms.ts'
-import type { ElementStep, Phase, PhaseProgram, Section } from './ir.ts'
+import type { Attention, ElementStep, Phase, PhaseProgram, Section } from './ir.ts'
 
 const elementRules: { readonly [K in ElementStep['kind']]: (e: Extract<ElementStep, { kind: K }>) => string } = {
   acc: (e) => `v${e.value} = sum`,
@@ -31,6 +31,11 @@ function printSection(s: Section): string {
   return `tiles ${s.first}..${s.first + s.tiles - 1}${heads}: ${elements(s.elements)}`
 }
 
+const attention = (a: Attention): string =>
+  `kv=${a.kv} group=${a.group} qd=${a.keyDim} vd=${a.valueDim} scale=${a.scale}` +
+  `${a.window === undefined ? '' : ` window=${a.window}`}`
+const sink = (param: string | undefined): string => (param === undefined ? '' : ` sink ${param}`)
+
 /** Head and body lines of each kind of phase. */
 const phaseRules: { readonly [K in Phase['kind']]: (p: Extract<Phase, { kind: K }>) => readonly string[] } = {
   embed: (p) => [`embed ${p.param} n=${p.n}`, elements(p.elements)],
@@ -45,11 +50,9 @@ const phaseRules: { readonly [K in Phase['kind']]: (p: Extract<Phase, { kind: K 
       : []),
     ...p.sections.map(printSection),
   ],
-  attend: (p) => [
-    `attend kv=${p.kv} group=${p.group} qd=${p.keyDim} vd=${p.valueDim} scale=${p.scale}` +
-      `${p.window === undefined ? '' : ` window=${p.window}`}`,
-  ],
-  merge: (p) => [`merge ${p.attend.partials} -> ${p.output}${p.sink === undefined ? '' : ` sink ${p.sink}`}`],
+  attend: (p) => [`attend ${attention(p)}`],
+  near: (p) => [`near attend ${attention(p)} parts=${p.parts} -> ${p.output}${sink(p.sink)}`],
+  merge: (p) => [`merge ${p.attend.partials} -> ${p.output}${sink(p.sink)}`],
   route: (p) => [
     `route ${p.topK} of ${p.experts}: score ${printExpr(p.score, ['logit'])}, choose ${printExpr(p.choose, ['score', 'bias'])}`,
     `weights ${p.normalise ? `score / (sum + ${p.epsilon})` : 'score'} * ${p.factor}${p.bias === undefined ? '' : `, bias ${p.bias}`}`,

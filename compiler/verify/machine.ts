@@ -82,8 +82,8 @@ export class Sm {
       route: region('the route table'),
       weights: region('the route weights'),
       slots: region('the routed sums'),
-      rows: region('the staged rows'),
-      'early rows': region('the staged rows of the first half'),
+      'early scratch': region('the scratch memory'),
+      'late scratch': region('the scratch memory'),
     }
     this.ringPages = Array.from({ length: plan.ring.depth }, (_, i) => region(`ring page ${i}`))
     this.joinSlots = Array.from({ length: plan.join.depth }, (_, i) => region(`join slot ${i}`))

@@ -34,7 +34,7 @@ export interface Source {
 }
 
 /** Regions of an SM's own shared memory. */
-export type LocalRegion = 'route' | 'weights' | 'slots' | 'rows' | 'early rows'
+export type LocalRegion = 'route' | 'weights' | 'slots' | 'early scratch' | 'late scratch'
 
 interface ChannelOp<K extends string> {
   readonly kind: K
@@ -209,8 +209,12 @@ const channel = (s: Extract<Step, { kind: 'acquire' | 'commit' | 'await' | 'rele
 
 const counterAt = (s: { readonly counter: string; readonly early?: string }, a: Around): string =>
   a.view.half === 0 && s.early !== undefined ? s.early : s.counter
-/** Staged rows of the half: those of the other may still be staged or read. */
-const rowsOf = (a: Around): LocalRegion => (a.view.half === 0 ? 'early rows' : 'rows')
+/** The role's scratch memory; in a loop over halves, the rows of that half: those of the other may still be staged or read. */
+function scratch(a: Around, write: boolean): void {
+  const { half } = a.view
+  if (half !== 1) a.emit({ kind: 'local', region: 'early scratch', write, own: write })
+  if (half !== 0) a.emit({ kind: 'local', region: 'late scratch', write, own: write })
+}
 
 const rules: Rules = {
   wait: (s, a) => a.emit({ kind: 'wait', counter: counterAt(s, a), after: s.after, site: s.site }),
@@ -244,7 +248,7 @@ const rules: Rules = {
   stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
     accesses(a, s.reads, s.writes)
-    a.emit({ kind: 'local', region: rowsOf(a), write: true, own: true })
+    scratch(a, true)
   },
   clear: () => {},
   multiply: (s, a) => {
@@ -255,7 +259,7 @@ const rules: Rules = {
     a.emit({ kind: 'page' })
     accesses(a, s.reads, s.writes)
     if (!a.turn.first && !a.turn.last) return
-    if (s.product.input?.shared) a.emit({ kind: 'local', region: rowsOf(a), write: false, own: false })
+    if (s.product.input?.shared) scratch(a, false)
     a.emit({ kind: 'local', region: 'slots', write: true, own: true })
   },
   joinPut: (_s, a) => a.emit({ kind: 'put' }),
@@ -291,6 +295,14 @@ const rules: Rules = {
   },
   attendSpan: (s, a) => {
     a.emit({ kind: 'page' })
+    accesses(a, s.reads, s.writes)
+  },
+  attendNear: (s, a) => {
+    accesses(a, s.reads, s.writes)
+    scratch(a, true)
+  },
+  mergeNear: (s, a) => {
+    scratch(a, false)
     accesses(a, s.reads, s.writes)
   },
   mergeSpans: (s, a) => accesses(a, s.reads, s.writes),

@@ -3,12 +3,13 @@
  *
  * Checked for every phase: the counter is signalled once by each SM, and by nobody else; a wait asks for no execution that
  * comes later in the program; producer and consumer of a channel take equally many turns of the same loops, one use each;
- * an exchange is sent and received under the same epoch, all tiles of it; the runs that entries start from are the
- * executions before them.
+ * an exchange is sent and received under the same epoch, all tiles of it; near attention deals out as many tasks as there are; the
+ * runs that entries start from are the executions before them.
  * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
 import { countersOf, receivesTiles, roleNames } from '../plan/ir.ts'
+import { nearTasks } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { productIn } from './shares.ts'
 import { passesOf } from './walk.ts'
@@ -27,6 +28,7 @@ export function proveCounts(plan: Plan, report: Report): void {
       for (const c of channels) channel(segment, phase, c, report)
       epochs(segment, phase, exchanges, report)
       stores(segment, phase, report)
+      tasks(segment, phase, report)
     }
     locals(plan, segment, report)
   }
@@ -252,6 +254,25 @@ function stores(segment: SegmentPlan, phase: PhasePlan, report: Report): void {
     notes: [noteAt(place, 'who finishes the sums, or receives them, must store them')],
     help: 'finish every tile: with several ranks, where its packets are received',
   })
+}
+
+/** No other role counts the tasks of near attention. */
+function tasks(segment: SegmentPlan, phase: PhasePlan, report: Report): void {
+  for (const { step, role } of stepsOf(phase)) {
+    const near = step.kind === 'loop' && step.body.find((s) => s.kind === 'attendNear')?.near
+    if (!near) continue
+    const { domain } = step
+    const [taken, there] = [domain.kind === 'share' ? domain.count : 0, nearTasks(near)]
+    if (taken === there) continue
+    report({
+      code: 'TILE2106',
+      subject: placeName({ segment: segment.name, phase, role }),
+      message: `${taken} tasks of attention are dealt out over the SMs, there are ${there}`,
+      span: phase.span,
+      notes: [],
+      help: 'every m tile of every KV head is attended to once for each part of the value dims',
+    })
+  }
 }
 
 /** A local is signalled once where its count goes on, and waited for within what has been counted. */

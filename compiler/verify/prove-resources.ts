@@ -2,8 +2,8 @@
  * prove-resources: what an SM must hold fits into what it has.
  *
  * Checked: shared memory, area by area; registers of all roles; operands that compute warps keep staged; ring pages for
- * weight pages, groups of experts and spans of attention; parts of the join; tiles of the routed sums; warps of the roles
- * whose work cannot be dealt out.
+ * weight pages, groups of experts and spans of attention; parts of the join; tiles of the routed sums; sums of near attention;
+ * warps of the roles whose work cannot be dealt out.
  */
 import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
@@ -12,6 +12,7 @@ import { type Plan, type RoleName, roleNames, type Step } from '../plan/ir.ts'
 import { stagedRegisters } from '../plan/registers.ts'
 import { sharedMemory } from '../plan/shared-memory.ts'
 import { keySpanBytes, valueSpanBytes } from '../tile/forms.ts'
+import { nearSums } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { productIn, shareOf } from './shares.ts'
 
@@ -192,6 +193,12 @@ const needs: Needs = {
     const needed = slotsBytes(g, mostTiles(g.tiles, n.plan), n.plan.route.topK)
     const text = `an SM's routed sums take ${needed} bytes, its slots hold ${n.plan.slots.bytes}`
     hold(n, 'TILE3035', needed, n.plan.slots.bytes, text, 'this is a bug of tilec: the slots are sized by the plan')
+  },
+  attendNear: ({ near }, n) => {
+    const needed = nearSums(near)
+    const { scratchBytes } = n.plan
+    const text = `the sums of an m tile's blocks of keys take ${needed} bytes, the scratch memory has ${scratchBytes}`
+    hold(n, 'TILE3035', needed, scratchBytes, text, 'this is a bug of tilec: the scratch memory is sized by the plan')
   },
 }
 

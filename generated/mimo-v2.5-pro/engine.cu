@@ -17,97 +17,95 @@ struct Plan {
   static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12;
   static constexpr int experts = 384, max_active = 64, top_k = 8, expert_group = 8;
   using Exchange = tile::bf16;
-  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 30021632;
-  static constexpr size_t counters_at = 0, abort_at = 3456, control_at = 3584, control_inbox_at = 4352;
-  static constexpr size_t decode_at = 5376, sampler_at = 15290112, history_at = 17762048, inbox_at = 5888, logits_inbox_at = 2168576;
-  static constexpr size_t zeroed_bytes = 15290112;
-  static constexpr int counters = 27, control_counter = 25, control_left_counter = 26, local_counters = 1;
+  static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 29755264;
+  static constexpr size_t counters_at = 0, abort_at = 3328, control_at = 3456, control_inbox_at = 4224;
+  static constexpr size_t decode_at = 5248, sampler_at = 15289984, history_at = 17761920, inbox_at = 5760, logits_inbox_at = 2168448;
+  static constexpr size_t zeroed_bytes = 15289984;
+  static constexpr int counters = 26, control_counter = 24, control_left_counter = 25, local_counters = 1;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.attend.merge", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 282, site_round = 278, site_relay = 279, site_mailbox = 280, site_sample = 281;
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
+  static constexpr int sites = 273, site_round = 269, site_relay = 270, site_mailbox = 271, site_sample = 272;
   static constexpr const char* site_names[] = {
-    "begin.embed_tokens/compute signal x", "begin.embed_tokens/compute barrier", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
+    "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
-    "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join",
+    "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join",
     "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span", "full_dense.attend/load commit ring",
     "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute attend barrier", "full_dense.attend/compute release ring",
-    "full_dense.attend/compute signal full_dense.attend", "full_dense.attend/compute barrier", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute signal full_dense.attend.merge",
-    "full_dense.attend.merge/compute barrier", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
+    "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier",
+    "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
     "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring",
-    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute signal full_dense.o",
-    "full_dense.o/compute barrier", "full_dense.o/epilogue send", "full_dense.o/epilogue barrier", "full_dense.o/epilogue await join",
+    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute barrier",
+    "full_dense.o/compute signal full_dense.o", "full_dense.o/epilogue send", "full_dense.o/epilogue barrier", "full_dense.o/epilogue await join",
     "full_dense.o/epilogue release join", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
     "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
-    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue signal full_dense.dense.up",
-    "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.down/load acquire ring",
+    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue barrier",
+    "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.down/load acquire ring",
     "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier",
     "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join",
-    "full_dense.dense.down/compute receive", "full_dense.dense.down/compute signal x", "full_dense.dense.down/compute barrier", "full_dense.dense.down/epilogue send",
+    "full_dense.dense.down/compute receive", "full_dense.dense.down/compute barrier", "full_dense.dense.down/compute signal x", "full_dense.dense.down/epilogue send",
     "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring",
     "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
     "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
-    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue await join",
-    "sliding_experts.qkv/epilogue release join", "sliding_experts.attend/load wait sliding_experts.qkv", "sliding_experts.attend/load acquire ring", "sliding_experts.attend/load copy span",
-    "sliding_experts.attend/load commit ring", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute await ring", "sliding_experts.attend/compute attend barrier",
-    "sliding_experts.attend/compute release ring", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.attend/compute barrier", "sliding_experts.attend.merge/compute wait sliding_experts.attend",
-    "sliding_experts.attend.merge/compute signal sliding_experts.attend.merge", "sliding_experts.attend.merge/compute barrier", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
-    "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend.merge", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
-    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive",
-    "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/compute barrier", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue barrier",
-    "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page",
-    "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring",
-    "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join",
-    "sliding_experts.router/epilogue release join", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
-    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
-    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
-    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue barrier",
-    "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring",
-    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots",
-    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/epilogue await slots",
-    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
-    "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
-    "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
-    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
-    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
-    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring",
-    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend/compute barrier", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute signal full_experts.attend.merge",
-    "full_experts.attend.merge/compute barrier", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
-    "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring",
-    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute signal full_experts.o",
-    "full_experts.o/compute barrier", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join",
-    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
-    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
-    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue signal full_experts.router",
-    "full_experts.router/epilogue barrier", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
-    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
-    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
-    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
-    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue wait route",
-    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
-    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier",
-    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive",
-    "full_experts.expert.down/compute signal x", "full_experts.expert.down/compute barrier", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send",
-    "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring",
-    "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring",
-    "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute signal end.head",
-    "end.head/compute barrier", "end.head/epilogue send logits", "end.head/epilogue barrier", "end.head/epilogue await join",
-    "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute signal end.logits.firsts", "end.logits.firsts/compute barrier",
-    "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round", "relay",
-    "mailbox", "sample",
+    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue await join",
+    "sliding_experts.qkv/epilogue release join", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums", "sliding_experts.attend/compute barrier",
+    "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring",
+    "sliding_experts.o/compute wait sliding_experts.attend", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring",
+    "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive", "sliding_experts.o/compute barrier",
+    "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue await join",
+    "sliding_experts.o/epilogue release join", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring",
+    "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
+    "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
+    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
+    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
+    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
+    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route",
+    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute rows barrier",
+    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive",
+    "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send",
+    "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
+    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv",
+    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
+    "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
+    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
+    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
+    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
+    "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o",
+    "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
+    "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o",
+    "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join",
+    "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
+    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait full_experts.router",
+    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
+    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
+    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
+    "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
+    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute await ring",
+    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier",
+    "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier", "end.head/compute signal end.head",
+    "end.head/epilogue send logits", "end.head/epilogue barrier", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
+    "end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
   };
-  static constexpr int regions = 32;
+  static constexpr int regions = 31;
   static constexpr const char* region_names[] = {
-    "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.partials",
-    "full_dense.attend.columns", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
-    "sliding_experts.qkv.values", "sliding_experts.attend.partials", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
-    "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.partials", "full_experts.attend.columns",
-    "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits", "end.logits.firsts",
-    "sliding_experts.expert.up.routedRows.early", "full_experts.expert.up.routedRows.early",
+    "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.columns",
+    "full_dense.attend.partials", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "sliding_experts.qkv.queries", "sliding_experts.qkv.keys",
+    "sliding_experts.qkv.values", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain", "sliding_experts.expert.up.routedRows",
+    "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.columns", "full_experts.attend.partials", "full_experts.o.columns",
+    "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits", "end.logits.firsts", "sliding_experts.expert.up.routedRows.early",
+    "full_experts.expert.up.routedRows.early",
   };
 };
 
@@ -118,58 +116,56 @@ namespace tile {
 
 enum Counter : int {
   C_x, C_full_dense_qkv, C_full_dense_attend, C_full_dense_attend_merge, C_full_dense_o, C_full_dense_dense_up,
-  C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_attend_merge, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route,
-  C_sliding_experts_expert_up, C_sliding_experts_expert_up_early, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o,
-  C_full_experts_router, C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts,
-  C_end_logits,
+  C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route, C_sliding_experts_expert_up,
+  C_sliding_experts_expert_up_early, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
+  C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts, C_end_logits,
 };
 enum Tally : int {
-  T_route = 25, T_exchange = 26,
+  T_route = 24, T_exchange = 25,
 };
 enum Local : int {
   L_route,
 };
 enum Region : int {
-  R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_partials,
-  R_full_dense_attend_columns, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_sliding_experts_qkv_queries, R_sliding_experts_qkv_keys,
-  R_sliding_experts_qkv_values, R_sliding_experts_attend_partials, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
-  R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_partials, R_full_experts_attend_columns,
-  R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits, R_end_logits_firsts,
-  R_sliding_experts_expert_up_routedRows_early, R_full_experts_expert_up_routedRows_early,
+  R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_columns,
+  R_full_dense_attend_partials, R_full_dense_o_columns, R_full_dense_o_plain, R_full_dense_dense_up_columns, R_sliding_experts_qkv_queries, R_sliding_experts_qkv_keys,
+  R_sliding_experts_qkv_values, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain, R_sliding_experts_expert_up_routedRows,
+  R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_columns, R_full_experts_attend_partials, R_full_experts_o_columns,
+  R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits, R_end_logits_firsts, R_sliding_experts_expert_up_routedRows_early,
+  R_full_experts_expert_up_routedRows_early,
 };
-TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 20 || region == 21; }
+TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 19 || region == 20; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 18982656;
-constexpr size_t B_x_plain = 19080960;
-constexpr size_t B_full_dense_qkv_queries = 19277568;
+constexpr size_t B_x_columns = 18982528;
+constexpr size_t B_x_plain = 19080832;
+constexpr size_t B_full_dense_qkv_queries = 19277440;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 786432;
-constexpr size_t B_full_dense_attend_partials = 19326720;
-constexpr size_t B_full_dense_attend_columns = 21456640;
-constexpr size_t B_full_dense_o_columns = 21489408;
-constexpr size_t B_full_dense_o_plain = 21587712;
-constexpr size_t B_full_dense_dense_up_columns = 21784320;
-constexpr size_t B_sliding_experts_qkv_queries = 21817088;
+constexpr size_t B_full_dense_attend_columns = 19326592;
+constexpr size_t B_full_dense_attend_partials = 19359360;
+constexpr size_t B_full_dense_o_columns = 21489280;
+constexpr size_t B_full_dense_o_plain = 21587584;
+constexpr size_t B_full_dense_dense_up_columns = 21784192;
+constexpr size_t B_sliding_experts_qkv_queries = 21816960;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 98304;
-constexpr size_t B_sliding_experts_attend_partials = 21866240;
-constexpr size_t B_sliding_experts_attend_columns = 22132480;
-constexpr size_t B_sliding_experts_o_columns = 22165248;
-constexpr size_t B_sliding_experts_o_plain = 22263552;
-constexpr size_t B_sliding_experts_router_plain = 22460160;
-constexpr size_t B_sliding_experts_expert_up_routedRows = 22509312;
-constexpr size_t B_full_experts_qkv_queries = 22542080;
+constexpr size_t B_sliding_experts_attend_columns = 21866112;
+constexpr size_t B_sliding_experts_o_columns = 21898880;
+constexpr size_t B_sliding_experts_o_plain = 21997184;
+constexpr size_t B_sliding_experts_router_plain = 22193792;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 22242944;
+constexpr size_t B_full_experts_qkv_queries = 22275712;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 786432;
-constexpr size_t B_full_experts_attend_partials = 22591232;
-constexpr size_t B_full_experts_attend_columns = 24721152;
-constexpr size_t B_full_experts_o_columns = 24753920;
-constexpr size_t B_full_experts_o_plain = 24852224;
-constexpr size_t B_full_experts_router_plain = 25048832;
-constexpr size_t B_full_experts_expert_up_routedRows = 25097984;
-constexpr size_t B_end_head_logits = 25130752;
-constexpr size_t B_end_logits_firsts = 30013184;
+constexpr size_t B_full_experts_attend_columns = 22324864;
+constexpr size_t B_full_experts_attend_partials = 22357632;
+constexpr size_t B_full_experts_o_columns = 24487552;
+constexpr size_t B_full_experts_o_plain = 24585856;
+constexpr size_t B_full_experts_router_plain = 24782464;
+constexpr size_t B_full_experts_expert_up_routedRows = 24831616;
+constexpr size_t B_end_head_logits = 24864384;
+constexpr size_t B_end_logits_firsts = 29746816;
 // ---- entries ----
 
 // 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end
@@ -199,79 +195,79 @@ TILE_TABLE unsigned long long entry_kv[72] = {
   17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
   20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
 };
-TILE_TABLE unsigned short entry_runs[72][27] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 6},
-  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8},
-  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 10},
-  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 12},
-  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 14},
-  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 16},
-  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 18},
-  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 20},
-  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 22},
-  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 24},
-  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 26},
-  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 28},
-  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 30},
-  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 32},
-  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 34},
-  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 36},
-  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 38},
-  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 40},
-  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 42},
-  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 44},
-  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 46},
-  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 48},
-  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 50},
-  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 52},
-  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 54},
-  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 56},
-  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 58},
-  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 60},
-  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 62},
-  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 64},
-  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 66},
-  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 68},
-  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 70},
-  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 72},
-  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 74},
-  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 76},
-  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 78},
-  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 80},
-  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 82},
-  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 84},
-  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 86},
-  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 88},
-  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 90},
-  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 92},
-  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 94},
-  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 96},
-  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 98},
-  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 100},
-  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 102},
-  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 104},
-  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 106},
-  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 108},
-  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 110},
-  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 112},
-  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 114},
-  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 116},
-  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 118},
-  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 120},
-  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 122},
-  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 124},
-  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 126},
-  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 128},
-  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 130},
-  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 132},
-  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 134},
-  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 136},
-  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 138},
-  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 140},
+TILE_TABLE unsigned short entry_runs[72][26] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 6},
+  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8},
+  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 10},
+  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 12},
+  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 14},
+  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 16},
+  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 18},
+  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 20},
+  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 22},
+  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 24},
+  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 26},
+  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 28},
+  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 30},
+  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 32},
+  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 34},
+  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 36},
+  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 38},
+  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 40},
+  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 42},
+  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 44},
+  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 46},
+  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 48},
+  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 50},
+  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 52},
+  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 54},
+  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 56},
+  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 58},
+  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 60},
+  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 62},
+  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 64},
+  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 66},
+  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 68},
+  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 70},
+  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 72},
+  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 74},
+  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 76},
+  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 78},
+  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 80},
+  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 82},
+  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 84},
+  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 86},
+  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 88},
+  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 90},
+  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 92},
+  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 94},
+  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 96},
+  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 98},
+  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 100},
+  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 102},
+  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 104},
+  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 106},
+  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 108},
+  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 110},
+  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 112},
+  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 114},
+  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 116},
+  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 118},
+  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 120},
+  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 122},
+  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 124},
+  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 126},
+  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 128},
+  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 130},
+  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 132},
+  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 134},
+  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 136},
+  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 138},
+  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 140},
 };
 TILE_TABLE unsigned char entry_program[72] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -281,8 +277,8 @@ TILE_TABLE unsigned char entry_taps[72] = {
   0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5,
 };
-TILE_TABLE unsigned char tally_program[27] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[26] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[72] = {
   0, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68,
@@ -291,8 +287,8 @@ TILE_TABLE unsigned short entry_exchanges[72] = {
 TILE_TABLE unsigned short program_exchanges[1] = {
   140,
 };
-TILE_TABLE unsigned short round_runs[27] = {
-  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 140,
+TILE_TABLE unsigned short round_runs[26] = {
+  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 140,
 };
 TILE_TABLE float rope_10000000_64[32] = {
   1.0f, 0.6042963862419128f, 0.3651741147041321f, 0.22067341208457947f, 0.1333521455526352f, 0.08058422058820724f, 0.04869675263762474f, 0.029427271336317062f,
@@ -359,8 +355,8 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(1);
-  if (w.index == 0) w.signal(0, C_x);
+  w.role_barrier(0);
+  if (w.index == 0) w.signal(1, C_x);
 }
 
 // ==== full_dense: 0 ====
@@ -476,8 +472,8 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     }
     w.join_release(15);
   }
-  w.role_barrier(13);
-  if (w.index == 0) w.signal(12, C_full_dense_qkv);
+  w.role_barrier(12);
+  if (w.index == 0) w.signal(13, C_full_dense_qkv);
 }
 
 // ---- full_dense.attend ----
@@ -523,8 +519,8 @@ TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
     }
     w.ring_release(23);
   }
-  w.role_barrier(25);
-  if (w.index == 0) w.signal(24, C_full_dense_attend);
+  w.role_barrier(24);
+  if (w.index == 0) w.signal(25, C_full_dense_attend);
 }
 
 // ---- full_dense.attend.merge ----
@@ -542,8 +538,8 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
     merge_spans<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, spans.count, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(28);
-  if (w.index == 0) w.signal(27, C_full_dense_attend_merge);
+  w.role_barrier(27);
+  if (w.index == 0) w.signal(28, C_full_dense_attend_merge);
 }
 
 // ---- full_dense.o: 24.0 MiB of weights ----
@@ -616,8 +612,8 @@ TILE_LOOP
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(40);
-  if (w.index == 0) w.signal(39, C_full_dense_o);
+  w.role_barrier(39);
+  if (w.index == 0) w.signal(40, C_full_dense_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
@@ -698,8 +694,8 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
     });
     w.join_release(58);
   }
-  w.role_barrier(56);
-  if (w.index == 0) w.signal(55, C_full_dense_dense_up);
+  w.role_barrier(55);
+  if (w.index == 0) w.signal(56, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
@@ -766,8 +762,8 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(70);
-  if (w.index == 0) w.signal(69, C_x);
+  w.role_barrier(69);
+  if (w.index == 0) w.signal(70, C_x);
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
@@ -900,74 +896,29 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
     }
     w.join_release(88);
   }
-  w.role_barrier(86);
-  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
+  w.role_barrier(85);
+  if (w.index == 0) w.signal(86, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
 #line 65 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
+TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
+  const NearAttention<16, 192, 128, 128, 4, 4> near{w.kv(at.kv + B_sliding_experts_qkv_keys), w.kv(at.kv + B_sliding_experts_qkv_values), {at.block->position, at.block->rows}};
+  touch_near(w, near, share(w, 32));
+  touch(w, w.image(at.image + 21178368), 64);
   w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  const Share tasks = share(w, 32);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(90);
+    reads_all(w, at, R_sliding_experts_qkv_queries);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
-    const size_t slot = size_t((spans.first + task / parts) % 4);
-    w.ring_copy(91, 0, w.kv(at.kv + B_sliding_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(91, 24576, w.kv(at.kv + B_sliding_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(92, 40960);
+    attend_near(w, near, task, w.ws<const bf16>(B_sliding_experts_qkv_queries), 0.0721687824f, reinterpret_cast<const float*>(w.image(at.image + 21178368)));
+    w.role_barrier_within(90);
+    writes_own(w, at, R_sliding_experts_attend_columns);
+    merge_near(w, near, task, w.ws<bf16>(B_sliding_experts_attend_columns));
+    w.role_barrier(91);
   }
-}
-#line 65 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(93, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(94);
-    reads_all(w, at, R_sliding_experts_qkv_queries);
-    writes_own(w, at, R_sliding_experts_attend_partials);
-    const int span = task / parts, part = task - span * parts, head = 0;
-    const Share tiles = share_of(8, part, parts);
-    const bf16* q = w.ws<bf16>(B_sliding_experts_qkv_queries) + size_t(head) * 24576;
-    float* o = w.ws<float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
-    float* peak = o + 65536;
-    float* total = peak + 512;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, 95, page, page + 24576, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows}, 128, 0.0721687824f, o + row * 128, peak + row, total + row);
-    }
-    w.ring_release(96);
-  }
-  w.role_barrier(98);
-  if (w.index == 0) w.signal(97, C_sliding_experts_attend);
-}
-
-// ---- sliding_experts.attend.merge ----
-#line 65 "models/mimo/graph.ts"
-TILE_PHASE static void sliding_experts_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 128, 1, 8).spans;
-  const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(99, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
-  reads_all(w, at, R_sliding_experts_attend_partials);
-  writes_own(w, at, R_sliding_experts_attend_columns);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int first_dim = task % 4 * 32, of_all = task / 4;
-    const int head = 0, m_row = of_all;
-    const float* o = w.ws<const float>(B_sliding_experts_attend_partials) + size_t(head) * 66560;
-    merge_spans<128, 32, 4>(w, o, o + 65536, o + 66048, 128, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 21178368)) + head * 16 + m_row % 16,
-        w.ws<bf16>(B_sliding_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
-  }
-  w.role_barrier(101);
-  if (w.index == 0) w.signal(100, C_sliding_experts_attend_merge);
+  if (w.index == 0) w.signal(92, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
@@ -977,15 +928,15 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(102);
-      w.ring_copy(103, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(104, 32768);
+      w.ring_acquire(93);
+      w.ring_copy(94, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(95, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(105, C_sliding_experts_attend_merge, at.runs(C_sliding_experts_attend_merge) + 1);
+  w.wait(96, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_sliding_experts_attend_columns);
     const int part = w.index % 8;
@@ -996,13 +947,13 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(107);
+        const char* page = w.ring_await(98);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(108);
+        w.ring_release(99);
       }
-      w.join_acquire(109);
+      w.join_acquire(100);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(110);
+      w.join_commit(101);
     }
   }
   const Share sums = share(w, 384);
@@ -1023,7 +974,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(111, t, at.epoch(1));
+    Acc acc = w.receive_sum(102, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1040,8 +991,8 @@ TILE_LOOP
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(113);
-  if (w.index == 0) w.signal(112, C_sliding_experts_o);
+  w.role_barrier(103);
+  if (w.index == 0) w.signal(104, C_sliding_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
@@ -1051,14 +1002,14 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(116);
+    w.join_wait(107);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(114, acc, t, at.epoch(1));
-    w.join_release(117);
+    w.send(105, acc, t, at.epoch(1));
+    w.join_release(108);
   }
-  w.role_barrier(115);
+  w.role_barrier(106);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1070,22 +1021,22 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(118);
-      w.ring_copy(119, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(120, 49152);
+      w.ring_acquire(109);
+      w.ring_copy(110, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(111, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 122, w.image(at.image + 46344320) + w.index % 12 * 1024);
-  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  bring_weights<16>(w, 113, w.image(at.image + 46344320) + w.index % 12 * 1024);
+  w.wait(112, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 122,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 113,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1094,19 +1045,19 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kep
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(123);
+      const char* page = w.ring_await(114);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(124);
+      w.ring_release(115);
     }
-    w.join_acquire(125);
+    w.join_acquire(116);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(126);
+    w.join_commit(117);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(130, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1114,7 +1065,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(131);
+    w.join_wait(122);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1127,35 +1078,35 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(132);
+    w.join_release(123);
   }
-  w.role_barrier(129);
-  if (w.index == 0) w.signal(128, C_sliding_experts_router);
+  w.role_barrier(119);
+  if (w.index == 0) w.signal(120, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
-  w.wait(133, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait(124, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 134,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 125,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(135, L_route);
+  if (w.index == 0) w.signal_local(126, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(139, L_route, at.runs(T_route) + 1);
+  w.wait_local(130, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(136);
-    w.ring_copy(137, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(138, 52224);
+    w.ring_acquire(127);
+    w.ring_copy(128, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(129, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1170,18 +1121,18 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(141);
+    const char* page = w.ring_await(132);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(142);
-    w.join_acquire(143);
+    w.ring_release(133);
+    w.join_acquire(134);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(144);
+    w.join_commit(135);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(148, L_route, at.runs(T_route) + 1);
+  w.wait_local(139, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1192,7 +1143,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(149);
+      w.join_wait(140);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1206,10 +1157,10 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
-      w.join_release(150);
+      w.join_release(141);
     }
-    w.role_barrier(147);
-    if (w.index == 0) w.signal(146, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.role_barrier(137);
+    if (w.index == 0) w.signal(138, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
 }
 
@@ -1221,30 +1172,30 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(151);
+    w.ring_acquire(142);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(152, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(143, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(153, u32(group) * each);
+    w.ring_commit(144, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_acquire(155);
+  w.slots_acquire(146);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(154, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(145, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(156);
+    w.role_barrier(147);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(157);
+      const char* page = w.ring_await(148);
       // cells of all groups are dealt out in turn: no warp waits for the end of a page
       const Quotient by_tiles(own.end - own.begin);
       const int tiles = by_tiles.by;
@@ -1260,10 +1211,10 @@ TILE_LOOP
         }
         w.slots_put(acc, cell - of_group * tiles, active);
       }
-      w.ring_release(158);
+      w.ring_release(149);
     }
   }
-  w.slots_commit(159);
+  w.slots_commit(150);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1282,7 +1233,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(160, t, at.epoch(2));
+    Acc acc = w.receive_sum(151, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1299,19 +1250,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(162);
-  if (w.index == 0) w.signal(161, C_x);
+  w.role_barrier(152);
+  if (w.index == 0) w.signal(153, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(163);
+  w.slots_await(154);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(164, acc, t, at.epoch(2));
+    w.send(155, acc, t, at.epoch(2));
   }
-  w.slots_release(165);
+  w.slots_release(156);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1323,36 +1274,36 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(166);
-      w.ring_copy(167, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(168, 49920);
+      w.ring_acquire(157);
+      w.ring_copy(158, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(159, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 170, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(169, C_x, at.runs(C_x));
+  bring_weights<16>(w, 161, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(160, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 170,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 161,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(171);
+      const char* page = w.ring_await(162);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(172);
+      w.ring_release(163);
     }
-    w.join_acquire(173);
+    w.join_acquire(164);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(174);
+    w.join_commit(165);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1363,7 +1314,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(178);
+    w.join_wait(169);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1425,10 +1376,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(179);
+    w.join_release(170);
   }
-  w.role_barrier(177);
-  if (w.index == 0) w.signal(176, C_full_experts_qkv);
+  w.role_barrier(167);
+  if (w.index == 0) w.signal(168, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
@@ -1438,15 +1389,15 @@ TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
-  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(171, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(181);
+    w.ring_acquire(172);
     reads_all(w, at, R_full_experts_qkv_keys);
     reads_all(w, at, R_full_experts_qkv_values);
     const size_t slot = size_t((spans.first + task / parts) % 32);
-    w.ring_copy(182, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(182, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(183, 40960);
+    w.ring_copy(173, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+    w.ring_copy(173, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+    w.ring_commit(174, 40960);
   }
 }
 #line 65 "models/mimo/graph.ts"
@@ -1455,9 +1406,9 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const Spans spans = all.spans;
   const int parts = all.parts;
   const Share tasks = all.tasks;
-  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(175, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(185);
+    const char* page = w.ring_await(176);
     reads_all(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_attend_partials);
     const int span = task / parts, part = task - span * parts, head = 0;
@@ -1469,13 +1420,13 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
     for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
       const int m = attend_tile(w, first, tiles.end);
       const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, 186, page, page + 24576, q, m, (spans.first + span) * 64,
+      attend_span<16, 192, 128>(w, 177, page, page + 24576, q, m, (spans.first + span) * 64,
           RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
     }
-    w.ring_release(187);
+    w.ring_release(178);
   }
-  w.role_barrier(189);
-  if (w.index == 0) w.signal(188, C_full_experts_attend);
+  w.role_barrier(179);
+  if (w.index == 0) w.signal(180, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1483,7 +1434,7 @@ TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(190, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(181, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1493,8 +1444,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_spans<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, spans.count, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(192);
-  if (w.index == 0) w.signal(191, C_full_experts_attend_merge);
+  w.role_barrier(182);
+  if (w.index == 0) w.signal(183, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1504,15 +1455,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(193);
-      w.ring_copy(194, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(195, 32768);
+      w.ring_acquire(184);
+      w.ring_copy(185, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(186, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(196, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(187, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1523,13 +1474,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(198);
+        const char* page = w.ring_await(189);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(199);
+        w.ring_release(190);
       }
-      w.join_acquire(200);
+      w.join_acquire(191);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(201);
+      w.join_commit(192);
     }
   }
   const Share sums = share(w, 384);
@@ -1550,7 +1501,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(202, t, at.epoch(1));
+    Acc acc = w.receive_sum(193, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1567,8 +1518,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(204);
-  if (w.index == 0) w.signal(203, C_full_experts_o);
+  w.role_barrier(194);
+  if (w.index == 0) w.signal(195, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1578,14 +1529,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(207);
+    w.join_wait(198);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(205, acc, t, at.epoch(1));
-    w.join_release(208);
+    w.send(196, acc, t, at.epoch(1));
+    w.join_release(199);
   }
-  w.role_barrier(206);
+  w.role_barrier(197);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1597,22 +1548,22 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(209);
-      w.ring_copy(210, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(211, 49152);
+      w.ring_acquire(200);
+      w.ring_copy(201, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(202, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 213, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16>(w, 204, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(203, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 213,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 204,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1621,19 +1572,19 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(214);
+      const char* page = w.ring_await(205);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(215);
+      w.ring_release(206);
     }
-    w.join_acquire(216);
+    w.join_acquire(207);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(217);
+    w.join_commit(208);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(221, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1641,7 +1592,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(222);
+    w.join_wait(213);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1654,35 +1605,35 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(223);
+    w.join_release(214);
   }
-  w.role_barrier(220);
-  if (w.index == 0) w.signal(219, C_full_experts_router);
+  w.role_barrier(210);
+  if (w.index == 0) w.signal(211, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  w.wait(224, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(215, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 225,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 216,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(226, L_route);
+  if (w.index == 0) w.signal_local(217, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(230, L_route, at.runs(T_route) + 1);
+  w.wait_local(221, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(227);
-    w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(229, 52224);
+    w.ring_acquire(218);
+    w.ring_copy(219, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(220, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1697,18 +1648,18 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(232);
+    const char* page = w.ring_await(223);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(233);
-    w.join_acquire(234);
+    w.ring_release(224);
+    w.join_acquire(225);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(235);
+    w.join_commit(226);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(239, L_route, at.runs(T_route) + 1);
+  w.wait_local(230, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1719,7 +1670,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(240);
+      w.join_wait(231);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1733,10 +1684,10 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
-      w.join_release(241);
+      w.join_release(232);
     }
-    w.role_barrier(238);
-    if (w.index == 0) w.signal(237, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.role_barrier(228);
+    if (w.index == 0) w.signal(229, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
 }
 
@@ -1748,30 +1699,30 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(242);
+    w.ring_acquire(233);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(243, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(234, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(244, u32(group) * each);
+    w.ring_commit(235, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_acquire(246);
+  w.slots_acquire(237);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(245, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(236, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(247);
+    w.role_barrier(238);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(248);
+      const char* page = w.ring_await(239);
       // cells of all groups are dealt out in turn: no warp waits for the end of a page
       const Quotient by_tiles(own.end - own.begin);
       const int tiles = by_tiles.by;
@@ -1787,10 +1738,10 @@ TILE_LOOP
         }
         w.slots_put(acc, cell - of_group * tiles, active);
       }
-      w.ring_release(249);
+      w.ring_release(240);
     }
   }
-  w.slots_commit(250);
+  w.slots_commit(241);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1809,7 +1760,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(251, t, at.epoch(2));
+    Acc acc = w.receive_sum(242, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1826,19 +1777,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(253);
-  if (w.index == 0) w.signal(252, C_x);
+  w.role_barrier(243);
+  if (w.index == 0) w.signal(244, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(254);
+  w.slots_await(245);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(255, acc, t, at.epoch(2));
+    w.send(246, acc, t, at.epoch(2));
   }
-  w.slots_release(256);
+  w.slots_release(247);
 }
 
 // ==== end ====
@@ -1850,50 +1801,50 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(257);
-      w.ring_copy(258, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(259, 49152);
+      w.ring_acquire(248);
+      w.ring_copy(249, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(250, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 261, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(260, C_x, at.runs(C_x));
+  bring_weights<16>(w, 252, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(251, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
     const int part = w.index % 12;
     Staged<16> x;
     stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 261,
+    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 252,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
     const Share tiles = share(w, 1192);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(262);
+        const char* page = w.ring_await(253);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(263);
+        w.ring_release(254);
       }
-      w.join_acquire(264);
+      w.join_acquire(255);
       scale_columns(acc, scale);
       w.join_put(w.index, acc);
-      w.join_commit(265);
+      w.join_commit(256);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 266, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 257, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(268);
-  if (w.index == 0) w.signal(267, C_end_head);
+  w.role_barrier(258);
+  if (w.index == 0) w.signal(259, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1903,31 +1854,31 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(271);
+    w.join_wait(262);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    w.send_to(269, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(272);
+    w.send_to(260, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(263);
   }
-  w.role_barrier(270);
+  w.role_barrier(261);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(273, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(264, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(275);
-  if (w.index == 0) w.signal(274, C_end_logits_firsts);
+  w.role_barrier(265);
+  if (w.index == 0) w.signal(266, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(276, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(267, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1978,19 +1929,16 @@ static TILE_FN void run_load(Warp& w) {
             traced(w, at, 0, sliding_experts_qkv_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, sliding_experts_attend_load);
+            traced(w, at, 2, sliding_experts_o_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, sliding_experts_o_load);
+            traced(w, at, 3, sliding_experts_router_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, sliding_experts_router_load);
+            traced(w, at, 5, sliding_experts_expert_up_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, sliding_experts_expert_up_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, sliding_experts_expert_down_load);
+            traced(w, at, 6, sliding_experts_expert_down_load);
           });
           break;
         }
@@ -2074,19 +2022,16 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 1, sliding_experts_attend_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, sliding_experts_attend_merge_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, sliding_experts_o_compute);
+            traced(w, at, 2, sliding_experts_o_compute);
           });
           run(w, [](Warp& w, const At& at) {
             Kept<16> kept;
-            traced(w, at, 4, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
-            traced(w, at, 5, sliding_experts_route_compute);
-            traced(w, at, 6, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept); });
+            traced(w, at, 3, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
+            traced(w, at, 4, sliding_experts_route_compute);
+            traced(w, at, 5, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept); });
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, sliding_experts_expert_down_compute);
+            traced(w, at, 6, sliding_experts_expert_down_compute);
           });
           break;
         }
@@ -2162,16 +2107,16 @@ static TILE_FN void run_epilogue(Warp& w) {
             traced(w, at, 0, sliding_experts_qkv_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, sliding_experts_o_epilogue);
+            traced(w, at, 2, sliding_experts_o_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, sliding_experts_router_epilogue);
+            traced(w, at, 3, sliding_experts_router_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, sliding_experts_expert_up_epilogue);
+            traced(w, at, 5, sliding_experts_expert_up_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, sliding_experts_expert_down_epilogue);
+            traced(w, at, 6, sliding_experts_expert_down_epilogue);
           });
           break;
         }

@@ -238,7 +238,7 @@ class Layer {
     const vd = dim('vd', d.chance(0.95) && even % 32 !== 0 ? 32 * d.int(1, 2) : 16 * d.int(1, 3))
     const stored = d.of(formats)
     const rotary = d.chance(0.03) ? 8 : d.of([0, 16, 32, 48, 64].filter((r) => r <= qd.size))
-    const window = d.chance(0.5) ? d.int(1, 80) : undefined
+    const window = d.chance(0.5) ? (d.chance(0.2) ? d.int(185, 260) : d.int(1, 184)) : undefined
     const sink = d.chance(0.4) ? weight('sink', [kv, group], d.of([bf16, f32])) : undefined
     const turned = <T extends readonly Dim[]>(t: Tensor<T>): Tensor<T> =>
       rotary > 0 ? rope(t, { theta: 1000, rotary }) : t

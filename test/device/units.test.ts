@@ -37,7 +37,7 @@ async function run(path: string, ...words: readonly string[]) {
 
 const minutes = 60_000
 const checking = '-DTILE_CHECK'
-const units = ['matrix', 'normalise', 'attention', 'route', 'pipeline'] as const
+const units = ['matrix', 'normalise', 'attention', 'near', 'route', 'pipeline'] as const
 
 describe('unit programs', () => {
   for (const unit of units)

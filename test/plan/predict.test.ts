@@ -76,6 +76,6 @@ describe('a predicted phase', () => {
   })
 
   it('costs a hand-over even when there is nothing to do', () => {
-    expect(predict('sliding_experts', 'attend.merge').us).toBeGreaterThan(h200.handoverUs)
+    expect(predict('full_experts', 'attend.merge').us).toBeGreaterThan(h200.handoverUs)
   })
 })

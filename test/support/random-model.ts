@@ -184,7 +184,7 @@ function blocks(dice: Dice, hidden: Hidden, ranks: number): Makers {
     const qd = dim('qd', dice.pick([32, 48, 64]))
     const vd = dim('vd', dice.pick([32, 64]))
     const rotary = dice.pick([0, 16, 32])
-    const window = dice.chance(0.5) ? dice.pick([16, 40, 128]) : undefined
+    const window = dice.chance(0.5) ? dice.pick([16, 40, 128, 256]) : undefined
     const sink = dice.chance(0.4)
     const format = dice.pick([bf16, f32, mxfp4])
     const queries = group.size * qd.size

@@ -116,9 +116,9 @@ struct Shared {
 };
 
 /** Shared-memory buffers whose accesses the primitives declare to the race check. */
-enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean, staged_rows, reduced };
+enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean, staged_rows, near_sums, reduced };
 inline const char* area_name(Area area) {
-  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean", "staged rows", "reduced number"};
+  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean", "staged rows", "sums of keys", "reduced number"};
   return names[int(area)];
 }
 

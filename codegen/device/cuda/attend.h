@@ -9,6 +9,50 @@
 
 namespace tile {
 
+// Of a warp's scores, 16 rows by 8 * Groups keys, `half` 0 is this lane's row g and half 1 its row g + 8.
+
+/** Scores become powers of two, -infinity where the row does not see the key; the greatest of the row. */
+template <int Group, int Groups>
+TILE_FN float mask_scores(Warp& w, float (&score)[Groups][4], int half, int m_tile, int first_key, RowPositions rows, int window, float scale) {
+  const float to_powers = scale * 1.44269504f;
+  // visible keys for the row, as seen from this lane's first key: `visible` of them from `first` on
+  const int row = (m_tile * 16 + half * 8 + w.lane() / 4) / Group;
+  const int from = row < rows.rows ? rows.first(row, window) : 0, last = row < rows.rows ? rows.last(row, window) : -1;
+  const int first = from - first_key - 2 * (w.lane() % 4);
+  const u32 visible = last < from ? 0 : u32(last - from + 1);
+  float peak = -INFINITY;
+  TILE_UNROLL
+  for (int n = 0; n < Groups; ++n)
+    TILE_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      float& s = score[n][half * 2 + i];
+      s = u32(n * 8 + i - first) < visible ? s * to_powers : -INFINITY;
+      peak = fmaxf(peak, s);
+    }
+  peak = fmaxf(peak, __shfl_xor_sync(~0u, peak, 1));
+  return fmaxf(peak, __shfl_xor_sync(~0u, peak, 2));
+}
+/** Scores become exponentials; their sum over the row. */
+template <int Groups>
+TILE_FN float raise_scores(float (&score)[Groups][4], int half, float peak) {
+  const float origin = peak == -INFINITY ? 0.0f : peak;
+  float total = 0;
+  TILE_UNROLL
+  for (int n = 0; n < Groups; ++n)
+    TILE_UNROLL
+    for (int i = half * 2; i < half * 2 + 2; ++i) {
+      score[n][i] = ptx::power_of_two(score[n][i] - origin);
+      total += score[n][i];
+    }
+  total += __shfl_xor_sync(~0u, total, 1);
+  return total + __shfl_xor_sync(~0u, total, 2);
+}
+/** Exponentials of 16 keys as the A operand of P V. */
+TILE_FN uint4 probabilities(const float (&s)[4], const float (&next)[4]) {
+  return make_uint4(pack_bf16(s[0], s[1]), pack_bf16(s[2], s[3]), pack_bf16(next[0], next[1]), pack_bf16(next[2], next[3]));
+}
+constexpr float natural = 0.693147181f;  // of a power of two as one of e
+
 /** All warps of the compute role call it together, each with its team's tile (attend_tile), or -1. */
 template <int Group, int Qd, int Vd>
 TILE_FN void attend_span(Warp& w, int site, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window,
@@ -19,7 +63,7 @@ TILE_FN void attend_span(Warp& w, int site, const char* k_span, const char* v_sp
   const int lane = w.lane(), g = lane / 4, t = lane % 4, member = w.index % team;
   AttendTeam& shared = w.shared<AttendTeam>(Shared::attend_at)[busy ? w.index / team : 0];
   float score[groups][4] = {};
-  float peak[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0}, origin[2];
+  float peak[2] = {-INFINITY, -INFINITY};
 
   if (busy) {
     const uint4* q_low = reinterpret_cast<const uint4*>(q + size_t(m_tile * 16 + g) * Qd) + t;
@@ -36,24 +80,9 @@ TILE_FN void attend_span(Warp& w, int site, const char* k_span, const char* v_sp
         ptx::mma(score[n], low.z, high.z, low.w, high.w, k.z, k.w);
       }
     }
-    const float to_powers = scale * 1.44269504f;  // exponentials are powers of two here
     TILE_UNROLL
     for (int half = 0; half < 2; ++half) {
-      // visible keys for row g or g + 8, as seen from this lane's first key: `visible` of them from `first` on
-      const int row = (m_tile * 16 + half * 8 + g) / Group;
-      const int from = row < rows.rows ? rows.first(row, window) : 0, last = row < rows.rows ? rows.last(row, window) : -1;
-      const int first = from - first_key - member * groups * 8 - 2 * t;
-      const u32 visible = last < from ? 0 : u32(last - from + 1);
-      TILE_UNROLL
-      for (int n = 0; n < groups; ++n)
-        TILE_UNROLL
-        for (int i = 0; i < 2; ++i) {
-          float& s = score[n][half * 2 + i];
-          s = u32(n * 8 + i - first) < visible ? s * to_powers : -INFINITY;
-          peak[half] = fmaxf(peak[half], s);
-        }
-      peak[half] = fmaxf(peak[half], __shfl_xor_sync(~0u, peak[half], 1));
-      peak[half] = fmaxf(peak[half], __shfl_xor_sync(~0u, peak[half], 2));
+      peak[half] = mask_scores<Group>(w, score, half, m_tile, first_key + member * groups * 8, rows, window, scale);
       if (t == 0) shared.peak[member][half * 8 + g] = peak[half];
     }
   }
@@ -63,23 +92,12 @@ TILE_FN void attend_span(Warp& w, int site, const char* k_span, const char* v_sp
     for (int half = 0; half < 2; ++half) {
       TILE_UNROLL
       for (int other = 0; other < (team > 1 ? team : 0); ++other) peak[half] = fmaxf(peak[half], shared.peak[other][half * 8 + g]);
-      origin[half] = peak[half] == -INFINITY ? 0.0f : peak[half];
-      TILE_UNROLL
-      for (int n = 0; n < groups; ++n)
-        TILE_UNROLL
-        for (int i = half * 2; i < half * 2 + 2; ++i) {
-          score[n][i] = ptx::power_of_two(score[n][i] - origin[half]);
-          total[half] += score[n][i];
-        }
-      total[half] += __shfl_xor_sync(~0u, total[half], 1);
-      total[half] += __shfl_xor_sync(~0u, total[half], 2);
-      if (t == 0) shared.total[member][half * 8 + g] = total[half];
+      const float total = raise_scores(score, half, peak[half]);
+      if (t == 0) shared.total[member][half * 8 + g] = total;
     }
     TILE_UNROLL
-    for (int block = 0; block < groups / 2; ++block) {
-      const float(&s)[4] = score[2 * block], (&next)[4] = score[2 * block + 1];
-      shared.fragment[member * (groups / 2) + block][lane] = make_uint4(pack_bf16(s[0], s[1]), pack_bf16(s[2], s[3]), pack_bf16(next[0], next[1]), pack_bf16(next[2], next[3]));
-    }
+    for (int block = 0; block < groups / 2; ++block)
+      shared.fragment[member * (groups / 2) + block][lane] = probabilities(score[2 * block], score[2 * block + 1]);
   }
   if (team > 1)
     w.role_barrier_within(site);
@@ -108,7 +126,7 @@ TILE_FN void attend_span(Warp& w, int site, const char* k_span, const char* v_sp
     float sum = 0;
     TILE_UNROLL
     for (int other = 0; other < team; ++other) sum += shared.total[other][half * 8 + g];
-    m[half * 8 + g] = peak[half] * 0.693147181f, l[half * 8 + g] = sum;
+    m[half * 8 + g] = peak[half] * natural, l[half * 8 + g] = sum;
   }
 }
 

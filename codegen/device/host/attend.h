@@ -1,5 +1,5 @@
-// Attention of one m tile (16 query rows) over one span of 64 keys, on the host. See cuda/attend.h for the fragment version; both
-// round the probabilities to bf16 before they meet the values.
+// Attention of one m tile (16 query rows) over neighbouring keys of one span, on the host. See cuda/attend.h for the fragment version;
+// both round the probabilities to bf16 before they meet the values.
 //
 // Logits are found for all 16 rows at once, a lane each, key by key; then each row has the exponentials and values of the keys
 // that it sees, and of no others: what lies behind them in the cache may be no number.
@@ -21,47 +21,46 @@ inline void widen(float* to, const bf16* from, int count) {
 constexpr int rows_at_once = 4;
 
 /** out[row] = sum of probability[row][key] * value[key], for `Rows` rows that see the same keys. */
-template <int Vd, int Rows>
-inline void add_values(float* out, const F8 (*value)[Vd / 8], const float (*probability)[span_keys], int first, int end) {
-  F8 sum[Rows][Vd / 8] = {};
+template <int Dims, int Rows, int Keys>
+inline void add_values(float* out, int stride, const F8 (*value)[Dims / 8], const float (*probability)[Keys], int first, int end) {
+  F8 sum[Rows][Dims / 8] = {};
   for (int s = first; s <= end; ++s)
 #pragma GCC unroll 16
-    for (int d = 0; d < Vd / 8; ++d)
+    for (int d = 0; d < Dims / 8; ++d)
 #pragma GCC unroll 4
       for (int r = 0; r < Rows; ++r) sum[r][d] += probability[r][s] * value[s][d];
-  std::memcpy(out, sum, sizeof sum);
+  for (int r = 0; r < Rows; ++r) std::memcpy(out + r * stride, sum[r], sizeof sum[r]);
 }
-}  // namespace host
 
-/** m row r belongs to token row r / Group; rows past `rows.rows` are padding and fully masked. o [16][Vd], m [16], l [16] of this m tile: unnormalised sum, peak and denominator over the span's unmasked keys. */
-template <int Group, int Qd, int Vd>
-inline void attend_span(Warp& w, int, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
-                        float* o, float* m, float* l) {
-  using host::F16;
-  if (m_tile < 0 || w.index % attend_team != 0) return;  // the first of a team does it all
-  const bf16* keys = reinterpret_cast<const bf16*>(k_span);
-  const bf16* values = reinterpret_cast<const bf16*>(v_span);
-  int first[16], end[16], lowest = span_keys, highest = -1;  // visible keys of the span
+/** m row r belongs to token row r / Group; rows past `rows.rows` are padding and fully masked. `keys` and `values`: the first of `Keys`
+    keys, and of its values the first of `Dims`. o [16][stride], m [16], l [16] of this m tile: unnormalised sum, peak and denominator over
+    the unmasked keys. */
+template <int Group, int Qd, int Vd, int Keys, int Dims>
+inline void attend_keys(const bf16* keys, const bf16* values, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale, float* o, int stride,
+                        float* m, float* l) {
+  int first[16], end[16], lowest = Keys, highest = -1;  // visible keys, from the first on
   for (int i = 0; i < 16; ++i) {
     const int row = (m_tile * 16 + i) / Group;
     first[i] = 0, end[i] = -1;
     if (row >= rows.rows) continue;
     first[i] = std::max(0, rows.first(row, window) - first_key);
-    end[i] = std::min(rows.last(row, window) - first_key, span_keys - 1);
+    end[i] = std::min(rows.last(row, window) - first_key, Keys - 1);
     if (end[i] < first[i]) continue;
     lowest = std::min(lowest, first[i]), highest = std::max(highest, end[i]);
   }
-  std::memset(o, 0, 16 * Vd * sizeof(float));
-  for (int i = 0; i < 16; ++i) m[i] = -INFINITY, l[i] = 0;
+  for (int i = 0; i < 16; ++i) {
+    std::memset(o + i * stride, 0, Dims * sizeof(float));
+    m[i] = -INFINITY, l[i] = 0;
+  }
   if (highest < 0) return;
 
   F16 query[Qd];
   for (int i = 0; i < 16; ++i)
     for (int d = 0; d < Qd; ++d) query[d][i] = to_f32(q[size_t(m_tile * 16 + i) * Qd + d]);
-  alignas(64) float logit[span_keys][16];
+  alignas(64) float logit[Keys][16];
   for (int s = lowest; s <= highest; ++s) {
     float key[Qd];
-    for (int d = 0; d < Qd; d += 8) host::widen(key + d, keys + k_at(s, d, Qd), std::min(8, Qd - d));
+    for (int d = 0; d < Qd; d += 8) widen(key + d, keys + k_at(s, d, Qd), std::min(8, Qd - d));
     F16 sum[8] = {};  // eight running sums: fixed order
     for (int d = 0; d < Qd; d += 8)
 #pragma GCC unroll 8
@@ -71,10 +70,10 @@ inline void attend_span(Warp& w, int, const char* k_span, const char* v_span, co
     std::memcpy(logit[s], &total, sizeof total);
   }
 
-  float probability[16][span_keys];
-  F8 value[span_keys][Vd / 8];
+  float probability[16][Keys];
+  F8 value[Keys][Dims / 8];
   for (int s = lowest; s <= highest; ++s)
-    for (int d = 0; d < Vd; ++d) value[s][d / 8][d % 8] = to_f32(values[v_at(s, d, Vd)]);
+    for (int d = 0; d < Dims; ++d) value[s][d / 8][d % 8] = to_f32(values[v_at(s, d, Vd)]);
   for (int i = 0; i < 16; ++i) {
     if (end[i] < first[i]) continue;
     float peak = -INFINITY, total = 0;
@@ -88,17 +87,27 @@ inline void attend_span(Warp& w, int, const char* k_span, const char* v_span, co
   }
   for (int i = 0; i < 16;) {
     int same = 1;
-    while (same < host::rows_at_once && i + same < 16 && first[i + same] == first[i] && end[i + same] == end[i]) ++same;
+    while (same < rows_at_once && i + same < 16 && first[i + same] == first[i] && end[i + same] == end[i]) ++same;
     if (end[i] < first[i]) {
       ++i;
-    } else if (same == host::rows_at_once) {
-      host::add_values<Vd, host::rows_at_once>(o + i * Vd, value, probability + i, first[i], end[i]);
+    } else if (same == rows_at_once) {
+      add_values<Dims, rows_at_once>(o + i * stride, stride, value, probability + i, first[i], end[i]);
       i += same;
     } else {
-      host::add_values<Vd, 1>(o + i * Vd, value, probability + i, first[i], end[i]);
+      add_values<Dims, 1>(o + i * stride, stride, value, probability + i, first[i], end[i]);
       ++i;
     }
   }
+}
+}  // namespace host
+
+/** One span of 64 keys: o [16][Vd]. */
+template <int Group, int Qd, int Vd>
+inline void attend_span(Warp& w, int, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
+                        float* o, float* m, float* l) {
+  if (m_tile < 0 || w.index % attend_team != 0) return;  // the first of a team does it all
+  host::attend_keys<Group, Qd, Vd, span_keys, Vd>(reinterpret_cast<const bf16*>(k_span), reinterpret_cast<const bf16*>(v_span), q, m_tile, first_key, rows, window, scale,
+                                                  o, Vd, m, l);
 }
 
 }  // namespace tile

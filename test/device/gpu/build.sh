@@ -9,7 +9,7 @@ build() { # name source flags...
   shift 2
   ${NVCC:-nvcc} -x cu -std=c++17 -O3 -gencode=arch=compute_90a,code=sm_90a -cudart static "-I$here/../../../codegen/device" "$@" "$here/../units/$source.cpp" -o "$out/$name"
 }
-for unit in matrix normalise attention route pipeline; do build $unit $unit; done
+for unit in matrix normalise attention near route pipeline; do build $unit $unit; done
 for ranks in 1 2 4 8; do build packets-$ranks packets -DRANKS=$ranks; done
 build packets-8-bf16 packets -DRANKS=8 -DEXCHANGE=tile::bf16
 for ranks in 1 2 4 8; do build exact-$ranks exact -DRANKS=$ranks -DEXCHANGE=tile::i64; done

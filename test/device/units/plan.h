@@ -48,7 +48,7 @@ struct Plan {
   static constexpr unsigned ring_page_bytes = 16384;
   static constexpr int join_depth = 2, join_parts = 8;
   static constexpr unsigned slots_bytes = 2 * 8 * 4 * 128;
-  static constexpr unsigned scratch_bytes = 4096;
+  static constexpr unsigned scratch_bytes = 32768;
   static constexpr int max_active = 32, top_k = 4, experts = 40, expert_group = 2;
   static constexpr int counters = c_count, local_counters = l_count;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == c_sums ? 4 : 1; }
