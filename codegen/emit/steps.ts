@@ -197,7 +197,7 @@ const work: StepRules<WorkStep> = {
       const body = (unit: string): void => {
         out.line(`Staged<${chunk}> x;`)
         out.line(
-          `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit}, half);`,
+          `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit}, ${shared ? 'half' : 0});`,
         )
         if (leaf !== undefined) out.line('Acc acc = zeros();')
         const unitCodes = g.codeBytes / g.units
@@ -341,7 +341,13 @@ function emitEach(steps: readonly Step[], role: RoleName, ctx: EmitContext): voi
 
 /** Halves with nothing to do between them are one loop: the first has whole groups, and units are dealt out over both. */
 const isWhole = (loop: Extract<Step, { kind: 'loop' }>): boolean =>
-  loop.domain.kind === 'halves' && loop.body.length === 1 && loop.body[0]!.kind === 'loop'
+  loop.domain.kind === 'halves' && loop.body.length === 1 && loop.body[0]!.kind === 'loop' && !knowsHalf(loop.body)
+const knowsHalf = (steps: readonly Step[]): boolean =>
+  steps.some((s) => (s.kind === 'loop' ? knowsHalf(s.body) : accessesOf(s).some((a) => a.ofHalf)))
+const accessesOf = (s: Step): readonly Access[] => [
+  ...('reads' in s ? (s.reads ?? []) : []),
+  ...('writes' in s ? (s.writes ?? []) : []),
+]
 
 function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: EmitContext): void {
   const { out } = ctx
