@@ -13,7 +13,8 @@
  *   halves        active experts in two parts, whole groups in the first: what `up` makes of the first is handed over, under a
  *                 counter of its own (`early`), while the second is multiplied
  * Invariants: every sync step has a site of its own; counters only grow, and each SM signals a counter exactly once for
- * each execution of a phase that owns it; loops over one half lie in a loop over both; loops are data-independent except over active experts and over spans.
+ * each execution of a phase that owns it; loops over one half lie in a loop over both; loops are data-independent except over
+ * active experts and over spans.
  */
 import type { ExchangeType } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
@@ -48,7 +49,8 @@ export type Domain =
   | { readonly kind: 'share'; readonly count: number }
   /** One half of the active experts after the other. */
   | { readonly kind: 'halves' }
-  /** Experts of the half x count, dealt out over SMs in turn: so experts are complete one after the other, and what SMs stream at one time lies together. */
+  /** Experts of the half x count, dealt out over SMs in turn: experts are complete one after the other, and what SMs stream at one
+      time lies together. */
   | { readonly kind: 'activeShare'; readonly count: number; readonly experts: number }
   /** Experts of the half in groups of `size`, all of them on every SM. */
   | { readonly kind: 'activeGroups'; readonly size: number; readonly experts: number }
