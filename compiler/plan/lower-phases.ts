@@ -140,11 +140,12 @@ function lowerMerge(phase: MergePhase, to: Steps, ctx: LowerContext): Lowered {
 
 /** Keys and values come straight from the caches: load has nothing to do. */
 function lowerNear(phase: NearPhase, to: Steps, ctx: LowerContext): Lowered {
+  const tasks = nearTasks(phase)
   return {
     roles: {
       compute: [
         ...to.waits('compute'),
-        loop('task', { kind: 'share', count: nearTasks(phase) }, [
+        loop('task', { kind: 'share', count: tasks }, [
           {
             kind: 'attendNear',
             near: phase,
@@ -153,10 +154,12 @@ function lowerNear(phase: NearPhase, to: Steps, ctx: LowerContext): Lowered {
           },
           { kind: 'barrier', site: to.site('compute', 'barrier of sums'), within: true },
           { kind: 'mergeNear', near: phase, writes: [own(phase.output)] },
-          // Until here the sums are read: the next task's may take their place, and so may what a later phase keeps there.
-          { kind: 'barrier', site: to.site('compute', 'barrier') },
+          // Until here the sums are read: the next task's may take their place.
+          ...(tasks > ctx.schedule.sms
+            ? [{ kind: 'barrier' as const, site: to.site('compute', 'barrier of tasks') }]
+            : []),
         ]),
-        ...to.tell('compute'),
+        ...to.conclude('compute'),
       ],
     },
     signals: 'compute',

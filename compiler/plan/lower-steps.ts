@@ -80,14 +80,11 @@ export class Steps {
       }))
   }
   signal(role: RoleName): Step[] {
-    return this.ctx.awaited ? [...this.meet(role), ...this.tell(role)] : []
-  }
-  /** Of a role whose warps have met. */
-  tell(role: RoleName): Step[] {
     const { counter, givesHalves, awaited } = this.ctx
     if (!awaited) return []
+    const meeting = this.meet(role)
     const site = this.site(role, `signal ${counter}`)
-    return [{ kind: 'signal', site, counter, ...(givesHalves && { early: earlyOf(counter) }) }]
+    return [...meeting, { kind: 'signal', site, counter, ...(givesHalves && { early: earlyOf(counter) }) }]
   }
   /** The role's warps come together, whether or not anybody waits for what they have done. */
   conclude(role: RoleName): Step[] {

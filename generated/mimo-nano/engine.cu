@@ -1001,8 +1001,8 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
     w.role_barrier_within(91);
     writes_own(w, at, R_sliding_experts_attend_columns);
     merge_near(w, near, task, w.ws<bf16>(B_sliding_experts_attend_columns));
-    w.role_barrier(92);
   }
+  w.role_barrier(92);
   if (w.index == 0) w.signal(93, C_sliding_experts_attend);
 }
 

@@ -916,8 +916,8 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
     w.role_barrier_within(90);
     writes_own(w, at, R_sliding_experts_attend_columns);
     merge_near(w, near, task, w.ws<bf16>(B_sliding_experts_attend_columns));
-    w.role_barrier(91);
   }
+  w.role_barrier(91);
   if (w.index == 0) w.signal(92, C_sliding_experts_attend);
 }
 

@@ -1,10 +1,9 @@
 /**
  * Runs the engine of a V2.5-Pro slice over one block of random tokens and holds its logits against the float64 reference.
  *
- *   node real-shapes.mjs emit FILE           writes the source for sm_90a
- *   node real-shapes.mjs run EXECUTABLE      runs it on a GPU and prints the errors, with the control beside them
- *
- * The control is the same reference with activations rounded to bf16 where the engine stages them: what BF16 itself costs.
+ *   node real-shapes.mjs emit FILE [RANKS]           writes the source for sm_90a
+ *   node real-shapes.mjs run EXECUTABLE [RANKS]      runs it on as many GPUs and prints the errors
+ *   npx tsx test/e2e/real-shapes.ts host [RANKS]     the same on the host, with 24 experts
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,26 +12,29 @@ import { compile } from '../../codegen/compile.ts'
 import { readTemplate } from '../../codegen/emit/source.ts'
 import { createReference } from '../../compiler/reference/reference.ts'
 import { readSchedule } from '../../dsl/schedule.ts'
+import { buildEngine } from '../../runtime/build/build-engine.ts'
 import { startEngine } from '../../runtime/engine/engine.ts'
 import { writeLoadPlan } from '../../runtime/engine/load-plan.ts'
 import { asset } from '../../runtime/paths.ts'
 import { realShapes } from '../support/real-shapes.ts'
 
 const VOCABULARY = 1024
-export const kinds = [0, 1, 0] as const
+const kinds = [0, 1, 0] as const
 
-export function compileRealShapes(
-  target: 'host' | 'sm_90a',
-  seed: number,
-  pattern: readonly number[] = kinds,
-  experts?: number,
-) {
-  const shapes = realShapes(pattern, VOCABULARY, seed, experts)
+interface Run {
+  readonly target: 'host' | 'sm_90a'
+  readonly seed: number
+  readonly ranks: number
+  readonly experts?: number
+}
+
+function compileRealShapes({ target, ...slice }: Run) {
+  const shapes = realShapes({ pattern: kinds, vocabulary: VOCABULARY, ...slice })
   const schedule = readSchedule(shapes.schedules[target]!, (p) => {
     throw new Error(p.message)
   })!
   const compiled = compile(shapes.graph, schedule, {
-    ranks: 1,
+    ranks: slice.ranks,
     ctx: 256,
     target: { name: target, sms: 132 },
     template: readTemplate(asset('codegen', 'templates', 'engine.cu.hbs')),
@@ -41,21 +43,17 @@ export function compileRealShapes(
   return { shapes, compiled }
 }
 
-export interface Comparison {
+interface Comparison {
   /** Largest and RMS error over the RMS of the reference's logits, by row. */
   readonly rows: readonly { readonly max: number; readonly rms: number; readonly sameTop: boolean }[]
 }
 
 /** Engine's logits of the last block of a prompt of `tokens` against the reference. */
-export async function compareRealShapes(
+async function compareRealShapes(
   executable: string,
-  target: 'host' | 'sm_90a',
-  seed: number,
+  { shapes, compiled }: ReturnType<typeof compileRealShapes>,
   tokens: readonly number[],
-  pattern?: readonly number[],
-  experts?: number,
 ): Promise<Comparison> {
-  const { shapes, compiled } = compileRealShapes(target, seed, pattern, experts)
   const logits = compiled.plan.buffers.find((b) => b.form.kind === 'logits')!
   const folder = mkdtempSync(join(tmpdir(), 'tilec-shapes-'))
   const file = join(folder, 'probe')
@@ -105,15 +103,24 @@ function compareRow(expected: Float64Array, got: (n: number) => number): Compari
   return { max: max / scale, rms: Math.sqrt(square / expected.length) / scale, sameTop: top === gotTop }
 }
 
-const [verb, path] = process.argv.slice(2)
+async function report(executable: string, run: Run): Promise<void> {
+  const tokens = Array.from({ length: 8 }, (_, i) => (i * 619 + run.seed * 97) % VOCABULARY)
+  const { rows } = await compareRealShapes(executable, compileRealShapes(run), tokens)
+  for (const [i, r] of rows.entries())
+    console.log(
+      `${run.ranks} ranks, row ${i}: max ${r.max.toExponential(2)} rms ${r.rms.toExponential(2)} top ${r.sameTop}`,
+    )
+}
+
+const [verb, ...args] = process.argv.slice(2)
+const [path] = args
+const onGpu: Run = { target: 'sm_90a', seed: 1, ranks: Number(args[1] ?? 1) }
 if (verb === 'emit' && path) {
-  writeFileSync(path, compileRealShapes('sm_90a', 1).compiled.source)
+  writeFileSync(path, compileRealShapes(onGpu).compiled.source)
 } else if (verb === 'run' && path) {
-  for (const seed of [1]) {
-    const tokens = Array.from({ length: 8 }, (_, i) => (i * 619 + seed * 97) % VOCABULARY)
-    const { rows } = await compareRealShapes(path, 'sm_90a', seed, tokens)
-    for (const [i, r] of rows.entries()) {
-      console.log(`seed ${seed} row ${i}: max ${r.max.toExponential(2)} rms ${r.rms.toExponential(2)} top ${r.sameTop}`)
-    }
-  }
+  await report(path, onGpu)
+} else if (verb === 'host') {
+  const run: Run = { target: 'host', seed: 1, ranks: Number(args[0] ?? 1), experts: 24 }
+  const { executable } = await buildEngine({ source: compileRealShapes(run).compiled.source, target: 'host' })
+  await report(executable, run)
 }

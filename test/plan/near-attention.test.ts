@@ -5,6 +5,8 @@ import type { PhasePlan, Plan, Step } from '../../compiler/plan/ir.ts'
 import { sharedMemory } from '../../compiler/plan/shared-memory.ts'
 import { nearParts, nearSums } from '../../compiler/tile/near-attention.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
+import { randomSample } from '../campaigns/random-model.ts'
+import { compileForHost } from '../support/host-engine.ts'
 import { nanoPlan, proPlan } from '../support/plans.ts'
 
 const phasesOf = (plan: Plan, segment: string): readonly string[] =>
@@ -44,6 +46,11 @@ describe('near attention', () => {
     const plan = proPlan()
     expect(phasesOf(plan, 'sliding_experts').slice(0, 3)).toEqual(['qkv', 'attend', 'o'])
     expect(phasesOf(plan, 'full_experts').slice(0, 4)).toEqual(['qkv', 'attend', 'attend.merge', 'o'])
+  })
+
+  // Found by the campaign of models (1449): warps of an SM without a task met nobody before one of them signalled for all.
+  it('is signalled for all warps of an SM, tasks or none', () => {
+    expect(() => compileForHost(randomSample(1449))).not.toThrow()
   })
 
   it('lives in scratch memory that rows of experts need anyway', () => {

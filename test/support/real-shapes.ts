@@ -1,9 +1,10 @@
 /**
  * V2.5-Pro at the shapes of one rank of eight, cut down in depth: every kind of layer (dense, full, sliding, experts) with
- * its true widths, as a model of one rank, with made up weights that the engine and the reference both know.
+ * its true widths, as a model of as many ranks as are asked for, with made up weights that the engine and the reference both know.
  *
  * Vocabulary: a *slice* is the model that one rank of eight computes, taken as a model of its own: an eighth of the heads,
- * of every expert's channels and of the dense ones; hidden size, experts and head sizes are the published ones.
+ * of every expert's channels and of the dense ones; hidden size, experts and head sizes are the published ones. On N ranks the
+ * model has N such eighths, so that each rank's shapes are those of eight ranks all the same.
  */
 import { readFileSync } from 'node:fs'
 import { buildGraph } from '../../compiler/frontend/build-graph.ts'
@@ -34,8 +35,17 @@ export interface RealShapes {
   readonly values: Values
 }
 
-/** `pattern`: 0 full, 1 sliding; the first layer is dense. */
-export function realShapes(pattern: readonly number[], vocabulary: number, seed: number, experts = 384): RealShapes {
+/** What a slice is cut to; the first layer is dense. */
+export interface SliceOptions {
+  /** A layer each: 0 full, 1 sliding. */
+  readonly pattern: readonly number[]
+  readonly vocabulary: number
+  readonly seed: number
+  readonly experts?: number
+  readonly ranks?: number
+}
+
+export function realShapes({ pattern, vocabulary, seed, experts = 384, ranks = 1 }: SliceOptions): RealShapes {
   const published = JSON.parse(readFileSync(asset('models', 'mimo', 'configs', 'mimo-v2.5-pro.json'), 'utf8'))
   const { dflash_config: _, ...rest } = published
   const json = {
@@ -43,13 +53,13 @@ export function realShapes(pattern: readonly number[], vocabulary: number, seed:
     num_hidden_layers: pattern.length,
     hybrid_layer_pattern: pattern,
     moe_layer_freq: pattern.map((_, i) => (i > 0 ? 1 : 0)),
-    num_attention_heads: 16,
-    num_key_value_heads: 1,
-    swa_num_attention_heads: 16,
-    swa_num_key_value_heads: 1,
+    num_attention_heads: 16 * ranks,
+    num_key_value_heads: ranks,
+    swa_num_attention_heads: 16 * ranks,
+    swa_num_key_value_heads: ranks,
     n_routed_experts: experts,
-    moe_intermediate_size: 256,
-    intermediate_size: 2048,
+    moe_intermediate_size: 256 * ranks,
+    intermediate_size: 2048 * ranks,
     vocab_size: vocabulary,
     eos_token_id: 5,
     pad_token_id: 6,
