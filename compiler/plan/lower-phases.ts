@@ -146,6 +146,10 @@ function lowerNear(phase: NearPhase, to: Steps, ctx: LowerContext): Lowered {
       compute: [
         ...to.waits('compute'),
         loop('task', { kind: 'share', count: tasks }, [
+          // The sums of the task before have been read.
+          ...(tasks > ctx.schedule.sms
+            ? [{ kind: 'barrier' as const, site: to.site('compute', 'barrier of tasks') }]
+            : []),
           {
             kind: 'attendNear',
             near: phase,
@@ -154,10 +158,6 @@ function lowerNear(phase: NearPhase, to: Steps, ctx: LowerContext): Lowered {
           },
           { kind: 'barrier', site: to.site('compute', 'barrier of sums'), within: true },
           { kind: 'mergeNear', near: phase, writes: [own(phase.output)] },
-          // Until here the sums are read: the next task's may take their place.
-          ...(tasks > ctx.schedule.sms
-            ? [{ kind: 'barrier' as const, site: to.site('compute', 'barrier of tasks') }]
-            : []),
         ]),
         ...to.conclude('compute'),
       ],
