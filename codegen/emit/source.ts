@@ -23,7 +23,7 @@ import { EmitContext, identifier } from './context.ts'
 import { ropeTable } from './elements.ts'
 import { floatLiteral } from './expr.ts'
 import { phaseKernels } from './phase-kernels.ts'
-import { emitAhead, emitSteps, ownTiles, productOf } from './steps.ts'
+import { emitAhead, emitOwn, emitSteps, productOf } from './steps.ts'
 import { Writer } from './writer.ts'
 
 export interface SourceOptions {
@@ -360,7 +360,7 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
       const staged = kept ? `, Kept<${kept.units}>& kept` : ''
       out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at${staged})`, () => {
         const product = productOf(steps)
-        if (product?.routed === 'down') out.line(ownTiles(product))
+        if (product?.routed === 'down') emitOwn(product, role, ctx)
         emitAhead(steps, ctx)
         emitSteps(steps, role, ctx)
       })

@@ -65,7 +65,14 @@ function tileOfShare(p: ProductPlan, { out }: EmitContext): void {
 }
 const pageVariable = (p: ProductPlan): string => (p.geometry.pagesPerTile > 1 ? ' + page_of_tile' : '')
 
-const ownTiles = (p: ProductPlan): string => `const Share own = share(w, ${p.geometry.tiles});`
+/** What a phase over an SM's own tiles of all active experts begins with. Compute deals cells of all pages out in turn, so that no warp
+    waits for the end of a page: `cell` is the warp's next, counted from the page at hand. */
+function emitOwn(p: ProductPlan, role: RoleName, { out }: EmitContext): void {
+  out.line(`const Share own = share(w, ${p.geometry.tiles});`)
+  if (role !== 'compute') return
+  if (p.paging!.pages === 1) out.line('const Quotient by_tiles(own.end - own.begin);')
+  out.line('int cell = w.index;')
+}
 
 const work: StepRules<WorkStep> = {
   ...attentionSteps,
@@ -181,15 +188,9 @@ const work: StepRules<WorkStep> = {
     const cut = p.paging!.pages > 1
     if (cut) emitPiece(p, ctx)
     const n = ctx.warps('compute')
-    out.line('// cells of all groups are dealt out in turn: no warp waits for the end of a page')
-    out.line(`const Quotient by_tiles(${cut ? 'piece_tiles.end - piece_tiles.begin' : 'own.end - own.begin'});`)
+    if (cut) out.line('const Quotient by_tiles(piece_tiles.end - piece_tiles.begin);')
     out.line('const int tiles = by_tiles.by;')
-    out.line(
-      cut
-        ? 'const int before = first * (own.end - own.begin) + piece_tiles.begin;'
-        : 'const int before = first * tiles;',
-    )
-    out.block(`for (int cell = (w.index + ${n} - before % ${n}) % ${n}; cell < group * tiles; cell += ${n})`, () => {
+    out.block(`for (; cell < group * tiles; cell += ${n})`, () => {
       out.line('const int of_group = by_tiles.of(cell), active = first + of_group;')
       out.line(`const char* codes = page + cell * ${g.cellBytes};`)
       out.line(leaf === undefined ? 'Acc acc = zeros();' : 'Exact sum = nothing();')
@@ -214,6 +215,7 @@ const work: StepRules<WorkStep> = {
         `w.slots_put(${leaf === undefined ? 'acc' : 'sum'}, ${cut ? 'piece_tiles.begin + ' : ''}cell - of_group * tiles, active);`,
       )
     })
+    out.line('cell -= group * tiles;')
   },
 }
 
@@ -408,4 +410,4 @@ function productOf(steps: readonly Step[]): ProductPlan | undefined {
   return undefined
 }
 
-export { ownTiles, productOf }
+export { emitOwn, productOf }

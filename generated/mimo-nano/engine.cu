@@ -1255,6 +1255,8 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
+  const Quotient by_tiles(own.end - own.begin);
+  int cell = w.index;
   w.slots_acquire(148);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1267,11 +1269,8 @@ TILE_LOOP
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
       const char* page = w.ring_await(150);
-      // cells of all groups are dealt out in turn: no warp waits for the end of a page
-      const Quotient by_tiles(own.end - own.begin);
       const int tiles = by_tiles.by;
-      const int before = first * tiles;
-      for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
+      for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
@@ -1284,6 +1283,7 @@ TILE_LOOP
         }
         w.slots_put(sum, cell - of_group * tiles, active);
       }
+      cell -= group * tiles;
       w.ring_release(151);
     }
   }
@@ -1761,6 +1761,8 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
+  const Quotient by_tiles(own.end - own.begin);
+  int cell = w.index;
   w.slots_acquire(240);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1773,11 +1775,8 @@ TILE_LOOP
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
       const char* page = w.ring_await(242);
-      // cells of all groups are dealt out in turn: no warp waits for the end of a page
-      const Quotient by_tiles(own.end - own.begin);
       const int tiles = by_tiles.by;
-      const int before = first * tiles;
-      for (int cell = (w.index + 16 - before % 16) % 16; cell < group * tiles; cell += 16) {
+      for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
@@ -1790,6 +1789,7 @@ TILE_LOOP
         }
         w.slots_put(sum, cell - of_group * tiles, active);
       }
+      cell -= group * tiles;
       w.ring_release(243);
     }
   }

@@ -1184,6 +1184,8 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
+  const Quotient by_tiles(own.end - own.begin);
+  int cell = w.index;
   w.slots_acquire(146);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1196,11 +1198,8 @@ TILE_LOOP
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
       const char* page = w.ring_await(148);
-      // cells of all groups are dealt out in turn: no warp waits for the end of a page
-      const Quotient by_tiles(own.end - own.begin);
       const int tiles = by_tiles.by;
-      const int before = first * tiles;
-      for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
+      for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
         const char* codes = page + cell * 2176;
         Acc acc = zeros();
@@ -1211,6 +1210,7 @@ TILE_LOOP
         }
         w.slots_put(acc, cell - of_group * tiles, active);
       }
+      cell -= group * tiles;
       w.ring_release(149);
     }
   }
@@ -1711,6 +1711,8 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
+  const Quotient by_tiles(own.end - own.begin);
+  int cell = w.index;
   w.slots_acquire(237);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1723,11 +1725,8 @@ TILE_LOOP
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
       const char* page = w.ring_await(239);
-      // cells of all groups are dealt out in turn: no warp waits for the end of a page
-      const Quotient by_tiles(own.end - own.begin);
       const int tiles = by_tiles.by;
-      const int before = first * tiles;
-      for (int cell = (w.index + 12 - before % 12) % 12; cell < group * tiles; cell += 12) {
+      for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
         const char* codes = page + cell * 2176;
         Acc acc = zeros();
@@ -1738,6 +1737,7 @@ TILE_LOOP
         }
         w.slots_put(acc, cell - of_group * tiles, active);
       }
+      cell -= group * tiles;
       w.ring_release(240);
     }
   }

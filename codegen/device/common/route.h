@@ -86,34 +86,53 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
   PerLane<int> chosen;  // lane = slot
   PerLane<u32> bits;    // lane = word
   w.lanes([&](int lane) { chosen[lane] = 0, bits[lane] = 0; });
+  // A lane brings forward the two greatest of its keys that are not taken; whoever has the greatest of all gives it up, until a lane has
+  // given both.
+  PerLane<u32> taken;  // a bit for each of the lane's experts
+  w.lanes([&](int lane) { taken[lane] = 0; });
   TILE_LOOP
-  for (int slot = 0; slot < TopK; ++slot) {
-    // The greatest key of a lane with the lowest of its experts that has it, pair by pair: a chain of twelve would take longer.
-    PerLane<u32> key;
-    PerLane<int> own;
+  for (int slot = 0; slot < TopK;) {
+    PerLane<u32> key, next;
+    PerLane<int> own, behind;
     w.lanes([&](int lane) {
-      u32 most[experts_per_lane];
-      int where[experts_per_lane];
+      u32 first[experts_per_lane], second[experts_per_lane];
+      int at[experts_per_lane], then[experts_per_lane];
       TILE_UNROLL
-      for (int i = 0; i < experts_per_lane; ++i) most[i] = keys[i][lane], where[i] = i;
+      for (int i = 0; i < experts_per_lane; ++i) first[i] = taken[lane] >> i & 1 ? 0 : keys[i][lane], at[i] = i, second[i] = 0, then[i] = i;
       TILE_UNROLL
       for (int step = 1; step < experts_per_lane; step *= 2)
         TILE_UNROLL
-        for (int i = 0; i + step < experts_per_lane; i += 2 * step)
-          if (most[i + step] > most[i]) most[i] = most[i + step], where[i] = where[i + step];
-      key[lane] = most[0], own[lane] = where[0] * 32 + lane;
+        for (int i = 0; i + step < experts_per_lane; i += 2 * step) {
+          const int j = i + step;
+          const bool better = first[j] > first[i];
+          const u32 loser = better ? first[i] : first[j], rest = better ? second[j] : second[i];
+          const int loser_at = better ? at[i] : at[j], rest_at = better ? then[j] : then[i];
+          if (better) first[i] = first[j], at[i] = at[j];
+          // Of equal keys the one of the lower expert comes first: better's rest lies above the loser, the other's below.
+          const bool take_rest = better ? rest > loser : rest >= loser;
+          second[i] = take_rest ? rest : loser, then[i] = take_rest ? rest_at : loser_at;
+        }
+      key[lane] = first[0], own[lane] = at[0], next[lane] = second[0], behind[lane] = then[0];
     });
-    const u32 greatest = w.max(key);
-    PerLane<int> lowest;
-    w.lanes([&](int lane) { lowest[lane] = key[lane] == greatest ? own[lane] : Experts; });
-    const int best = w.min(lowest);
-    w.lanes([&](int lane) {
-      TILE_UNROLL
-      for (int i = 0; i < experts_per_lane; ++i)
-        if (i * 32 + lane == best) keys[i][lane] = 0;
-      if (lane == slot) chosen[lane] = best;
-      if (lane == best / 32) bits[lane] |= 1u << best % 32;
-    });
+    PerLane<bool> gave;
+    bool empty = false;
+    w.lanes([&](int lane) { gave[lane] = false; });
+    TILE_LOOP
+    for (; slot < TopK && !empty; ++slot) {
+      const u32 greatest = w.max(key);
+      PerLane<int> lowest;
+      w.lanes([&](int lane) { lowest[lane] = key[lane] == greatest ? own[lane] * 32 + lane : Experts; });
+      const int best = w.min(lowest);
+      PerLane<bool> twice;
+      w.lanes([&](int lane) {
+        const bool mine = best % 32 == lane;
+        twice[lane] = mine && gave[lane];
+        if (mine) taken[lane] |= 1u << best / 32, key[lane] = next[lane], own[lane] = behind[lane], gave[lane] = true;
+        if (lane == slot) chosen[lane] = best;
+        if (lane == best / 32) bits[lane] |= 1u << best % 32;
+      });
+      empty = w.ballot(twice) != 0;
+    }
   }
   // The scores of the chosen once more, so that those of all need not be kept.
   PerLane<float> scores;

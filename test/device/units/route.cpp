@@ -1,4 +1,5 @@
-// The routing decision against a plain reading: ties, a bias that only chooses, sigmoid and softmax scores, fewer rows than eight.
+// The routing decision against a plain reading: ties, a bias that only chooses, sigmoid and softmax scores, fewer rows than eight, all
+// of a row's choice with one lane.
 #include "plan.h"
 #include "harness.h"
 using namespace tile;
@@ -13,6 +14,8 @@ TILE_BOTH int rows(int which) { return which == 2 ? 3 : 8; }
 void logits_of(float* logits) {
   Random random(3);
   for (int i = 0; i < 8 * experts; ++i) logits[i] = float(int(random.next() % 9)) * 0.5f - 2;  // many ties
+  for (int expert : {71, 7, 39}) logits[expert] = 3;  // row 0: the same lane's, one like the other
+  logits[2 * experts + 70] = 5, logits[2 * experts + 38] = 4, logits[2 * experts + 6] = 3;  // row 2: the lane's last first
 }
 void bias_of(float* bias) {
   Random random(4);
