@@ -278,15 +278,20 @@ TILE_FN void push_log(Warp& w, Decoding& d, LogRecord& record, const float* logi
   w.sync_lanes();
 }
 
+// What the host wants by now: lane 0 the request to cancel, 1 whether to quit, 2 the width. Asked for before it is needed: it is the longest way.
+TILE_FN PerLane<u32> orders_of(Warp& w) {
+  Mailbox* m = mailbox_of(w);
+  const bool asks = w.index == 0;  // the others do not need to know
+  return from_host(w, [=](int lane) { return !asks ? nullptr : lane == 0 ? &m->cancel : lane == 1 ? &m->quit : lane == 2 ? &m->width : nullptr; });
+}
+
 // What follows a round of the target. `chosen` are the tokens that follow rows sample_from.., as many as count: row i + 1
 // was fed what row i chose, for all but the last.
-TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const int* chosen, int count) {
-  Mailbox* m = mailbox_of(w);
+TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const PerLane<u32>& orders, const int* chosen, int count) {
   Decoding& d = decoding_of(w);
   const RowBlock& block = c.block[target_program];
   const u64 now = work_ns();
   const u32 round = c.round + 1;
-  const PerLane<u32> orders = from_host(w, [=](int lane) { return lane == 0 ? &m->cancel : lane == 1 ? &m->quit : lane == 2 ? &m->width : nullptr; });
   const u32 cancel = w.broadcast(orders, 0), quit = w.broadcast(orders, 1), width = w.broadcast(orders, 2);
   if (quit != 0) return empty_round(round, round_quit);
   if (cancel == d.request.serial) {
@@ -358,10 +363,12 @@ TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float
   Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
   History history = history_of(w);
   int chosen[max_rows] = {}, count = 0;
+  const PerLane<u32> orders = orders_of(w);
+  const volatile u64* gathered = sampler.gather_firsts(firsts, c.sample_from, block.rows);
   for (int row = c.sample_from; row < block.rows; row++) {
     if (count > 0 && !row_holds(request, block, row, chosen[count - 1])) break;
     const float* raw = logits + size_t(row) * stride;
-    const u64* found = firsts + row * w.sms;
+    const volatile u64* found = gathered + row;
     LogRecord record{};
     if (s.logprobs > 0) sampler.describe(raw, found, s.logprobs - 1, record);
     const float* edited = s.edits() ? history.edited(raw, s, mailbox_of(w)->bias, Plan::site_sample) : raw;
@@ -372,7 +379,7 @@ TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float
     if (s.logprobs > 0) push_log(w, d, record, raw, token);
     if (s.edits()) history.generated(token);
   }
-  if (w.index == 0) decide(w, advance(w, c, chosen, count), true);
+  if (w.index == 0) decide(w, advance(w, c, orders, chosen, count), true);
 }
 
 // Ends a round that only remembered: the prompt goes on, or the target, one row at a time.
@@ -391,9 +398,10 @@ TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float*
   const int rows = d.width < block.rows ? d.width : block.rows;
   Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
   const Predictions predicted = predictions(w, d, block.position[0]);
+  const volatile u64* gathered = sampler.gather_firsts(firsts, 1, rows);
   int proposed[max_rows] = {}, count = 1;
   for (; count < rows; count++) {
-    const int token = predicted.token[count] >= 0 ? predicted.token[count] : sampler.sample(logits + size_t(count) * stride, firsts + count * w.sms, Sampling{}, 0);
+    const int token = predicted.token[count] >= 0 ? predicted.token[count] : sampler.sample(logits + size_t(count) * stride, gathered + count, Sampling{}, 0);
     if (token < 0) break;
     proposed[count] = token;
   }

@@ -221,25 +221,37 @@ struct Sampler {
     return kept;
   }
 
-  // The first of the order, or 0 where a logit is no number, or the greatest is no finite one. `found`: what each SM has found in its share of
-  // the row, if they have looked.
-  TILE_FN u64 first_of(const float* row, const u64* found) {
+  // The first of the order, or 0 where a logit is no number, or the greatest is no finite one. `found`: gather_firsts' of the row, if the SMs
+  // have looked.
+  TILE_FN u64 first_of(const float* row, const volatile u64* found) {
     logits = row;
-    const u64 first = found == nullptr ? reduce(own_firsts(), Max()) : first_found(found);
+    const u64 first = found == nullptr ? reduce(own_firsts(), Max()) : *found;
     return first == nan_order || !(order_logit(first, id_bits) < INFINITY) ? 0 : first;
   }
   TILE_FN PerLane<u64>& own_firsts() {
     w.lanes([&](int lane) { best[lane] = own_first(logits, Share{0, valid}, w.index * 32 + lane, threads(), id_bits); });
     return best;
   }
-  TILE_FN u64 first_found(const u64* found) {
-    PerLane<u64> first;
-    w.lanes([&](int lane) {
-      u64 greatest = 0;
-      for (int sm = lane; sm < w.sms; sm += 32) greatest = Max()(greatest, found[sm]);
-      first[lane] = greatest;
-    });
-    return across(first, Max());
+  /** Of rows [from, rows), by row, the first of the order of what each SM has found in its share (`firsts`, [row][SM]). A warp a row: it
+      is a long way to them, and rows that are sampled one after the other had better not go it one after the other. */
+  TILE_FN const volatile u64* gather_firsts(const u64* firsts, int from, int rows) {
+    constexpr int parts = Plan::compute_warps > 1 ? 2 * Plan::compute_warps : 0;  // part_of's place
+    static_assert((parts + 8) * sizeof(u64) <= 2 * Plan::compute_warps * 8 * sizeof(float), "as many as rows fit behind parts");
+    volatile u64* gathered = w.shared<u64>(Shared::mean_at) + parts;
+    for (int row = from + w.index; row < rows; row += w.count) {
+      PerLane<u64> first;
+      w.lanes([&](int lane) {
+        u64 greatest = 0;
+        for (int sm = lane; sm < w.sms; sm += 32) greatest = Max()(greatest, firsts[row * w.sms + sm]);
+        first[lane] = greatest;
+      });
+      const u64 found = across(first, Max());
+      w.area_writes(Area::reduced, parts + row);
+      w.once([&] { gathered[row] = found; });
+    }
+    w.role_barrier(site);
+    for (int row = from; row < rows; ++row) w.area_reads(Area::reduced, parts + row);
+    return gathered;
   }
 
   // Lists the first `count` tokens of the order, and few others.
@@ -260,7 +272,7 @@ struct Sampler {
   struct One { TILE_FN u64 operator()(u64) const { return 1; } };
 
   /** What of a log record does not depend on the token that will be chosen: the greatest logit, the mass, the digest, the likeliest tokens. */
-  TILE_FN void describe(const float* row, const u64* found, int likeliest, LogRecord& record) {
+  TILE_FN void describe(const float* row, const volatile u64* found, int likeliest, LogRecord& record) {
     const u64 first = first_of(row, found);
     largest = order_logit(first, id_bits), inverse_temperature = 1.f;
     PerLane<u64> mass, digest;
@@ -290,7 +302,7 @@ struct Sampler {
 
   /** The token that will stand at `position`, from the logits of the row before it; the same in every warp of the role.
       -1 where the logits are no numbers. */
-  TILE_FN int sample(const float* row, const u64* found, const Sampling& s, u32 position) {
+  TILE_FN int sample(const float* row, const volatile u64* found, const Sampling& s, u32 position) {
     const u64 first = first_of(row, found);
     if (first == 0) return -1;
     if (s.inverse_temperature == 0.f) return order_id(first, id_bits);
