@@ -20,7 +20,7 @@ import {
 } from '../../compiler/plan/ir.ts'
 import { UNIT_K } from '../../compiler/tile/forms.ts'
 import type { ExprNode } from '../../dsl/expr.ts'
-import { attentionSteps, mergeTasks, spanTasks, touchNear } from './attention-steps.ts'
+import { attendTasks, attentionSteps, mergeTasks, touchNear } from './attention-steps.ts'
 import type { EmitContext } from './context.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
@@ -256,8 +256,12 @@ const domains: {
     `for (int ${v} = dealt_from(experts.begin * ${d.count}, w.sm, w.sms); ${v} < experts.end * ${d.count}; ${v} += w.sms)`,
   activeGroups: (d, v) =>
     `for (int ${v} = experts.begin; ${v} < (own.begin < own.end ? experts.end : 0); ${v} += ${d.size})`,
-  // emitAhead has found the tasks.
-  spanShare: (_d, v) => `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`,
+  // emitAhead has found the tasks, and the loop's first line says which spans are the task's.
+  chunkShare: (_d, v) => `for (int ${v} = tasks.own.begin; ${v} < tasks.own.end; ++${v})`,
+  chunk: (_d, v, { out }) => {
+    out.directive('TILE_LOOP')
+    return `for (int ${v} = task.spans.begin; ${v} < task.spans.end; ++${v})`
+  },
   range: (d, v, { out }, chunks) => {
     out.directive('TILE_LOOP')
     const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
@@ -268,10 +272,10 @@ const domains: {
 /** What the steps need and no wait brings: constants are fetched and shares found before the first wait. */
 export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
   for (const step of steps) {
-    if (step.kind === 'loop' && step.domain.kind === 'spanShare') spanTasks(step.domain, ctx)
+    if (step.kind === 'loop' && step.domain.kind === 'chunkShare') attendTasks(step.domain, ctx)
     if (step.kind === 'loop' && step.domain.kind === 'share')
       for (const inner of step.body) if (inner.kind === 'attendNear') touchNear(inner, step.domain, ctx)
-    if (step.kind === 'mergeSpans') mergeTasks(step.merge.attend, ctx)
+    if (step.kind === 'mergeChunks') mergeTasks(step.merge.attend, ctx)
     if (step.kind === 'stage' && step.product.norm && step.kept?.role !== 'reuse') {
       const { parts, unitsPerPart } = step.product.geometry
       const bytes = unitsPerPart * UNIT_K * 2
@@ -373,6 +377,7 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
       : whole
   out.block(head, () => {
     if (loop.domain.kind === 'halves') out.line('const Share experts = half_of(routes, half);')
+    if (loop.domain.kind === 'chunkShare') out.line(`const AttendTask task = tasks.task(${v});`)
     if (loop.domain.kind === 'activeGroups') {
       out.line(
         `const int group = experts.end - ${loop.variable} < ${loop.domain.size} ? experts.end - ${loop.variable} : ${loop.domain.size};`,

@@ -163,7 +163,7 @@ const stepPlaces: {
   loop: (s) => placesOf(s.body),
   route: (s) => [s.bias],
   attendNear: (s) => [s.sink],
-  mergeSpans: (s) => [s.sink],
+  mergeChunks: (s) => [s.sink],
   embed: (s) => [s.table, s.instead],
   normed: (s) => [s.weight],
 }

@@ -25,8 +25,8 @@ export const clocksPerUs = 1755
 /** From the last multiplication to a stored result: join, element steps, role barrier, release (two MEMBARs and a RED). */
 export const finishUs = 1.5
 
-/** Attention of one (span, m tile) by one warp: 1,360 instructions; cold 9 us, again 3.1 us with four warps a scheduler. */
-export const attendColdUs = 9
+/** Attention of m tiles, a warp each, over a task's first span with its queries and its partial result, and over each further one; eight warps an SM. */
+export const attendColdUs = 3.5
 export const attendAgainUs = 3.1
 
 /** Attention over a short window by the warps of one SM, a trip to L2 and the merge included: an estimate. */

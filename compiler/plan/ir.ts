@@ -54,8 +54,16 @@ export type Domain =
   | { readonly kind: 'activeShare'; readonly count: number; readonly experts: number }
   /** Experts of the half in groups of `size`, all of them on every SM. */
   | { readonly kind: 'activeGroups'; readonly size: number; readonly experts: number }
-  /** This SM's part of KV heads x the spans that the block's rows can see, its m tiles dealt out where SMs are left over. */
-  | { readonly kind: 'spanShare'; readonly kv: number; readonly mTiles: number; readonly window?: number }
+  /** This SM's part of KV heads x the chunks, of so many spans, that the block's rows can see x parts of the m tiles. */
+  | {
+      readonly kind: 'chunkShare'
+      readonly kv: number
+      readonly mTiles: number
+      readonly spans: number
+      readonly window?: number
+    }
+  /** Those spans of a chunk that rows can see, at most so many. */
+  | { readonly kind: 'chunk'; readonly spans: number }
   /** Pages of a tile. */
   | { readonly kind: 'range'; readonly count: number }
 
@@ -151,11 +159,14 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
     }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
   | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly bias?: ImagePlace }
-  | { readonly kind: 'attendSpan'; readonly site: number; readonly attend: AttendPhase }
+  /** Each warp's m tile of a task: its queries are staged, spans pass, and what they come to is left as a partial result. */
+  | { readonly kind: 'openTile'; readonly attend: AttendPhase }
+  | { readonly kind: 'attendSpan'; readonly attend: AttendPhase }
+  | { readonly kind: 'leaveTile'; readonly attend: AttendPhase }
   /** One m tile of a head, one part of the value dims: warps leave what blocks of its keys come to in the role's scratch memory, and merge it. */
   | { readonly kind: 'attendNear'; readonly near: NearPhase; readonly sink?: ImagePlace }
   | { readonly kind: 'mergeNear'; readonly near: NearPhase }
-  | { readonly kind: 'mergeSpans'; readonly merge: MergePhase; readonly sink?: ImagePlace }
+  | { readonly kind: 'mergeChunks'; readonly merge: MergePhase; readonly sink?: ImagePlace }
   | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly table: ImagePlace; readonly instead?: ImagePlace }
   | { readonly kind: 'normed'; readonly phase: NormedPhase; readonly weight: ImagePlace }
   | { readonly kind: 'pointwise'; readonly phase: PointwisePhase }

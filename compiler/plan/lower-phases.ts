@@ -7,7 +7,7 @@
  * (barrier). Packets hand over nothing but themselves: who receives them waits for itself. The prover checks all this.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
-import { mTilesOf } from '../tile/forms.ts'
+import { chunkSpans, mTilesOf } from '../tile/forms.ts'
 import type {
   AttendPhase,
   EmbedPhase,
@@ -23,7 +23,7 @@ import type {
 } from '../tile/ir.ts'
 import { nearTasks } from '../tile/near-attention.ts'
 import { earlyOf } from './halve-experts.ts'
-import type { Domain, PhasePlan } from './ir.ts'
+import type { Domain, PhasePlan, Step } from './ir.ts'
 import { lowerProduct } from './lower-product.ts'
 import { all, type LowerContext, type Lowered, type Lowering, loop, own, Steps } from './lower-steps.ts'
 
@@ -77,40 +77,44 @@ function lowerPointwise(phase: PointwisePhase, to: Steps): Lowered {
 }
 
 function lowerAttend(phase: AttendPhase, to: Steps, ctx: LowerContext): Lowered {
-  const domain: Domain = {
-    kind: 'spanShare',
+  const { window } = phase
+  const spans = chunkSpans(window, ctx.positions)
+  const tasks: Domain = {
+    kind: 'chunkShare',
     kv: phase.kv,
     mTiles: mTilesOf(phase.group),
-    ...(phase.window !== undefined && { window: phase.window }),
+    spans,
+    ...(window !== undefined && { window }),
   }
+  const each = (body: readonly Step[]): Step => loop('span', { kind: 'chunk', spans }, body)
   return {
     roles: {
       load: [
         ...to.waits('load'),
-        loop('task', domain, [
-          to.channel('load', 'acquire', 'ring'),
-          {
-            kind: 'copySpan',
-            site: to.site('load', 'copy span'),
-            attend: phase,
-            reads: [all(phase.keys), all(phase.values)],
-          },
-          to.channel('load', 'commit', 'ring'),
+        loop('number', tasks, [
+          each([
+            to.channel('load', 'acquire', 'ring'),
+            {
+              kind: 'copySpan',
+              site: to.site('load', 'copy span'),
+              attend: phase,
+              reads: [all(phase.keys), all(phase.values)],
+            },
+            to.channel('load', 'commit', 'ring'),
+          ]),
         ]),
       ],
       compute: [
-        // The first span of keys brings what load has waited for; an SM without one must wait for itself.
-        ...(phase.kv < ctx.schedule.sms ? to.waits('compute') : []),
-        loop('task', domain, [
-          to.channel('compute', 'await', 'ring'),
-          {
-            kind: 'attendSpan',
-            site: to.site('compute', 'attend barrier'),
-            attend: phase,
-            reads: [all(phase.queries)],
-            writes: [own(phase.partials)],
-          },
-          to.channel('compute', 'release', 'ring'),
+        // The first span brings what load has waited for, but the queries are staged before it.
+        ...to.waits('compute'),
+        loop('number', tasks, [
+          { kind: 'openTile', attend: phase, reads: [all(phase.queries)] },
+          each([
+            to.channel('compute', 'await', 'ring'),
+            { kind: 'attendSpan', attend: phase, reads: [all(phase.queries)] },
+            to.channel('compute', 'release', 'ring'),
+          ]),
+          { kind: 'leaveTile', attend: phase, writes: [own(phase.partials)] },
         ]),
         ...to.signal('compute'),
       ],
@@ -125,7 +129,7 @@ function lowerMerge(phase: MergePhase, to: Steps, ctx: LowerContext): Lowered {
       compute: [
         ...to.waits('compute'),
         {
-          kind: 'mergeSpans',
+          kind: 'mergeChunks',
           merge: phase,
           ...(phase.sink !== undefined && { sink: ctx.plain(phase.sink) }),
           reads: [all(phase.attend.partials)],

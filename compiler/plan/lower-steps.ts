@@ -22,6 +22,8 @@ export interface LowerContext {
   readonly segment: string
   readonly schedule: PlanSchedule
   readonly ranks: number
+  /** That a sequence may have. */
+  readonly positions: number
   readonly sites: Sites
   readonly counter: string
   /** The phase hands its first half over early, or takes from this counter what comes by halves (halve-experts.ts). */

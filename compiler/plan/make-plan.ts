@@ -4,7 +4,7 @@
  * Vocabulary: see ir.ts. The image of an entry holds, in order of use, the params of its phases (place-image.ts); entries of
  * one segment have equal images. What is counted is count-runs.ts.
  */
-import { formBytes, isCache, ROWS, TILE_ROWS } from '../tile/forms.ts'
+import { formBytes, isCache, queryBytes, ROWS, TILE_ROWS } from '../tile/forms.ts'
 import type { Form, PhaseProgram } from '../tile/ir.ts'
 import { nearSums } from '../tile/near-attention.ts'
 import { countTallies, placeEntries } from './count-runs.ts'
@@ -20,7 +20,7 @@ import { placeImage, type SharedParams } from './place-image.ts'
 import { placePrefetches } from './place-prefetches.ts'
 import { keptInputs, normWeights, sharedInput } from './plan-product.ts'
 import { type PlanContext, roleOf } from './schedule.ts'
-import { sharedMemory } from './shared-memory.ts'
+import { roomForQueries, sharedMemory } from './shared-memory.ts'
 
 const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** Counters lie this many bytes apart; the device headers say the same. */
@@ -59,6 +59,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         segment: segment.name,
         schedule,
         ranks: program.ranks,
+        positions: ctx.ctx,
         sites,
         counter: counterOf(program, si, pi),
         givesHalves: halved.some((h) => h.up === phase),
@@ -119,7 +120,9 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const first = areas.end
   const { buffers, end } = placeBuffers(program, products, ctx.ctx, schedule.sms, align(first, 128))
 
-  const nears = program.segments.flatMap((s) => s.phases).filter((p) => p.kind === 'near')
+  const phases = program.segments.flatMap((s) => s.phases)
+  const nears = phases.filter((p) => p.kind === 'near')
+  const attends = phases.filter((p) => p.kind === 'attend')
   const downs = products.filter((p) => p.routed === 'down')
   const topK = Math.max(1, ...routes.map((r) => r.topK))
   const slotTiles = Math.max(0, ...downs.map((p) => Math.ceil(p.geometry.tiles / schedule.sms)))
@@ -164,7 +167,9 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     imageBytes,
     kvBytes: caching.bytes,
   }
-  return { ...plan, sharedBytes: sharedMemory(plan).total }
+  const queries = Math.max(0, ...attends.map((a) => queryBytes(a.group, a.keyDim, computeWarps)))
+  const roomy = { ...plan, scratchBytes: plan.scratchBytes + roomForQueries(plan, queries) }
+  return { ...roomy, sharedBytes: sharedMemory(roomy).total }
 }
 
 function leastCommonMultiple(a: number, b: number): number {

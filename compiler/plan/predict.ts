@@ -8,7 +8,7 @@
  * Invariants: pure; machine constants live in hopper-costs.ts; a kind of phase carries its own rule in the table below.
  */
 
-import { ROWS, SPAN, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
+import { attendTasks, chunkSpans, mTilesOf, ROWS, SPAN, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
 import type { Phase, PhaseKind, ProductPhase } from '../tile/ir.ts'
 import * as h200 from './hopper-costs.ts'
 import type { PhasePlan, Plan, ProductPlan, Step } from './ir.ts'
@@ -83,9 +83,11 @@ function stagedBytes(p: ProductPlan, load: Load): number {
 const attend: Rule<'attend'> = (tile, { plan, load, streamUs }) => {
   const first = tile.window === undefined ? 0 : Math.max(0, load.context - tile.window + 1)
   const spans = Math.floor((load.context + load.rows - 1) / SPAN) - Math.floor(first / SPAN) + 1
-  const mTiles = Math.ceil((ROWS * tile.group) / TILE_ROWS)
-  const warps = plan.roles.find((r) => r.name === 'compute')!.warps
-  const turns = Math.ceil((tile.kv * spans * mTiles) / (plan.sms * Math.min(warps, mTiles)))
+  const chunk = chunkSpans(tile.window, plan.ctx)
+  const { warps } = plan.roles.find((r) => r.name === 'compute')!
+  const shape = { kv: tile.kv, mTiles: mTilesOf(tile.group) }
+  const tasks = attendTasks(shape, Math.ceil(spans / chunk), warps, plan.sms)
+  const turns = Math.ceil(tasks / plan.sms) * Math.min(spans, chunk)
   const multiplyUs = h200.attendColdUs + (turns - 1) * h200.attendAgainUs
   const exposedUs = 2 * h200.handoverUs + h200.finishUs
   return { us: exposedUs + Math.max(multiplyUs, streamUs), streamUs, multiplyUs, exposedUs }

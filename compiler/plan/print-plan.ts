@@ -22,8 +22,9 @@ const domains: { readonly [K in Domain['kind']]: (d: Extract<Domain, { kind: K }
   halves: () => 'both halves of the active experts',
   activeShare: (d) => `experts of the half (of ${d.experts}) x ${d.count}, dealt out over SMs`,
   activeGroups: (d) => `experts of the half (of ${d.experts}) in groups of ${d.size}`,
-  spanShare: (d) =>
-    `this SM's share of ${d.kv} KV heads x visible spans${d.window === undefined ? '' : ` (window ${d.window})`}`,
+  chunkShare: (d) =>
+    `this SM's share of ${d.kv} KV heads x visible chunks${d.window === undefined ? '' : ` (window ${d.window})`} x parts of ${d.mTiles} m tiles`,
+  chunk: (d) => `visible spans of the chunk (of ${d.spans})`,
   range: (d) => `${d.count}`,
 }
 export const printDomain = (d: Domain): string => (domains[d.kind] as (d: Domain) => string)(d)
@@ -60,10 +61,12 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   finish: (w) => `finish ${w.product.name} from ${w.from}${w.elements === 'all' ? '' : `, ${w.elements} the exchange`}`,
   gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
   route: (w) => `choose ${w.phase.topK} of ${w.phase.experts} experts`,
+  openTile: (w) => `open an m tile of ${w.attend.queries}`,
   attendSpan: (w) => `attend a span of ${w.attend.keys}`,
+  leaveTile: (w) => `leave what the chunk comes to in ${w.attend.partials}`,
   attendNear: (w) => `attend to all visible keys of ${w.near.keys}`,
   mergeNear: (w) => `merge blocks into ${w.near.output}`,
-  mergeSpans: (w) => `merge spans into ${w.merge.output}`,
+  mergeChunks: (w) => `merge chunks into ${w.merge.output}`,
   embed: (w) => `embed ${w.phase.param}`,
   normed: (w) => `norm ${w.phase.source} over heads of ${w.phase.head}`,
   pointwise: (w) => `pointwise ${w.phase.name}`,

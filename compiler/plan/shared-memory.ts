@@ -6,6 +6,9 @@
 import { ROWS } from '../tile/forms.ts'
 import type { Plan } from './ir.ts'
 
+/** What an SM has for one kernel. */
+export const MOST_SHARED = 227 * 1024
+
 export interface SharedArea {
   readonly name: string
   readonly bytes: number
@@ -15,16 +18,13 @@ const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** One tile on its way into or out of packets, for each warp that sends or receives. */
 const EXCHANGE_BYTES = 528
 const ROLES = 4
-/** What a team of warps that attends to one m tile hands around: probabilities of 16 rows and 64 keys, two numbers a warp and row. */
-const teamBytes = (team: number): number => 2048 + team * 2 * 64
 
-export function sharedMemory(
-  plan: Pick<Plan, 'roles' | 'ring' | 'join' | 'slots' | 'scratchBytes' | 'route' | 'tallies'>,
-): { readonly areas: readonly SharedArea[]; readonly total: number } {
+type Shaped = Pick<Plan, 'roles' | 'ring' | 'join' | 'slots' | 'scratchBytes' | 'route' | 'tallies'>
+
+export function sharedMemory(plan: Shaped): { readonly areas: readonly SharedArea[]; readonly total: number } {
   const warps = (role: string): number => plan.roles.find((r) => r.name === role)!.warps
   const compute = warps('compute')
   const every = plan.roles.reduce((sum, r) => sum + r.warps, 0)
-  const team = compute >= 4 ? 4 : compute >= 2 ? 2 : 1
   const { maxActive, topK, experts } = plan.route
   const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
   const locals = plan.tallies.filter((t) => t.scope === 'local').length
@@ -35,9 +35,7 @@ export function sharedMemory(
     ['round control', 2 * ROLES * 384 + 208 + 4 * every, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm sums', 2 * compute * ROWS * 4, 16],
-    // Attention's memory is where compute unpacks packets, too.
-    ['attention', Math.max(Math.floor(compute / team) * teamBytes(team), compute * EXCHANGE_BYTES), 16],
-    ['packet staging', (warps('epilogue') + warps('communicate')) * EXCHANGE_BYTES, 128],
+    ['packet staging', (compute + warps('epilogue') + warps('communicate')) * EXCHANGE_BYTES, 128],
     ['scratch', plan.scratchBytes, 128],
     ['slots', plan.slots.bytes, 128],
     ['join', plan.join.depth * plan.join.parts * 512, 128],
@@ -50,4 +48,12 @@ export function sharedMemory(
     return { name, bytes: end - from }
   })
   return { areas, total: end }
+}
+
+/** What the scratch memory is to have more, so that it and the slots behind it hold attention's queries: as much as there is. Queries that
+    find no place come from the first cache, each time. */
+export function roomForQueries(plan: Shaped, queries: number): number {
+  const free = MOST_SHARED - sharedMemory(plan).total
+  const missing = queries - plan.slots.bytes - plan.scratchBytes
+  return Math.max(0, Math.min(missing, Math.floor(free / 128) * 128))
 }

@@ -31,7 +31,7 @@ export type Form =
   | { readonly kind: 'keys'; readonly kv: number; readonly dim: number; readonly window?: number }
   /** V cache: value dims as columns; per layer */
   | { readonly kind: 'values'; readonly kv: number; readonly dim: number; readonly window?: number }
-  /** unmerged attention: o, m, l for each (kv head, span, m tile) */
+  /** unmerged attention: o, m, l for each (kv head, chunk of spans, m tile) */
   | {
       readonly kind: 'partials'
       readonly kv: number

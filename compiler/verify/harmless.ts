@@ -6,9 +6,8 @@
  * count as refused or as excused, never as missed.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, Step } from '../plan/ir.ts'
-import { cacheSlots } from '../tile/forms.ts'
 import type { Located } from './mutate-plan.ts'
-import { dealtTo, shareOf, spanTasks } from './shares.ts'
+import { chunksOf, chunkTasks, dealtTo, shareOf } from './shares.ts'
 
 type Reason = { readonly harmless?: string }
 
@@ -144,12 +143,9 @@ const mostOf: MostRules = {
   halves: () => 1,
   activeShare: (d, sm, at) => dealtTo(sm, active(d.experts, at) * d.count, at.plan.sms),
   activeGroups: (d, _sm, at) => Math.ceil(active(d.experts, at) / d.size),
-  spanShare: (d, sm, { plan }) =>
-    Math.max(
-      ...Array.from({ length: cacheSlots(d.window, plan.ctx) }, (_, i) =>
-        shareOf(spanTasks(d, i + 1, plan.sms), sm, plan.sms),
-      ),
-    ),
+  chunkShare: (d, sm, { plan }) =>
+    Math.max(...Array.from({ length: chunksOf(d, plan) }, (_, i) => shareOf(chunkTasks(d, i + 1, plan), sm, plan.sms))),
+  chunk: (d) => d.spans,
   range: (d) => d.count,
 }
 const most = (d: Domain, sm: number, at: Located): number =>

@@ -232,7 +232,8 @@ const domainChange: { [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, b
   halves: (d) => d,
   activeShare: (d, by) => ({ ...d, count: d.count + by }),
   activeGroups: (d, by) => ({ ...d, size: d.size + (d.size + by > 0 ? by : 2) }),
-  spanShare: (d, by) => ({ ...d, kv: d.kv + by }),
+  chunkShare: (d, by) => ({ ...d, kv: d.kv + by }),
+  chunk: (d, by) => ({ ...d, spans: d.spans + by }),
   range: (d, by) => ({ ...d, count: d.count + by }),
 }
 const turnsChanged = (d: Domain, by: number): Domain =>

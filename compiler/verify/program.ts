@@ -293,10 +293,17 @@ const rules: Rules = {
     if (a.view.warp === 0) accesses(a, [], s.writes)
     a.emit({ kind: 'barrier' })
   },
+  openTile: (s, a) => {
+    accesses(a, s.reads)
+    // Queries may reach from the scratch memory into the slots. What a warp has there it alone reads, and before it leaves the tile.
+    scratch(a, true)
+    a.emit({ kind: 'local', region: 'slots', write: true, own: true })
+  },
   attendSpan: (s, a) => {
     a.emit({ kind: 'page' })
-    accesses(a, s.reads, s.writes)
+    accesses(a, s.reads)
   },
+  leaveTile: (s, a) => accesses(a, [], s.writes),
   attendNear: (s, a) => {
     accesses(a, s.reads, s.writes)
     scratch(a, true)
@@ -305,7 +312,7 @@ const rules: Rules = {
     scratch(a, false)
     accesses(a, s.reads, s.writes)
   },
-  mergeSpans: (s, a) => accesses(a, s.reads, s.writes),
+  mergeChunks: (s, a) => accesses(a, s.reads, s.writes),
   embed: (s, a) => accesses(a, s.reads, s.writes),
   normed: (s, a) => accesses(a, s.reads, s.writes),
   // Weights are never written while rounds run, and nobody waits for them to be in L2.

@@ -10,7 +10,7 @@ import type { Span } from '../../dsl/span.ts'
 import { joinPlaces, slotsBytes } from '../plan/exact.ts'
 import { type Plan, type RoleName, roleNames, type Step } from '../plan/ir.ts'
 import { stagedRegisters } from '../plan/registers.ts'
-import { sharedMemory } from '../plan/shared-memory.ts'
+import { MOST_SHARED, sharedMemory } from '../plan/shared-memory.ts'
 import { keySpanBytes, valueSpanBytes } from '../tile/forms.ts'
 import { nearSums } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
@@ -18,7 +18,7 @@ import { productIn, shareOf } from './shares.ts'
 
 export const limits = {
   /** Shared memory that a block may have on sm_90a. */
-  sharedBytes: 227 * 1024,
+  sharedBytes: MOST_SHARED,
   registers: 65536,
 } as const
 

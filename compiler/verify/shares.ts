@@ -12,7 +12,7 @@
  */
 import type { Domain, Loop, Plan, ProductPlan, Step } from '../plan/ir.ts'
 import { firstHalf, roleNames } from '../plan/ir.ts'
-import { cacheSlots } from '../tile/forms.ts'
+import { attendTasks, mostChunks } from '../tile/forms.ts'
 
 export interface Valuation {
   readonly active: number
@@ -24,11 +24,12 @@ export interface Valuation {
 export const shareOf = (count: number, sm: number, sms: number): number =>
   Math.floor((count * (sm + 1)) / sms) - Math.floor((count * sm) / sms)
 
-/** Tasks of an attention over so many spans: the device's attend_parts. */
-export function spanTasks(d: Extract<Domain, { kind: 'spanShare' }>, spans: number, sms: number): number {
-  const all = d.kv * spans
-  return all * Math.min(d.mTiles, Math.max(1, Math.floor(sms / all)))
-}
+type ChunkShare = Extract<Domain, { kind: 'chunkShare' }>
+/** Tasks of an attention over so many chunks. */
+export const chunkTasks = (d: ChunkShare, chunks: number, plan: Plan): number =>
+  attendTasks(d, chunks, plan.roles.find((r) => r.name === 'compute')!.warps, plan.sms)
+/** Most chunks that rows can see at once. */
+export const chunksOf = (d: ChunkShare, plan: Plan): number => mostChunks(d.window, plan.ctx)
 
 export interface SmView {
   readonly plan: Plan
@@ -62,10 +63,12 @@ const turns: TurnRules = {
     const [begin, end] = expertsOf(d.experts, v)
     return own === 0 ? 0 : Math.ceil((end - begin) / d.size)
   },
-  spanShare: (d, v) => {
-    const most = cacheSlots(d.window, v.plan.ctx)
-    return shareOf(spanTasks(d, Math.max(1, Math.round(most * v.valuation.spans)), v.plan.sms), v.sm, v.plan.sms)
+  chunkShare: (d, v) => {
+    const chunks = Math.max(1, Math.round(chunksOf(d, v.plan) * v.valuation.spans))
+    return shareOf(chunkTasks(d, chunks, v.plan), v.sm, v.plan.sms)
   },
+  // The last chunk that is visible may have fewer, for load and compute alike.
+  chunk: (d) => d.spans,
   range: (d) => d.count,
 }
 

@@ -26,127 +26,126 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 712, site_round = 708, site_relay = 709, site_mailbox = 710, site_sample = 711;
+  static constexpr int sites = 706, site_round = 702, site_relay = 703, site_mailbox = 704, site_sample = 705;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
     "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.qkv/epilogue wait x", "full_dense.qkv/epilogue await join",
     "full_dense.qkv/epilogue release join", "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span",
-    "full_dense.attend/load commit ring", "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute attend barrier",
-    "full_dense.attend/compute release ring", "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend",
-    "full_dense.attend.merge/compute barrier", "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page",
-    "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring",
-    "full_dense.o/compute release ring", "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/epilogue finish",
-    "full_dense.o/epilogue barrier", "full_dense.o/epilogue signal full_dense.o", "full_dense.o/epilogue wait full_dense.attend.merge", "full_dense.o/epilogue await join",
-    "full_dense.o/epilogue release join", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
-    "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
-    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue barrier",
-    "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.up/epilogue wait full_dense.o", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join",
-    "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up",
-    "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join",
-    "full_dense.dense.down/compute commit join", "full_dense.dense.down/epilogue finish", "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue signal x",
-    "full_dense.dense.down/epilogue wait full_dense.dense.up", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring",
-    "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
-    "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
-    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue wait x",
-    "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums",
-    "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
-    "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
-    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue finish",
-    "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue signal sliding_experts.o", "sliding_experts.o/epilogue wait sliding_experts.attend", "sliding_experts.o/epilogue await join",
-    "sliding_experts.o/epilogue release join", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring",
-    "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
-    "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
-    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
-    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
-    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
-    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up",
-    "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring",
-    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute wait sliding_experts.expert.up",
-    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring",
-    "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots",
-    "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
-    "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
-    "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
-    "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join",
-    "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span",
-    "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier",
-    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
-    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
-    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
-    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue finish",
-    "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join",
-    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
-    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
-    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
-    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
-    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route",
-    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
-    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
-    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring",
-    "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/load signal table", "full_experts.expert.down/compute wait full_experts.expert.up",
-    "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring",
-    "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots",
-    "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x", "end.head/load acquire ring", "end.head/load copy page",
-    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
-    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue finish",
-    "end.head/epilogue barrier", "end.head/epilogue signal end.head", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
-    "end.logits/compute sample", "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring",
-    "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join",
-    "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x",
-    "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join", "commit_layer.kv/load acquire ring", "commit_layer.kv/load copy page",
-    "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x", "commit_layer.kv/compute norm barrier", "commit_layer.kv/compute await ring",
-    "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join", "commit_layer.kv/compute commit join", "commit_layer.kv/epilogue finish",
-    "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv", "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join",
-    "commit_layer.kv/epilogue release join", "commit_layer.norm/compute wait commit_layer.kv", "commit_layer.norm/compute barrier", "commit_layer.norm/compute signal commit_layer.norm",
-    "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page", "commit_layer2.kv/load commit ring", "commit_layer2.kv/compute wait commit_x",
-    "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring", "commit_layer2.kv/compute release ring", "commit_layer2.kv/compute acquire join",
-    "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish", "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv",
-    "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join", "commit_layer2.kv/epilogue release join", "commit_layer2.norm/compute wait commit_layer2.kv",
-    "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm", "commit_layer3.kv/load acquire ring", "commit_layer3.kv/load copy page",
-    "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x", "commit_layer3.kv/compute norm barrier", "commit_layer3.kv/compute await ring",
-    "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join", "commit_layer3.kv/compute commit join", "commit_layer3.kv/epilogue finish",
-    "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv", "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join",
-    "commit_layer3.kv/epilogue release join", "commit_layer3.norm/compute wait commit_layer3.kv", "commit_layer3.norm/compute barrier", "commit_layer3.norm/compute signal commit_layer3.norm",
-    "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page", "commit_layer4.kv/load commit ring", "commit_layer4.kv/compute wait commit_x",
-    "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring", "commit_layer4.kv/compute release ring", "commit_layer4.kv/compute acquire join",
-    "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish", "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv",
-    "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join", "commit_layer4.kv/epilogue release join", "commit_layer4.norm/compute wait commit_layer4.kv",
-    "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm", "commit_end.conclude/compute wait commit_layer4.norm", "commit_end.conclude/compute wait commit_layer3.norm",
-    "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm", "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier",
-    "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring",
-    "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude",
-    "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join",
-    "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv",
-    "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join",
-    "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv",
-    "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm",
-    "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2",
-    "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute attend barrier", "draft_sliding_dense.attend/compute release ring",
-    "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier",
-    "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring",
-    "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring",
-    "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish", "draft_sliding_dense.o/epilogue barrier",
-    "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join",
-    "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring", "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o",
-    "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring", "draft_sliding_dense.dense.up/compute acquire join",
-    "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up",
-    "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.down/load acquire ring",
-    "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/compute norm barrier",
-    "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join", "draft_sliding_dense.dense.down/compute commit join",
-    "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up",
-    "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense2.qkv/load acquire ring", "draft_sliding_dense2.qkv/load copy page",
-    "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x", "draft_sliding_dense2.qkv/compute norm barrier", "draft_sliding_dense2.qkv/compute await ring",
-    "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join", "draft_sliding_dense2.qkv/compute commit join", "draft_sliding_dense2.qkv/epilogue finish",
-    "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.qkv/epilogue wait draft_x", "draft_sliding_dense2.qkv/epilogue await join",
-    "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute barrier", "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm",
-    "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2",
-    "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring", "draft_sliding_dense2.attend/load copy span", "draft_sliding_dense2.attend/load commit ring",
-    "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/compute await ring", "draft_sliding_dense2.attend/compute attend barrier",
+    "full_dense.attend/load commit ring", "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute release ring",
+    "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier",
+    "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
+    "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring",
+    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/epilogue finish", "full_dense.o/epilogue barrier",
+    "full_dense.o/epilogue signal full_dense.o", "full_dense.o/epilogue wait full_dense.attend.merge", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
+    "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o",
+    "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join",
+    "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up",
+    "full_dense.dense.up/epilogue wait full_dense.o", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.down/load acquire ring",
+    "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier",
+    "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join",
+    "full_dense.dense.down/epilogue finish", "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue signal x", "full_dense.dense.down/epilogue wait full_dense.dense.up",
+    "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page",
+    "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring",
+    "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish",
+    "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue wait x", "sliding_experts.qkv/epilogue await join",
+    "sliding_experts.qkv/epilogue release join", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums", "sliding_experts.attend/compute barrier",
+    "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring",
+    "sliding_experts.o/compute wait sliding_experts.attend", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring",
+    "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/epilogue finish", "sliding_experts.o/epilogue barrier",
+    "sliding_experts.o/epilogue signal sliding_experts.o", "sliding_experts.o/epilogue wait sliding_experts.attend", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
+    "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
+    "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
+    "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
+    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.route/compute wait sliding_experts.router",
+    "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
+    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
+    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
+    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route",
+    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots",
+    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
+    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier",
+    "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
+    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
+    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
+    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
+    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
+    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
+    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
+    "full_experts.o/compute commit join", "full_experts.o/epilogue finish", "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o",
+    "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring",
+    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
+    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
+    "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o",
+    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table",
+    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
+    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
+    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
+    "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
+    "full_experts.expert.down/load signal table", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier",
+    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
+    "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/epilogue finish", "end.head/epilogue barrier", "end.head/epilogue signal end.head",
+    "end.head/epilogue await join", "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier",
+    "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "commit_begin.fc/load acquire ring",
+    "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring",
+    "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish",
+    "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x", "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join",
+    "commit_layer.kv/load acquire ring", "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x",
+    "commit_layer.kv/compute norm barrier", "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join",
+    "commit_layer.kv/compute commit join", "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv",
+    "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join", "commit_layer.norm/compute wait commit_layer.kv",
+    "commit_layer.norm/compute barrier", "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page",
+    "commit_layer2.kv/load commit ring", "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring",
+    "commit_layer2.kv/compute release ring", "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish",
+    "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv", "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join",
+    "commit_layer2.kv/epilogue release join", "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm",
+    "commit_layer3.kv/load acquire ring", "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x",
+    "commit_layer3.kv/compute norm barrier", "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join",
+    "commit_layer3.kv/compute commit join", "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv",
+    "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join", "commit_layer3.norm/compute wait commit_layer3.kv",
+    "commit_layer3.norm/compute barrier", "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page",
+    "commit_layer4.kv/load commit ring", "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring",
+    "commit_layer4.kv/compute release ring", "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish",
+    "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv", "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join",
+    "commit_layer4.kv/epilogue release join", "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm",
+    "commit_end.conclude/compute wait commit_layer4.norm", "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm",
+    "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier",
+    "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring",
+    "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring",
+    "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish",
+    "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude",
+    "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier",
+    "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2",
+    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span",
+    "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring",
+    "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend",
+    "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page",
+    "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring",
+    "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish",
+    "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join",
+    "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring",
+    "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring",
+    "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue barrier",
+    "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join",
+    "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up",
+    "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join",
+    "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense2.qkv/load acquire ring",
+    "draft_sliding_dense2.qkv/load copy page", "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x", "draft_sliding_dense2.qkv/compute norm barrier",
+    "draft_sliding_dense2.qkv/compute await ring", "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join", "draft_sliding_dense2.qkv/compute commit join",
+    "draft_sliding_dense2.qkv/epilogue finish", "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.qkv/epilogue wait draft_x",
+    "draft_sliding_dense2.qkv/epilogue await join", "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute barrier",
+    "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2",
+    "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring", "draft_sliding_dense2.attend/load copy span",
+    "draft_sliding_dense2.attend/load commit ring", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/compute await ring",
     "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend",
     "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring", "draft_sliding_dense2.o/load copy page",
     "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier", "draft_sliding_dense2.o/compute await ring",
@@ -167,45 +166,45 @@ struct Plan {
     "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier", "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2",
     "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring", "draft_sliding_dense3.attend/load copy span",
     "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/compute await ring",
-    "draft_sliding_dense3.attend/compute attend barrier", "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend",
-    "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute barrier", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring",
-    "draft_sliding_dense3.o/load copy page", "draft_sliding_dense3.o/load commit ring", "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier",
-    "draft_sliding_dense3.o/compute await ring", "draft_sliding_dense3.o/compute release ring", "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join",
-    "draft_sliding_dense3.o/epilogue finish", "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge",
-    "draft_sliding_dense3.o/epilogue await join", "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page",
-    "draft_sliding_dense3.dense.up/load commit ring", "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring",
-    "draft_sliding_dense3.dense.up/compute release ring", "draft_sliding_dense3.dense.up/compute acquire join", "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish",
-    "draft_sliding_dense3.dense.up/epilogue barrier", "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join",
-    "draft_sliding_dense3.dense.up/epilogue release join", "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring",
-    "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/compute norm barrier", "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring",
-    "draft_sliding_dense3.dense.down/compute acquire join", "draft_sliding_dense3.dense.down/compute commit join", "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue barrier",
-    "draft_sliding_dense3.dense.down/epilogue signal draft_x", "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join",
-    "draft_sliding_dense4.qkv/load acquire ring", "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x",
-    "draft_sliding_dense4.qkv/compute norm barrier", "draft_sliding_dense4.qkv/compute await ring", "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join",
-    "draft_sliding_dense4.qkv/compute commit join", "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv",
-    "draft_sliding_dense4.qkv/epilogue wait draft_x", "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv",
-    "draft_sliding_dense4.norm/compute barrier", "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier",
-    "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring",
-    "draft_sliding_dense4.attend/load copy span", "draft_sliding_dense4.attend/load commit ring", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm",
-    "draft_sliding_dense4.attend/compute await ring", "draft_sliding_dense4.attend/compute attend barrier", "draft_sliding_dense4.attend/compute release ring", "draft_sliding_dense4.attend/compute barrier",
-    "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge",
-    "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page", "draft_sliding_dense4.o/load commit ring", "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge",
-    "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring", "draft_sliding_dense4.o/compute release ring", "draft_sliding_dense4.o/compute acquire join",
-    "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish", "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o",
-    "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join", "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.dense.up/load acquire ring",
-    "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring", "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/compute norm barrier",
-    "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring", "draft_sliding_dense4.dense.up/compute acquire join", "draft_sliding_dense4.dense.up/compute commit join",
-    "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue barrier", "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o",
-    "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join", "draft_sliding_dense4.dense.down/load acquire ring", "draft_sliding_dense4.dense.down/load copy page",
-    "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/compute norm barrier", "draft_sliding_dense4.dense.down/compute await ring",
-    "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join", "draft_sliding_dense4.dense.down/compute commit join", "draft_sliding_dense4.dense.down/epilogue finish",
-    "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x", "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join",
-    "draft_sliding_dense4.dense.down/epilogue release join", "draft_end.head/load acquire ring", "draft_end.head/load copy page", "draft_end.head/load commit ring",
-    "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier", "draft_end.head/compute await ring", "draft_end.head/compute release ring",
-    "draft_end.head/compute acquire join", "draft_end.head/compute commit join", "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier",
-    "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.logits.firsts/compute wait draft_end.head",
-    "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts", "draft_end.logits/compute wait draft_end.logits.firsts", "draft_end.logits/compute sample",
-    "round", "relay", "mailbox", "sample",
+    "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend",
+    "draft_sliding_dense3.attend.merge/compute barrier", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page",
+    "draft_sliding_dense3.o/load commit ring", "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring",
+    "draft_sliding_dense3.o/compute release ring", "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish",
+    "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/epilogue await join",
+    "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring",
+    "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring",
+    "draft_sliding_dense3.dense.up/compute acquire join", "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue barrier",
+    "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join", "draft_sliding_dense3.dense.up/epilogue release join",
+    "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up",
+    "draft_sliding_dense3.dense.down/compute norm barrier", "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join",
+    "draft_sliding_dense3.dense.down/compute commit join", "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join", "draft_sliding_dense4.qkv/load acquire ring",
+    "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier",
+    "draft_sliding_dense4.qkv/compute await ring", "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join",
+    "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.qkv/epilogue wait draft_x",
+    "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier",
+    "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2",
+    "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span",
+    "draft_sliding_dense4.attend/load commit ring", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring",
+    "draft_sliding_dense4.attend/compute release ring", "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend",
+    "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page",
+    "draft_sliding_dense4.o/load commit ring", "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring",
+    "draft_sliding_dense4.o/compute release ring", "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish",
+    "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join",
+    "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring",
+    "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring",
+    "draft_sliding_dense4.dense.up/compute acquire join", "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue barrier",
+    "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join",
+    "draft_sliding_dense4.dense.down/load acquire ring", "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up",
+    "draft_sliding_dense4.dense.down/compute norm barrier", "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join",
+    "draft_sliding_dense4.dense.down/compute commit join", "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join", "draft_end.head/load acquire ring",
+    "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier",
+    "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join",
+    "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue await join",
+    "draft_end.head/epilogue release join", "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts",
+    "draft_end.logits/compute wait draft_end.logits.firsts", "draft_end.logits/compute sample", "round", "relay",
+    "mailbox", "sample",
   };
   static constexpr int regions = 81;
   static constexpr const char* region_names[] = {
@@ -587,67 +586,63 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 // ---- full_dense.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(17, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(18);
-    reads_all(w, at, R_full_dense_qkv_keys);
-    reads_all(w, at, R_full_dense_qkv_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
-    w.ring_copy(19, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 8192, 8192);
-    w.ring_copy(19, 8192, w.kv(at.kv + B_full_dense_qkv_values) + slot * 4096, 4096);
-    w.ring_commit(20, 12288);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(18);
+      reads_all(w, at, R_full_dense_qkv_keys);
+      reads_all(w, at, R_full_dense_qkv_values);
+      const size_t slot = size_t(task.head * 32 + span % 32);
+      w.ring_copy(19, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 8192, 8192);
+      w.ring_copy(19, 8192, w.kv(at.kv + B_full_dense_qkv_values) + slot * 4096, 4096);
+      w.ring_commit(20, 12288);
+    }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(21, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(22);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_dense_qkv_queries);
-    writes_own(w, at, R_full_dense_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
-    const Share tiles = share_of(1, part, parts);
-    const bf16* q = w.ws<bf16>(B_full_dense_qkv_queries) + size_t(head) * 768;
-    float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 17408;
-    float* peak = o + 16384;
-    float* total = peak + 512;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 48, 32>(w, 23, page, page + 8192, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows}, 0, 0.144337565f, o + row * 32, peak + row, total + row);
+    AttendTile<2, 48, 32, 1> tile(w, task, w.ws<bf16>(B_full_dense_qkv_queries) + size_t(task.head) * 768, RowPositions{at.block->position, at.block->rows}, 0);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(22);
+      reads_all(w, at, R_full_dense_qkv_queries);
+      tile.add(w, page, page + 8192, span, 0.144337565f);
+      w.ring_release(23);
     }
-    w.ring_release(24);
+    writes_own(w, at, R_full_dense_attend_partials);
+    float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(task.head) * 17408 + size_t(task.chunk) * 512;
+    float* peaks = w.ws<float>(B_full_dense_attend_partials) + size_t(task.head) * 17408 + 16384 + task.chunk * 16;
+    tile.leave(w, o, peaks, peaks + 512);
   }
-  w.role_barrier(25);
-  if (w.index == 0) w.signal(26, C_full_dense_attend);
+  w.role_barrier(24);
+  if (w.index == 0) w.signal(25, C_full_dense_attend);
 }
 
 // ---- full_dense.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
+  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(27, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
+  w.wait(26, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 1 * 32, of_all = task / 1;
     const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 17408;
-    merge_spans<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, spans.count, nullptr,
+    merge_chunks<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(28);
-  if (w.index == 0) w.signal(29, C_full_dense_attend_merge);
+  w.role_barrier(27);
+  if (w.index == 0) w.signal(28, C_full_dense_attend_merge);
 }
 
 // ---- full_dense.o: 384 KiB of weights ----
@@ -655,14 +650,14 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(30);
-    w.ring_copy(31, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(32, 32768);
+    w.ring_acquire(29);
+    w.ring_copy(30, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(31, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
-  w.wait(33, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_attend_columns);
   const int part = w.index % 8;
@@ -672,24 +667,24 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(35);
+    const char* page = w.ring_await(34);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(36);
-    w.join_acquire(37);
+    w.ring_release(35);
+    w.join_acquire(36);
     w.join_put(w.index, acc);
-    w.join_commit(38);
+    w.join_commit(37);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(42, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(41, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(43);
+    w.join_wait(42);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_dense_o_columns);
     writes_own(w, at, R_full_dense_o_plain);
@@ -724,10 +719,10 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(44);
+    w.join_release(43);
   }
-  w.role_barrier(40);
-  if (w.index == 0) w.signal(41, C_full_dense_o);
+  w.role_barrier(39);
+  if (w.index == 0) w.signal(40, C_full_dense_o);
 }
 
 // ---- full_dense.dense.up: 792 KiB of weights ----
@@ -735,44 +730,44 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(45);
-    w.ring_copy(46, 0, w.image(at.image + 946688 + size_t(tile) * 6336), 6336);
-    w.ring_commit(47, 6336);
+    w.ring_acquire(44);
+    w.ring_copy(45, 0, w.image(at.image + 946688 + size_t(tile) * 6336), 6336);
+    w.ring_commit(46, 6336);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 49, w.image(at.image + 945920) + w.index % 12 * 64);
-  w.wait(48, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  bring_weights<1>(w, 48, w.image(at.image + 945920) + w.index % 12 * 64);
+  w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 49,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 48,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(50);
+    const char* page = w.ring_await(49);
     if (w.index < 12) multiply<E4M3, 1>(w, acc, page + part * 528, page + part * 528 + 512, x);
-    w.ring_release(51);
-    w.join_acquire(52);
+    w.ring_release(50);
+    w.join_acquire(51);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(53);
+    w.join_commit(52);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(57, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  w.wait(56, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(58);
+    w.join_wait(57);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -784,10 +779,10 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(59);
+    w.join_release(58);
   }
-  w.role_barrier(55);
-  if (w.index == 0) w.signal(56, C_full_dense_dense_up);
+  w.role_barrier(54);
+  if (w.index == 0) w.signal(55, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 390 KiB of weights ----
@@ -795,14 +790,14 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(60);
-    w.ring_copy(61, 0, w.image(at.image + 1757696 + size_t(tile) * 16640), 16640);
-    w.ring_commit(62, 16640);
+    w.ring_acquire(59);
+    w.ring_copy(60, 0, w.image(at.image + 1757696 + size_t(tile) * 16640), 16640);
+    w.ring_commit(61, 16640);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(63, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   if (empty(share(w, 24))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -811,24 +806,24 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(65);
+    const char* page = w.ring_await(64);
     if (w.index < 8) multiply_leaves<E4M3, 4, 1>(w, acc, page + part * 2080, page + part * 2080 + 2048, x);
-    w.ring_release(66);
-    w.join_acquire(67);
+    w.ring_release(65);
+    w.join_acquire(66);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(68);
+    w.join_commit(67);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(72, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(71, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(73);
+    w.join_wait(72);
     reads_all(w, at, R_full_dense_o_plain);
     writes_own(w, at, R_x_columns);
     writes_own(w, at, R_x_plain);
@@ -864,10 +859,10 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_low, c)] = to_bf16(v2_low);
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
-    w.join_release(74);
+    w.join_release(73);
   }
-  w.role_barrier(70);
-  if (w.index == 0) w.signal(71, C_x);
+  w.role_barrier(69);
+  if (w.index == 0) w.signal(70, C_x);
 }
 
 // ==== sliding_experts: 1 2 4 ====
@@ -877,45 +872,45 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(75);
-    w.ring_copy(76, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(77, 25088);
+    w.ring_acquire(74);
+    w.ring_copy(75, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(76, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 79, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(78, C_x, at.runs(C_x));
+  bring_weights<3>(w, 78, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 79,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 78,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(80);
+    const char* page = w.ring_await(79);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(81);
-    w.join_acquire(82);
+    w.ring_release(80);
+    w.join_acquire(81);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(83);
+    w.join_commit(82);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(87, C_x, at.runs(C_x));
+  w.wait(86, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(88);
+    w.join_wait(87);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
@@ -979,10 +974,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(89);
+    w.join_release(88);
   }
-  w.role_barrier(85);
-  if (w.index == 0) w.signal(86, C_sliding_experts_qkv);
+  w.role_barrier(84);
+  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
@@ -991,19 +986,19 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   const NearAttention<2, 48, 32, 128, 4, 1> near{w.kv(at.kv + B_sliding_experts_qkv_keys), w.kv(at.kv + B_sliding_experts_qkv_values), {at.block->position, at.block->rows}};
   touch_near(w, near, share(w, 8));
   touch(w, w.image(at.image + 552704), 64);
-  w.wait(90, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Share tasks = share(w, 8);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     reads_all(w, at, R_sliding_experts_qkv_queries);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
     attend_near(w, near, task, w.ws<const bf16>(B_sliding_experts_qkv_queries), 0.144337565f, reinterpret_cast<const float*>(w.image(at.image + 552704)));
-    w.role_barrier_within(91);
+    w.role_barrier_within(90);
     writes_own(w, at, R_sliding_experts_attend_columns);
     merge_near(w, near, task, w.ws<bf16>(B_sliding_experts_attend_columns));
   }
-  w.role_barrier(92);
-  if (w.index == 0) w.signal(93, C_sliding_experts_attend);
+  w.role_barrier(91);
+  if (w.index == 0) w.signal(92, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.o: 384 KiB of weights ----
@@ -1011,14 +1006,14 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(94);
-    w.ring_copy(95, 0, w.image(at.image + 552832 + size_t(tile) * 32768), 32768);
-    w.ring_commit(96, 32768);
+    w.ring_acquire(93);
+    w.ring_copy(94, 0, w.image(at.image + 552832 + size_t(tile) * 32768), 32768);
+    w.ring_commit(95, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(97, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  w.wait(96, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_attend_columns);
   const int part = w.index % 8;
@@ -1028,24 +1023,24 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(99);
+    const char* page = w.ring_await(98);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(100);
-    w.join_acquire(101);
+    w.ring_release(99);
+    w.join_acquire(100);
     w.join_put(w.index, acc);
-    w.join_commit(102);
+    w.join_commit(101);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(106, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  w.wait(105, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(107);
+    w.join_wait(106);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_sliding_experts_o_columns);
     writes_own(w, at, R_sliding_experts_o_plain);
@@ -1080,10 +1075,10 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_sliding_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(108);
+    w.join_release(107);
   }
-  w.role_barrier(104);
-  if (w.index == 0) w.signal(105, C_sliding_experts_o);
+  w.role_barrier(103);
+  if (w.index == 0) w.signal(104, C_sliding_experts_o);
 }
 
 // ---- sliding_experts.router: 24 KiB of weights ----
@@ -1091,44 +1086,44 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(109);
-    w.ring_copy(110, 0, w.image(at.image + 946816 + size_t(tile) * 24576), 24576);
-    w.ring_commit(111, 24576);
+    w.ring_acquire(108);
+    w.ring_copy(109, 0, w.image(at.image + 946816 + size_t(tile) * 24576), 24576);
+    w.ring_commit(110, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 113, w.image(at.image + 946048) + w.index % 12 * 64);
-  w.wait(112, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  bring_weights<1>(w, 112, w.image(at.image + 946048) + w.index % 12 * 64);
+  w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 113,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 112,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(114);
+    const char* page = w.ring_await(113);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(115);
-    w.join_acquire(116);
+    w.ring_release(114);
+    w.join_acquire(115);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(117);
+    w.join_commit(116);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(120, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(122);
+    w.join_wait(121);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1141,66 +1136,66 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(123);
+    w.join_release(122);
   }
-  w.role_barrier(119);
-  if (w.index == 0) w.signal(120, C_sliding_experts_router);
+  w.role_barrier(118);
+  if (w.index == 0) w.signal(119, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971392), 64);
-  w.wait(124, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
-  w.wait_local(125, L_table, at.runs(T_table));
+  w.wait(123, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait_local(124, L_table, at.runs(T_table));
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 126,
+  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 125,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(127, L_route);
+  if (w.index == 0) w.signal_local(126, L_route);
 }
 
 // ---- sliding_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(131, L_route, at.runs(T_route) + 1);
+  w.wait_local(130, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(128);
-    w.ring_copy(129, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(130, 13056);
+    w.ring_acquire(127);
+    w.ring_copy(128, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(129, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 132, w.image(at.image + 946048) + w.index % 4 * 192);
+  bring_weights<3>(w, 131, w.image(at.image + 946048) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 132,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 131,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(133);
+    const char* page = w.ring_await(132);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(134);
-    w.join_acquire(135);
+    w.ring_release(133);
+    w.join_acquire(134);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(136);
+    w.join_commit(135);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(140, L_route, at.runs(T_route) + 1);
+  w.wait_local(139, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1211,7 +1206,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(141);
+      w.join_wait(140);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1227,10 +1222,10 @@ TILE_LOOP
           w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
         });
       }
-      w.join_release(142);
+      w.join_release(141);
     }
-    w.role_barrier(138);
-    if (w.index == 0) w.signal(139, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.role_barrier(137);
+    if (w.index == 0) w.signal(138, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
 }
 
@@ -1242,33 +1237,33 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(143);
+    w.ring_acquire(142);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(144, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      w.ring_copy(143, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(145, u32(group) * each);
+    w.ring_commit(144, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(146, L_table);
+  if (w.index == 0) w.signal_local(145, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(148);
+  w.slots_acquire(147);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(147, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(146, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(149);
+    w.role_barrier(148);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(150);
+      const char* page = w.ring_await(149);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1284,15 +1279,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(151);
+      w.ring_release(150);
     }
   }
-  w.slots_commit(152);
+  w.slots_commit(151);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(153);
+  w.slots_await(152);
   reads_all(w, at, R_sliding_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1326,9 +1321,9 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
     });
   }
-  w.slots_release(155);
-  w.role_barrier(156);
-  if (w.index == 0) w.signal(157, C_x);
+  w.slots_release(154);
+  w.role_barrier(155);
+  if (w.index == 0) w.signal(156, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1338,45 +1333,45 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(158);
-    w.ring_copy(159, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(160, 25088);
+    w.ring_acquire(157);
+    w.ring_copy(158, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(159, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 162, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(161, C_x, at.runs(C_x));
+  bring_weights<3>(w, 161, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(160, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 162,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 161,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(163);
+    const char* page = w.ring_await(162);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(164);
-    w.join_acquire(165);
+    w.ring_release(163);
+    w.join_acquire(164);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(166);
+    w.join_commit(165);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(170, C_x, at.runs(C_x));
+  w.wait(169, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(171);
+    w.join_wait(170);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1440,76 +1435,72 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(172);
+    w.join_release(171);
   }
-  w.role_barrier(168);
-  if (w.index == 0) w.signal(169, C_full_experts_qkv);
+  w.role_barrier(167);
+  if (w.index == 0) w.signal(168, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(173, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(174);
-    reads_all(w, at, R_full_experts_qkv_keys);
-    reads_all(w, at, R_full_experts_qkv_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 32 + (spans.first + task / parts % spans.count) % 32);
-    w.ring_copy(175, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
-    w.ring_copy(175, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
-    w.ring_commit(176, 12288);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
+  w.wait(172, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(173);
+      reads_all(w, at, R_full_experts_qkv_keys);
+      reads_all(w, at, R_full_experts_qkv_values);
+      const size_t slot = size_t(task.head * 32 + span % 32);
+      w.ring_copy(174, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
+      w.ring_copy(174, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
+      w.ring_commit(175, 12288);
+    }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(177, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(178);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
+  w.wait(176, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
-    writes_own(w, at, R_full_experts_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
-    const Share tiles = share_of(1, part, parts);
-    const bf16* q = w.ws<bf16>(B_full_experts_qkv_queries) + size_t(head) * 768;
-    float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 17408;
-    float* peak = o + 16384;
-    float* total = peak + 512;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 48, 32>(w, 179, page, page + 8192, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows}, 0, 0.144337565f, o + row * 32, peak + row, total + row);
+    AttendTile<2, 48, 32, 1> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 768, RowPositions{at.block->position, at.block->rows}, 0);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(177);
+      reads_all(w, at, R_full_experts_qkv_queries);
+      tile.add(w, page, page + 8192, span, 0.144337565f);
+      w.ring_release(178);
     }
-    w.ring_release(180);
+    writes_own(w, at, R_full_experts_attend_partials);
+    float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + size_t(task.chunk) * 512;
+    float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + 16384 + task.chunk * 16;
+    tile.leave(w, o, peaks, peaks + 512);
   }
-  w.role_barrier(181);
-  if (w.index == 0) w.signal(182, C_full_experts_attend);
+  w.role_barrier(179);
+  if (w.index == 0) w.signal(180, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 8, 1).spans;
+  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(183, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(181, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 1 * 32, of_all = task / 1;
     const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 17408;
-    merge_spans<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, spans.count, nullptr,
+    merge_chunks<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(184);
-  if (w.index == 0) w.signal(185, C_full_experts_attend_merge);
+  w.role_barrier(182);
+  if (w.index == 0) w.signal(183, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1517,14 +1508,14 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(186);
-    w.ring_copy(187, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(188, 32768);
+    w.ring_acquire(184);
+    w.ring_copy(185, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(186, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(187, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1534,24 +1525,24 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(191);
+    const char* page = w.ring_await(189);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(192);
-    w.join_acquire(193);
+    w.ring_release(190);
+    w.join_acquire(191);
     w.join_put(w.index, acc);
-    w.join_commit(194);
+    w.join_commit(192);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(198, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(196, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(199);
+    w.join_wait(197);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1586,10 +1577,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(200);
+    w.join_release(198);
   }
-  w.role_barrier(196);
-  if (w.index == 0) w.signal(197, C_full_experts_o);
+  w.role_barrier(194);
+  if (w.index == 0) w.signal(195, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1597,44 +1588,44 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(201);
-    w.ring_copy(202, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
-    w.ring_commit(203, 24576);
+    w.ring_acquire(199);
+    w.ring_copy(200, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
+    w.ring_commit(201, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 205, w.image(at.image + 945920) + w.index % 12 * 64);
-  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<1>(w, 203, w.image(at.image + 945920) + w.index % 12 * 64);
+  w.wait(202, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 205,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 203,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(206);
+    const char* page = w.ring_await(204);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(207);
-    w.join_acquire(208);
+    w.ring_release(205);
+    w.join_acquire(206);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(209);
+    w.join_commit(207);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(211, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(214);
+    w.join_wait(212);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1647,66 +1638,66 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(215);
+    w.join_release(213);
   }
-  w.role_barrier(211);
-  if (w.index == 0) w.signal(212, C_full_experts_router);
+  w.role_barrier(209);
+  if (w.index == 0) w.signal(210, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971264), 64);
-  w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
-  w.wait_local(217, L_table, at.runs(T_table));
+  w.wait(214, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait_local(215, L_table, at.runs(T_table));
   reads_all(w, at, R_full_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 218,
+  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 216,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(219, L_route);
+  if (w.index == 0) w.signal_local(217, L_route);
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(223, L_route, at.runs(T_route) + 1);
+  w.wait_local(221, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(220);
-    w.ring_copy(221, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(222, 13056);
+    w.ring_acquire(218);
+    w.ring_copy(219, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(220, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 224, w.image(at.image + 945920) + w.index % 4 * 192);
+  bring_weights<3>(w, 222, w.image(at.image + 945920) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 224,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 222,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(225);
+    const char* page = w.ring_await(223);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(226);
-    w.join_acquire(227);
+    w.ring_release(224);
+    w.join_acquire(225);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(228);
+    w.join_commit(226);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(232, L_route, at.runs(T_route) + 1);
+  w.wait_local(230, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1717,7 +1708,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(233);
+      w.join_wait(231);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1733,10 +1724,10 @@ TILE_LOOP
           w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
         });
       }
-      w.join_release(234);
+      w.join_release(232);
     }
-    w.role_barrier(230);
-    if (w.index == 0) w.signal(231, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.role_barrier(228);
+    if (w.index == 0) w.signal(229, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
 }
 
@@ -1748,33 +1739,33 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(235);
+    w.ring_acquire(233);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(236, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      w.ring_copy(234, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(237, u32(group) * each);
+    w.ring_commit(235, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(238, L_table);
+  if (w.index == 0) w.signal_local(236, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(240);
+  w.slots_acquire(238);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(237, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(241);
+    w.role_barrier(239);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(242);
+      const char* page = w.ring_await(240);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1790,15 +1781,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(243);
+      w.ring_release(241);
     }
   }
-  w.slots_commit(244);
+  w.slots_commit(242);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(245);
+  w.slots_await(243);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1835,9 +1826,9 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
-  w.slots_release(247);
-  w.role_barrier(248);
-  if (w.index == 0) w.signal(249, C_x);
+  w.slots_release(245);
+  w.role_barrier(246);
+  if (w.index == 0) w.signal(247, C_x);
 }
 
 // ==== end ====
@@ -1847,32 +1838,32 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(250);
-    w.ring_copy(251, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(252, 12288);
+    w.ring_acquire(248);
+    w.ring_copy(249, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(250, 12288);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 254, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(253, C_x, at.runs(C_x));
+  bring_weights<1>(w, 252, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(251, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 254,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 252,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(255);
+    const char* page = w.ring_await(253);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(256);
-    w.join_acquire(257);
+    w.ring_release(254);
+    w.join_acquire(255);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(258);
+    w.join_commit(256);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1883,7 +1874,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(262);
+    w.join_wait(260);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1896,27 +1887,27 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(263);
+    w.join_release(261);
   }
-  w.role_barrier(260);
-  if (w.index == 0) w.signal(261, C_end_head);
+  w.role_barrier(258);
+  if (w.index == 0) w.signal(259, C_end_head);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(264, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(262, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 4224, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(265);
-  if (w.index == 0) w.signal(266, C_end_logits_firsts);
+  w.role_barrier(263);
+  if (w.index == 0) w.signal(264, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(267, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(265, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1932,9 +1923,9 @@ TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(269);
-      w.ring_copy(270, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(271, 12288);
+      w.ring_acquire(267);
+      w.ring_copy(268, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(269, 12288);
     }
   }
 }
@@ -1950,13 +1941,13 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(273);
+      const char* page = w.ring_await(271);
       if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(274);
+      w.ring_release(272);
     }
-    w.join_acquire(275);
+    w.join_acquire(273);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(276);
+    w.join_commit(274);
   }
 }
 #line 67 "models/mimo/drafter.ts"
@@ -1967,7 +1958,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(280);
+    w.join_wait(278);
     writes_own(w, at, R_commit_x_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1980,10 +1971,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_x_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(281);
+    w.join_release(279);
   }
-  w.role_barrier(278);
-  if (w.index == 0) w.signal(279, C_commit_x);
+  w.role_barrier(276);
+  if (w.index == 0) w.signal(277, C_commit_x);
 }
 
 // ==== commit_layer: 0 ====
@@ -1993,44 +1984,44 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(282);
-    w.ring_copy(283, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(284, 12288);
+    w.ring_acquire(280);
+    w.ring_copy(281, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(282, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 286, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(285, C_commit_x, at.runs(C_commit_x));
+  bring_weights<1>(w, 284, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(283, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 286,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 284,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(287);
+    const char* page = w.ring_await(285);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(288);
-    w.join_acquire(289);
+    w.ring_release(286);
+    w.join_acquire(287);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(290);
+    w.join_commit(288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
-  w.wait(294, C_commit_x, at.runs(C_commit_x));
+  w.wait(292, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(295);
+    w.join_wait(293);
     writes_own(w, at, R_commit_layer_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     const int t = tile;
@@ -2060,16 +2051,16 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(296);
+    w.join_release(294);
   }
-  w.role_barrier(292);
-  if (w.index == 0) w.signal(293, C_commit_layer_kv);
+  w.role_barrier(290);
+  if (w.index == 0) w.signal(291, C_commit_layer_kv);
 }
 
 // ---- commit_layer.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
-  w.wait(297, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
+  w.wait(295, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
   reads_all(w, at, R_commit_layer_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2106,8 +2097,8 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(298);
-  if (w.index == 0) w.signal(299, C_commit_layer_norm);
+  w.role_barrier(296);
+  if (w.index == 0) w.signal(297, C_commit_layer_norm);
 }
 
 // ==== commit_layer2: 1 ====
@@ -2117,44 +2108,44 @@ TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(300);
-    w.ring_copy(301, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(302, 12288);
+    w.ring_acquire(298);
+    w.ring_copy(299, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(300, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 304, w.image(size_t(26921728ull)) + w.index % 12 * 64);
-  w.wait(303, C_commit_x, at.runs(C_commit_x));
+  bring_weights<1>(w, 302, w.image(size_t(26921728ull)) + w.index % 12 * 64);
+  w.wait(301, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 304,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 302,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(305);
+    const char* page = w.ring_await(303);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(306);
-    w.join_acquire(307);
+    w.ring_release(304);
+    w.join_acquire(305);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(308);
+    w.join_commit(306);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
-  w.wait(312, C_commit_x, at.runs(C_commit_x));
+  w.wait(310, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(313);
+    w.join_wait(311);
     writes_own(w, at, R_commit_layer2_kv_plain);
     writes_own(w, at, R_cache_layers_1_values);
     const int t = tile;
@@ -2184,16 +2175,16 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(314);
+    w.join_release(312);
   }
-  w.role_barrier(310);
-  if (w.index == 0) w.signal(311, C_commit_layer2_kv);
+  w.role_barrier(308);
+  if (w.index == 0) w.signal(309, C_commit_layer2_kv);
 }
 
 // ---- commit_layer2.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
-  w.wait(315, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
+  w.wait(313, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
   reads_all(w, at, R_commit_layer2_kv_plain);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2230,8 +2221,8 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(316);
-  if (w.index == 0) w.signal(317, C_commit_layer2_norm);
+  w.role_barrier(314);
+  if (w.index == 0) w.signal(315, C_commit_layer2_norm);
 }
 
 // ==== commit_layer3: 2 ====
@@ -2241,44 +2232,44 @@ TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(318);
-    w.ring_copy(319, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(320, 12288);
+    w.ring_acquire(316);
+    w.ring_copy(317, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(318, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 322, w.image(size_t(26921728ull)) + w.index % 12 * 64);
-  w.wait(321, C_commit_x, at.runs(C_commit_x));
+  bring_weights<1>(w, 320, w.image(size_t(26921728ull)) + w.index % 12 * 64);
+  w.wait(319, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 322,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 320,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(323);
+    const char* page = w.ring_await(321);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(324);
-    w.join_acquire(325);
+    w.ring_release(322);
+    w.join_acquire(323);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(326);
+    w.join_commit(324);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
-  w.wait(330, C_commit_x, at.runs(C_commit_x));
+  w.wait(328, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(331);
+    w.join_wait(329);
     writes_own(w, at, R_commit_layer3_kv_plain);
     writes_own(w, at, R_cache_layers_2_values);
     const int t = tile;
@@ -2308,16 +2299,16 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(332);
+    w.join_release(330);
   }
-  w.role_barrier(328);
-  if (w.index == 0) w.signal(329, C_commit_layer3_kv);
+  w.role_barrier(326);
+  if (w.index == 0) w.signal(327, C_commit_layer3_kv);
 }
 
 // ---- commit_layer3.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
-  w.wait(333, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
+  w.wait(331, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
   reads_all(w, at, R_commit_layer3_kv_plain);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2354,8 +2345,8 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(334);
-  if (w.index == 0) w.signal(335, C_commit_layer3_norm);
+  w.role_barrier(332);
+  if (w.index == 0) w.signal(333, C_commit_layer3_norm);
 }
 
 // ==== commit_layer4: 3 ====
@@ -2365,44 +2356,44 @@ TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
 TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(336);
-    w.ring_copy(337, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(338, 12288);
+    w.ring_acquire(334);
+    w.ring_copy(335, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
+    w.ring_commit(336, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 340, w.image(size_t(26921728ull)) + w.index % 12 * 64);
-  w.wait(339, C_commit_x, at.runs(C_commit_x));
+  bring_weights<1>(w, 338, w.image(size_t(26921728ull)) + w.index % 12 * 64);
+  w.wait(337, C_commit_x, at.runs(C_commit_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 340,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 338,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(341);
+    const char* page = w.ring_await(339);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(342);
-    w.join_acquire(343);
+    w.ring_release(340);
+    w.join_acquire(341);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(344);
+    w.join_commit(342);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
-  w.wait(348, C_commit_x, at.runs(C_commit_x));
+  w.wait(346, C_commit_x, at.runs(C_commit_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(349);
+    w.join_wait(347);
     writes_own(w, at, R_commit_layer4_kv_plain);
     writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
@@ -2432,16 +2423,16 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(350);
+    w.join_release(348);
   }
-  w.role_barrier(346);
-  if (w.index == 0) w.signal(347, C_commit_layer4_kv);
+  w.role_barrier(344);
+  if (w.index == 0) w.signal(345, C_commit_layer4_kv);
 }
 
 // ---- commit_layer4.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
-  w.wait(351, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
+  w.wait(349, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
   reads_all(w, at, R_commit_layer4_kv_plain);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2478,8 +2469,8 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(352);
-  if (w.index == 0) w.signal(353, C_commit_layer4_norm);
+  w.role_barrier(350);
+  if (w.index == 0) w.signal(351, C_commit_layer4_norm);
 }
 
 // ==== commit_end ====
@@ -2487,10 +2478,10 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 75 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(354, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
-  w.wait(355, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
-  w.wait(356, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
-  w.wait(357, C_commit_layer_norm, at.runs(C_commit_layer_norm));
+  w.wait(352, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
+  w.wait(353, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
+  w.wait(354, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
+  w.wait(355, C_commit_layer_norm, at.runs(C_commit_layer_norm));
   reads_all(w, at, R_commit_x_columns);
   reads_all(w, at, R_commit_layer_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2506,8 +2497,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(359);
-  if (w.index == 0) w.signal(360, C_commit_end_conclude);
+  w.role_barrier(357);
+  if (w.index == 0) w.signal(358, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2531,8 +2522,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(361);
-  if (w.index == 0) w.signal(362, C_draft_x);
+  w.role_barrier(359);
+  if (w.index == 0) w.signal(360, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 ====
@@ -2542,47 +2533,47 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(363);
-    w.ring_copy(364, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(365, 24576);
+    w.ring_acquire(361);
+    w.ring_copy(362, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(363, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 368, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(366, C_draft_x, at.runs(C_draft_x));
-  w.wait(367, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  bring_weights<3>(w, 366, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(364, C_draft_x, at.runs(C_draft_x));
+  w.wait(365, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 368,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 366,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(369);
+    const char* page = w.ring_await(367);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(370);
-    w.join_acquire(371);
+    w.ring_release(368);
+    w.join_acquire(369);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(372);
+    w.join_commit(370);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(376, C_draft_x, at.runs(C_draft_x));
-  w.wait(377, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(374, C_draft_x, at.runs(C_draft_x));
+  w.wait(375, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(378);
+    w.join_wait(376);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layers_0_values);
@@ -2626,16 +2617,16 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(379);
+    w.join_release(377);
   }
-  w.role_barrier(374);
-  if (w.index == 0) w.signal(375, C_draft_sliding_dense_qkv);
+  w.role_barrier(372);
+  if (w.index == 0) w.signal(373, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
-  w.wait(380, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(378, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2672,14 +2663,14 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(381);
-  if (w.index == 0) w.signal(382, C_draft_sliding_dense_norm);
+  w.role_barrier(379);
+  if (w.index == 0) w.signal(380, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) {
-  w.wait(383, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(381, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain2);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2716,76 +2707,72 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(384);
-  if (w.index == 0) w.signal(385, C_draft_sliding_dense_norm2);
+  w.role_barrier(382);
+  if (w.index == 0) w.signal(383, C_draft_sliding_dense_norm2);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(386, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(387, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(388);
-    reads_all(w, at, R_cache_layers_0_keys);
-    reads_all(w, at, R_cache_layers_0_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(389, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
-    w.ring_copy(389, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
-    w.ring_commit(390, 8192);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(384, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(385, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(386);
+      reads_all(w, at, R_cache_layers_0_keys);
+      reads_all(w, at, R_cache_layers_0_values);
+      const size_t slot = size_t(task.head * 6 + span % 6);
+      w.ring_copy(387, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
+      w.ring_copy(387, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
+      w.ring_commit(388, 8192);
+    }
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(391, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(392, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(393);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(389, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
+  w.wait(390, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
-    writes_own(w, at, R_draft_sliding_dense_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
-    const Share tiles = share_of(1, part, parts);
-    const bf16* q = w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(head) * 512;
-    float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
-    float* peak = o + 3072;
-    float* total = peak + 96;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 394, page, page + 4096, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(391);
+      reads_all(w, at, R_draft_sliding_dense_norm_queries);
+      tile.add(w, page, page + 4096, span, 0.176776692f);
+      w.ring_release(392);
     }
-    w.ring_release(395);
+    writes_own(w, at, R_draft_sliding_dense_attend_partials);
+    float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
+    float* peaks = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
+    tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(396);
-  if (w.index == 0) w.signal(397, C_draft_sliding_dense_attend);
+  w.role_barrier(393);
+  if (w.index == 0) w.signal(394, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(398, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(395, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 1 * 32, of_all = task / 1;
     const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(399);
-  if (w.index == 0) w.signal(400, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(396);
+  if (w.index == 0) w.signal(397, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2793,14 +2780,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(401);
-    w.ring_copy(402, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(403, 32768);
+    w.ring_acquire(398);
+    w.ring_copy(399, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(400, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(404, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(401, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2810,24 +2797,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(406);
+    const char* page = w.ring_await(403);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(407);
-    w.join_acquire(408);
+    w.ring_release(404);
+    w.join_acquire(405);
     w.join_put(w.index, acc);
-    w.join_commit(409);
+    w.join_commit(406);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(413, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(410, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(414);
+    w.join_wait(411);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2862,10 +2849,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(415);
+    w.join_release(412);
   }
-  w.role_barrier(411);
-  if (w.index == 0) w.signal(412, C_draft_sliding_dense_o);
+  w.role_barrier(408);
+  if (w.index == 0) w.signal(409, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2873,44 +2860,44 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(416);
-    w.ring_copy(417, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(418, 12288);
+    w.ring_acquire(413);
+    w.ring_copy(414, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(415, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 420, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(419, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  bring_weights<1>(w, 417, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(416, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 420,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 417,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(421);
+    const char* page = w.ring_await(418);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(422);
-    w.join_acquire(423);
+    w.ring_release(419);
+    w.join_acquire(420);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(424);
+    w.join_commit(421);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(428, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(425, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(429);
+    w.join_wait(426);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2922,10 +2909,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(430);
+    w.join_release(427);
   }
-  w.role_barrier(426);
-  if (w.index == 0) w.signal(427, C_draft_sliding_dense_dense_up);
+  w.role_barrier(423);
+  if (w.index == 0) w.signal(424, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2933,14 +2920,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(431);
-    w.ring_copy(432, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(433, 16384);
+    w.ring_acquire(428);
+    w.ring_copy(429, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(430, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(434, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(431, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2950,24 +2937,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(436);
+    const char* page = w.ring_await(433);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(437);
-    w.join_acquire(438);
+    w.ring_release(434);
+    w.join_acquire(435);
     w.join_put(w.index, acc);
-    w.join_commit(439);
+    w.join_commit(436);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(443, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(440, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(444);
+    w.join_wait(441);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3002,10 +2989,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(445);
+    w.join_release(442);
   }
-  w.role_barrier(441);
-  if (w.index == 0) w.signal(442, C_draft_x);
+  w.role_barrier(438);
+  if (w.index == 0) w.signal(439, C_draft_x);
 }
 
 // ==== draft_sliding_dense2: 1 ====
@@ -3015,45 +3002,45 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(446);
-    w.ring_copy(447, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(448, 24576);
+    w.ring_acquire(443);
+    w.ring_copy(444, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(445, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 450, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(449, C_draft_x, at.runs(C_draft_x));
+  bring_weights<3>(w, 447, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(446, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 450,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 447,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(451);
+    const char* page = w.ring_await(448);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(452);
-    w.join_acquire(453);
+    w.ring_release(449);
+    w.join_acquire(450);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(454);
+    w.join_commit(451);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(458, C_draft_x, at.runs(C_draft_x));
+  w.wait(455, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(459);
+    w.join_wait(456);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense2_qkv_plain2);
     writes_own(w, at, R_cache_layers_1_values);
@@ -3097,16 +3084,16 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(460);
+    w.join_release(457);
   }
-  w.role_barrier(456);
-  if (w.index == 0) w.signal(457, C_draft_sliding_dense2_qkv);
+  w.role_barrier(453);
+  if (w.index == 0) w.signal(454, C_draft_sliding_dense2_qkv);
 }
 
 // ---- draft_sliding_dense2.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) {
-  w.wait(461, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(458, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense2_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3143,14 +3130,14 @@ TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(462);
-  if (w.index == 0) w.signal(463, C_draft_sliding_dense2_norm);
+  w.role_barrier(459);
+  if (w.index == 0) w.signal(460, C_draft_sliding_dense2_norm);
 }
 
 // ---- draft_sliding_dense2.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at) {
-  w.wait(464, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
+  w.wait(461, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense2_qkv_plain2);
   writes_own(w, at, R_cache_layers_1_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3187,76 +3174,72 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(465);
-  if (w.index == 0) w.signal(466, C_draft_sliding_dense2_norm2);
+  w.role_barrier(462);
+  if (w.index == 0) w.signal(463, C_draft_sliding_dense2_norm2);
 }
 
 // ---- draft_sliding_dense2.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(467, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(468, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(469);
-    reads_all(w, at, R_cache_layers_1_keys);
-    reads_all(w, at, R_cache_layers_1_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(470, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
-    w.ring_copy(470, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
-    w.ring_commit(471, 8192);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(464, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(465, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(466);
+      reads_all(w, at, R_cache_layers_1_keys);
+      reads_all(w, at, R_cache_layers_1_values);
+      const size_t slot = size_t(task.head * 6 + span % 6);
+      w.ring_copy(467, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
+      w.ring_copy(467, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
+      w.ring_commit(468, 8192);
+    }
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(472, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(473, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(474);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(469, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
+  w.wait(470, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense2_norm_queries);
-    writes_own(w, at, R_draft_sliding_dense2_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
-    const Share tiles = share_of(1, part, parts);
-    const bf16* q = w.ws<bf16>(B_draft_sliding_dense2_norm_queries) + size_t(head) * 512;
-    float* o = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
-    float* peak = o + 3072;
-    float* total = peak + 96;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 475, page, page + 4096, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense2_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(471);
+      reads_all(w, at, R_draft_sliding_dense2_norm_queries);
+      tile.add(w, page, page + 4096, span, 0.176776692f);
+      w.ring_release(472);
     }
-    w.ring_release(476);
+    writes_own(w, at, R_draft_sliding_dense2_attend_partials);
+    float* o = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
+    float* peaks = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
+    tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(477);
-  if (w.index == 0) w.signal(478, C_draft_sliding_dense2_attend);
+  w.role_barrier(473);
+  if (w.index == 0) w.signal(474, C_draft_sliding_dense2_attend);
 }
 
 // ---- draft_sliding_dense2.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(479, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
+  w.wait(475, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense2_attend_partials);
   writes_own(w, at, R_draft_sliding_dense2_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 1 * 32, of_all = task / 1;
     const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(480);
-  if (w.index == 0) w.signal(481, C_draft_sliding_dense2_attend_merge);
+  w.role_barrier(476);
+  if (w.index == 0) w.signal(477, C_draft_sliding_dense2_attend_merge);
 }
 
 // ---- draft_sliding_dense2.o: 384 KiB of weights ----
@@ -3264,14 +3247,14 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(482);
-    w.ring_copy(483, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(484, 32768);
+    w.ring_acquire(478);
+    w.ring_copy(479, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(480, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
-  w.wait(485, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(481, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_attend_columns);
   const int part = w.index % 8;
@@ -3281,24 +3264,24 @@ TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(487);
+    const char* page = w.ring_await(483);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(488);
-    w.join_acquire(489);
+    w.ring_release(484);
+    w.join_acquire(485);
     w.join_put(w.index, acc);
-    w.join_commit(490);
+    w.join_commit(486);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
-  w.wait(494, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
+  w.wait(490, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(495);
+    w.join_wait(491);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense2_o_columns);
     writes_own(w, at, R_draft_sliding_dense2_o_plain);
@@ -3333,10 +3316,10 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(496);
+    w.join_release(492);
   }
-  w.role_barrier(492);
-  if (w.index == 0) w.signal(493, C_draft_sliding_dense2_o);
+  w.role_barrier(488);
+  if (w.index == 0) w.signal(489, C_draft_sliding_dense2_o);
 }
 
 // ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
@@ -3344,44 +3327,44 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(497);
-    w.ring_copy(498, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(499, 12288);
+    w.ring_acquire(493);
+    w.ring_copy(494, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(495, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 501, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(500, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  bring_weights<1>(w, 497, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(496, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 501,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 497,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(502);
+    const char* page = w.ring_await(498);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(503);
-    w.join_acquire(504);
+    w.ring_release(499);
+    w.join_acquire(500);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(505);
+    w.join_commit(501);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(509, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
+  w.wait(505, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(510);
+    w.join_wait(506);
     writes_own(w, at, R_draft_sliding_dense2_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3393,10 +3376,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(511);
+    w.join_release(507);
   }
-  w.role_barrier(507);
-  if (w.index == 0) w.signal(508, C_draft_sliding_dense2_dense_up);
+  w.role_barrier(503);
+  if (w.index == 0) w.signal(504, C_draft_sliding_dense2_dense_up);
 }
 
 // ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
@@ -3404,14 +3387,14 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(512);
-    w.ring_copy(513, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(514, 16384);
+    w.ring_acquire(508);
+    w.ring_copy(509, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(510, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
-  w.wait(515, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(511, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
   const int part = w.index % 8;
@@ -3421,24 +3404,24 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(517);
+    const char* page = w.ring_await(513);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(518);
-    w.join_acquire(519);
+    w.ring_release(514);
+    w.join_acquire(515);
     w.join_put(w.index, acc);
-    w.join_commit(520);
+    w.join_commit(516);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(524, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
+  w.wait(520, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(525);
+    w.join_wait(521);
     reads_all(w, at, R_draft_sliding_dense2_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3473,10 +3456,10 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(526);
+    w.join_release(522);
   }
-  w.role_barrier(522);
-  if (w.index == 0) w.signal(523, C_draft_x);
+  w.role_barrier(518);
+  if (w.index == 0) w.signal(519, C_draft_x);
 }
 
 // ==== draft_sliding_dense3: 2 ====
@@ -3486,45 +3469,45 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(527);
-    w.ring_copy(528, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(529, 24576);
+    w.ring_acquire(523);
+    w.ring_copy(524, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(525, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 531, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(530, C_draft_x, at.runs(C_draft_x));
+  bring_weights<3>(w, 527, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(526, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 531,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 527,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(532);
+    const char* page = w.ring_await(528);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(533);
-    w.join_acquire(534);
+    w.ring_release(529);
+    w.join_acquire(530);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(535);
+    w.join_commit(531);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(539, C_draft_x, at.runs(C_draft_x));
+  w.wait(535, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(540);
+    w.join_wait(536);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense3_qkv_plain2);
     writes_own(w, at, R_cache_layers_2_values);
@@ -3568,16 +3551,16 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(541);
+    w.join_release(537);
   }
-  w.role_barrier(537);
-  if (w.index == 0) w.signal(538, C_draft_sliding_dense3_qkv);
+  w.role_barrier(533);
+  if (w.index == 0) w.signal(534, C_draft_sliding_dense3_qkv);
 }
 
 // ---- draft_sliding_dense3.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) {
-  w.wait(542, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(538, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense3_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3614,14 +3597,14 @@ TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(543);
-  if (w.index == 0) w.signal(544, C_draft_sliding_dense3_norm);
+  w.role_barrier(539);
+  if (w.index == 0) w.signal(540, C_draft_sliding_dense3_norm);
 }
 
 // ---- draft_sliding_dense3.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at) {
-  w.wait(545, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
+  w.wait(541, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense3_qkv_plain2);
   writes_own(w, at, R_cache_layers_2_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -3658,76 +3641,72 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(546);
-  if (w.index == 0) w.signal(547, C_draft_sliding_dense3_norm2);
+  w.role_barrier(542);
+  if (w.index == 0) w.signal(543, C_draft_sliding_dense3_norm2);
 }
 
 // ---- draft_sliding_dense3.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(548, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(549, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(550);
-    reads_all(w, at, R_cache_layers_2_keys);
-    reads_all(w, at, R_cache_layers_2_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(551, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
-    w.ring_copy(551, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
-    w.ring_commit(552, 8192);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(544, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(545, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(546);
+      reads_all(w, at, R_cache_layers_2_keys);
+      reads_all(w, at, R_cache_layers_2_values);
+      const size_t slot = size_t(task.head * 6 + span % 6);
+      w.ring_copy(547, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
+      w.ring_copy(547, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
+      w.ring_commit(548, 8192);
+    }
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(553, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(554, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(555);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(549, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
+  w.wait(550, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense3_norm_queries);
-    writes_own(w, at, R_draft_sliding_dense3_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
-    const Share tiles = share_of(1, part, parts);
-    const bf16* q = w.ws<bf16>(B_draft_sliding_dense3_norm_queries) + size_t(head) * 512;
-    float* o = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
-    float* peak = o + 3072;
-    float* total = peak + 96;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 556, page, page + 4096, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense3_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(551);
+      reads_all(w, at, R_draft_sliding_dense3_norm_queries);
+      tile.add(w, page, page + 4096, span, 0.176776692f);
+      w.ring_release(552);
     }
-    w.ring_release(557);
+    writes_own(w, at, R_draft_sliding_dense3_attend_partials);
+    float* o = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
+    float* peaks = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
+    tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(558);
-  if (w.index == 0) w.signal(559, C_draft_sliding_dense3_attend);
+  w.role_barrier(553);
+  if (w.index == 0) w.signal(554, C_draft_sliding_dense3_attend);
 }
 
 // ---- draft_sliding_dense3.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(560, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
+  w.wait(555, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense3_attend_partials);
   writes_own(w, at, R_draft_sliding_dense3_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 1 * 32, of_all = task / 1;
     const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(561);
-  if (w.index == 0) w.signal(562, C_draft_sliding_dense3_attend_merge);
+  w.role_barrier(556);
+  if (w.index == 0) w.signal(557, C_draft_sliding_dense3_attend_merge);
 }
 
 // ---- draft_sliding_dense3.o: 384 KiB of weights ----
@@ -3735,14 +3714,14 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(563);
-    w.ring_copy(564, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(565, 32768);
+    w.ring_acquire(558);
+    w.ring_copy(559, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(560, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
-  w.wait(566, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(561, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_attend_columns);
   const int part = w.index % 8;
@@ -3752,24 +3731,24 @@ TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(568);
+    const char* page = w.ring_await(563);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(569);
-    w.join_acquire(570);
+    w.ring_release(564);
+    w.join_acquire(565);
     w.join_put(w.index, acc);
-    w.join_commit(571);
+    w.join_commit(566);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
-  w.wait(575, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
+  w.wait(570, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(576);
+    w.join_wait(571);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense3_o_columns);
     writes_own(w, at, R_draft_sliding_dense3_o_plain);
@@ -3804,10 +3783,10 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(577);
+    w.join_release(572);
   }
-  w.role_barrier(573);
-  if (w.index == 0) w.signal(574, C_draft_sliding_dense3_o);
+  w.role_barrier(568);
+  if (w.index == 0) w.signal(569, C_draft_sliding_dense3_o);
 }
 
 // ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
@@ -3815,44 +3794,44 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(578);
-    w.ring_copy(579, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(580, 12288);
+    w.ring_acquire(573);
+    w.ring_copy(574, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(575, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 582, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(581, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  bring_weights<1>(w, 577, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(576, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 582,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 577,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(583);
+    const char* page = w.ring_await(578);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(584);
-    w.join_acquire(585);
+    w.ring_release(579);
+    w.join_acquire(580);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(586);
+    w.join_commit(581);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(590, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
+  w.wait(585, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(591);
+    w.join_wait(586);
     writes_own(w, at, R_draft_sliding_dense3_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -3864,10 +3843,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(592);
+    w.join_release(587);
   }
-  w.role_barrier(588);
-  if (w.index == 0) w.signal(589, C_draft_sliding_dense3_dense_up);
+  w.role_barrier(583);
+  if (w.index == 0) w.signal(584, C_draft_sliding_dense3_dense_up);
 }
 
 // ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
@@ -3875,14 +3854,14 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(593);
-    w.ring_copy(594, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(595, 16384);
+    w.ring_acquire(588);
+    w.ring_copy(589, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(590, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
-  w.wait(596, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(591, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
   const int part = w.index % 8;
@@ -3892,24 +3871,24 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(598);
+    const char* page = w.ring_await(593);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(599);
-    w.join_acquire(600);
+    w.ring_release(594);
+    w.join_acquire(595);
     w.join_put(w.index, acc);
-    w.join_commit(601);
+    w.join_commit(596);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(605, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
+  w.wait(600, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(606);
+    w.join_wait(601);
     reads_all(w, at, R_draft_sliding_dense3_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -3944,10 +3923,10 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(607);
+    w.join_release(602);
   }
-  w.role_barrier(603);
-  if (w.index == 0) w.signal(604, C_draft_x);
+  w.role_barrier(598);
+  if (w.index == 0) w.signal(599, C_draft_x);
 }
 
 // ==== draft_sliding_dense4: 3 ====
@@ -3957,45 +3936,45 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(608);
-    w.ring_copy(609, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(610, 24576);
+    w.ring_acquire(603);
+    w.ring_copy(604, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(605, 24576);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 612, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(611, C_draft_x, at.runs(C_draft_x));
+  bring_weights<3>(w, 607, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(606, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 612,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 607,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(613);
+    const char* page = w.ring_await(608);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(614);
-    w.join_acquire(615);
+    w.ring_release(609);
+    w.join_acquire(610);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(616);
+    w.join_commit(611);
   }
 }
 #line 88 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(620, C_draft_x, at.runs(C_draft_x));
+  w.wait(615, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(621);
+    w.join_wait(616);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense4_qkv_plain2);
     writes_own(w, at, R_cache_layers_3_values);
@@ -4039,16 +4018,16 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
         });
       }
     }
-    w.join_release(622);
+    w.join_release(617);
   }
-  w.role_barrier(618);
-  if (w.index == 0) w.signal(619, C_draft_sliding_dense4_qkv);
+  w.role_barrier(613);
+  if (w.index == 0) w.signal(614, C_draft_sliding_dense4_qkv);
 }
 
 // ---- draft_sliding_dense4.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) {
-  w.wait(623, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(618, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense4_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -4085,14 +4064,14 @@ TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) 
       }
     });
   }
-  w.role_barrier(624);
-  if (w.index == 0) w.signal(625, C_draft_sliding_dense4_norm);
+  w.role_barrier(619);
+  if (w.index == 0) w.signal(620, C_draft_sliding_dense4_norm);
 }
 
 // ---- draft_sliding_dense4.norm2 ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at) {
-  w.wait(626, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
+  w.wait(621, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense4_qkv_plain2);
   writes_own(w, at, R_cache_layers_3_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -4129,76 +4108,72 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
       }
     });
   }
-  w.role_barrier(627);
-  if (w.index == 0) w.signal(628, C_draft_sliding_dense4_norm2);
+  w.role_barrier(622);
+  if (w.index == 0) w.signal(623, C_draft_sliding_dense4_norm2);
 }
 
 // ---- draft_sliding_dense4.attend ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(629, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(630, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(631);
-    reads_all(w, at, R_cache_layers_3_keys);
-    reads_all(w, at, R_cache_layers_3_values);
-    const size_t slot = size_t(task / (parts * spans.count) * 6 + (spans.first + task / parts % spans.count) % 6);
-    w.ring_copy(632, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
-    w.ring_copy(632, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
-    w.ring_commit(633, 8192);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(624, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(625, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(626);
+      reads_all(w, at, R_cache_layers_3_keys);
+      reads_all(w, at, R_cache_layers_3_values);
+      const size_t slot = size_t(task.head * 6 + span % 6);
+      w.ring_copy(627, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
+      w.ring_copy(627, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
+      w.ring_commit(628, 8192);
+    }
   }
 }
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(634, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(635, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(636);
+  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
+  w.wait(629, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
+  w.wait(630, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense4_norm_queries);
-    writes_own(w, at, R_draft_sliding_dense4_attend_partials);
-    const int part = task % parts, span = task / parts % spans.count, head = task / (parts * spans.count);
-    const Share tiles = share_of(1, part, parts);
-    const bf16* q = w.ws<bf16>(B_draft_sliding_dense4_norm_queries) + size_t(head) * 512;
-    float* o = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
-    float* peak = o + 3072;
-    float* total = peak + 96;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 16 + m * 16;
-      attend_span<2, 32, 32>(w, 637, page, page + 4096, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows, true}, 256, 0.176776692f, o + row * 32, peak + row, total + row);
+    AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense4_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(631);
+      reads_all(w, at, R_draft_sliding_dense4_norm_queries);
+      tile.add(w, page, page + 4096, span, 0.176776692f);
+      w.ring_release(632);
     }
-    w.ring_release(638);
+    writes_own(w, at, R_draft_sliding_dense4_attend_partials);
+    float* o = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
+    float* peaks = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
+    tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(639);
-  if (w.index == 0) w.signal(640, C_draft_sliding_dense4_attend);
+  w.role_barrier(633);
+  if (w.index == 0) w.signal(634, C_draft_sliding_dense4_attend);
 }
 
 // ---- draft_sliding_dense4.attend.merge ----
 #line 92 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 256, 8, 1).spans;
+  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(641, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
+  w.wait(635, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense4_attend_partials);
   writes_own(w, at, R_draft_sliding_dense4_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 1 * 32, of_all = task / 1;
     const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
     const float* o = w.ws<const float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
-    merge_spans<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, spans.count, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
+    merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(642);
-  if (w.index == 0) w.signal(643, C_draft_sliding_dense4_attend_merge);
+  w.role_barrier(636);
+  if (w.index == 0) w.signal(637, C_draft_sliding_dense4_attend_merge);
 }
 
 // ---- draft_sliding_dense4.o: 384 KiB of weights ----
@@ -4206,14 +4181,14 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
 TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(644);
-    w.ring_copy(645, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(646, 32768);
+    w.ring_acquire(638);
+    w.ring_copy(639, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(640, 32768);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
-  w.wait(647, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(641, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_attend_columns);
   const int part = w.index % 8;
@@ -4223,24 +4198,24 @@ TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(649);
+    const char* page = w.ring_await(643);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(650);
-    w.join_acquire(651);
+    w.ring_release(644);
+    w.join_acquire(645);
     w.join_put(w.index, acc);
-    w.join_commit(652);
+    w.join_commit(646);
   }
 }
 #line 100 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
-  w.wait(656, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
+  w.wait(650, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(657);
+    w.join_wait(651);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense4_o_columns);
     writes_own(w, at, R_draft_sliding_dense4_o_plain);
@@ -4275,10 +4250,10 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(658);
+    w.join_release(652);
   }
-  w.role_barrier(654);
-  if (w.index == 0) w.signal(655, C_draft_sliding_dense4_o);
+  w.role_barrier(648);
+  if (w.index == 0) w.signal(649, C_draft_sliding_dense4_o);
 }
 
 // ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
@@ -4286,44 +4261,44 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(659);
-    w.ring_copy(660, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(661, 12288);
+    w.ring_acquire(653);
+    w.ring_copy(654, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(655, 12288);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 663, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(662, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  bring_weights<1>(w, 657, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(656, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 663,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 657,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(664);
+    const char* page = w.ring_await(658);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(665);
-    w.join_acquire(666);
+    w.ring_release(659);
+    w.join_acquire(660);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(667);
+    w.join_commit(661);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(671, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
+  w.wait(665, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(672);
+    w.join_wait(666);
     writes_own(w, at, R_draft_sliding_dense4_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4335,10 +4310,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(673);
+    w.join_release(667);
   }
-  w.role_barrier(669);
-  if (w.index == 0) w.signal(670, C_draft_sliding_dense4_dense_up);
+  w.role_barrier(663);
+  if (w.index == 0) w.signal(664, C_draft_sliding_dense4_dense_up);
 }
 
 // ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
@@ -4346,14 +4321,14 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
 TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(674);
-    w.ring_copy(675, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(676, 16384);
+    w.ring_acquire(668);
+    w.ring_copy(669, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(670, 16384);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
-  w.wait(677, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(671, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
   const int part = w.index % 8;
@@ -4363,24 +4338,24 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(679);
+    const char* page = w.ring_await(673);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(680);
-    w.join_acquire(681);
+    w.ring_release(674);
+    w.join_acquire(675);
     w.join_put(w.index, acc);
-    w.join_commit(682);
+    w.join_commit(676);
   }
 }
 #line 103 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(686, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
+  w.wait(680, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(687);
+    w.join_wait(681);
     reads_all(w, at, R_draft_sliding_dense4_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -4415,10 +4390,10 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(688);
+    w.join_release(682);
   }
-  w.role_barrier(684);
-  if (w.index == 0) w.signal(685, C_draft_x);
+  w.role_barrier(678);
+  if (w.index == 0) w.signal(679, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -4428,32 +4403,32 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(689);
-    w.ring_copy(690, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(691, 12288);
+    w.ring_acquire(683);
+    w.ring_copy(684, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(685, 12288);
   }
 }
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 693, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(692, C_draft_x, at.runs(C_draft_x));
+  bring_weights<1>(w, 687, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(686, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 693,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 687,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(694);
+    const char* page = w.ring_await(688);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(695);
-    w.join_acquire(696);
+    w.ring_release(689);
+    w.join_acquire(690);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(697);
+    w.join_commit(691);
   }
 }
 #line 127 "models/mimo/drafter.ts"
@@ -4464,7 +4439,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(701);
+    w.join_wait(695);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4477,27 +4452,27 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(702);
+    w.join_release(696);
   }
-  w.role_barrier(699);
-  if (w.index == 0) w.signal(700, C_draft_end_head);
+  w.role_barrier(693);
+  if (w.index == 0) w.signal(694, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(703, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(697, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   writes_own(w, at, R_draft_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(704);
-  if (w.index == 0) w.signal(705, C_draft_end_logits_firsts);
+  w.role_barrier(698);
+  if (w.index == 0) w.signal(699, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----
 #line 127 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(706, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
+  w.wait(700, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;

@@ -13,7 +13,7 @@ struct Plan {
   static constexpr int ranks = 8, sms = 132, rows = 8, ctx = 2048, valid_ids = 152576, programs = 1, mask_token = 0;
   static constexpr int entries = 72, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 12, epilogue_warps = 2, communicate_warps = 1;
-  static constexpr unsigned ring_page_bytes = 52224, slots_bytes = 12288, scratch_bytes = 32768;
+  static constexpr unsigned ring_page_bytes = 52224, slots_bytes = 12288, scratch_bytes = 36864;
   static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12;
   static constexpr int experts = 384, max_active = 64, top_k = 8, expert_group = 8;
   using Exchange = tile::bf16;
@@ -26,77 +26,76 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 273, site_round = 269, site_relay = 270, site_mailbox = 271, site_sample = 272;
+  static constexpr int sites = 271, site_round = 267, site_relay = 268, site_mailbox = 269, site_sample = 270;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
     "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join",
     "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span", "full_dense.attend/load commit ring",
-    "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute attend barrier", "full_dense.attend/compute release ring",
-    "full_dense.attend/compute barrier", "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier",
-    "full_dense.attend.merge/compute signal full_dense.attend.merge", "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring",
-    "full_dense.o/compute wait full_dense.attend.merge", "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring",
-    "full_dense.o/compute acquire join", "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute barrier",
-    "full_dense.o/compute signal full_dense.o", "full_dense.o/epilogue send", "full_dense.o/epilogue barrier", "full_dense.o/epilogue await join",
-    "full_dense.o/epilogue release join", "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring",
-    "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring",
-    "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue barrier",
-    "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.down/load acquire ring",
-    "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier",
-    "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join",
-    "full_dense.dense.down/compute receive", "full_dense.dense.down/compute barrier", "full_dense.dense.down/compute signal x", "full_dense.dense.down/epilogue send",
-    "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring",
-    "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier",
-    "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join",
-    "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue await join",
-    "sliding_experts.qkv/epilogue release join", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums", "sliding_experts.attend/compute barrier",
-    "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring",
-    "sliding_experts.o/compute wait sliding_experts.attend", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring",
-    "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive", "sliding_experts.o/compute barrier",
-    "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue await join",
-    "sliding_experts.o/epilogue release join", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring",
-    "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
-    "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
-    "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
-    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
-    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
-    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route",
-    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute rows barrier",
-    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive",
-    "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send",
-    "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
-    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
-    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
-    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv",
-    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
-    "full_experts.attend/compute await ring", "full_experts.attend/compute attend barrier", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
-    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
-    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
-    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
-    "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o",
-    "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
-    "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o",
-    "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join",
-    "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait full_experts.router",
-    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
-    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
-    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
-    "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
-    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute await ring",
-    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier",
-    "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
-    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
-    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
-    "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier", "end.head/compute signal end.head",
-    "end.head/epilogue send logits", "end.head/epilogue barrier", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
-    "end.logits/compute sample", "round", "relay", "mailbox",
-    "sample",
+    "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute release ring", "full_dense.attend/compute barrier",
+    "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier", "full_dense.attend.merge/compute signal full_dense.attend.merge",
+    "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge",
+    "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring", "full_dense.o/compute acquire join",
+    "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute barrier", "full_dense.o/compute signal full_dense.o",
+    "full_dense.o/epilogue send", "full_dense.o/epilogue barrier", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
+    "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o",
+    "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join",
+    "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up",
+    "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page",
+    "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring",
+    "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join", "full_dense.dense.down/compute receive",
+    "full_dense.dense.down/compute barrier", "full_dense.dense.down/compute signal x", "full_dense.dense.down/epilogue send", "full_dense.dense.down/epilogue barrier",
+    "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page",
+    "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring",
+    "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish",
+    "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join",
+    "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend",
+    "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend",
+    "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join",
+    "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive", "sliding_experts.o/compute barrier", "sliding_experts.o/compute signal sliding_experts.o",
+    "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
+    "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
+    "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
+    "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
+    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.route/compute wait sliding_experts.router",
+    "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page",
+    "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring",
+    "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
+    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring",
+    "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring",
+    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier",
+    "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots",
+    "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x",
+    "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join",
+    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
+    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
+    "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
+    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
+    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
+    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
+    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive",
+    "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier",
+    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
+    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
+    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
+    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
+    "full_experts.router/epilogue release join", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
+    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route",
+    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
+    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
+    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring",
+    "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots",
+    "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots",
+    "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots",
+    "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page",
+    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
+    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits",
+    "end.head/compute barrier", "end.head/compute signal end.head", "end.head/epilogue send logits", "end.head/epilogue barrier",
+    "end.head/epilogue await join", "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier",
+    "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round",
+    "relay", "mailbox", "sample",
   };
   static constexpr int regions = 31;
   static constexpr const char* region_names[] = {
@@ -479,67 +478,63 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 // ---- full_dense.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
+  const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(17);
-    reads_all(w, at, R_full_dense_qkv_keys);
-    reads_all(w, at, R_full_dense_qkv_values);
-    const size_t slot = size_t((spans.first + task / parts) % 32);
-    w.ring_copy(18, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(18, 24576, w.kv(at.kv + B_full_dense_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(19, 40960);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(17);
+      reads_all(w, at, R_full_dense_qkv_keys);
+      reads_all(w, at, R_full_dense_qkv_values);
+      const size_t slot = size_t(span % 32);
+      w.ring_copy(18, 0, w.kv(at.kv + B_full_dense_qkv_keys) + slot * 24576, 24576);
+      w.ring_copy(18, 24576, w.kv(at.kv + B_full_dense_qkv_values) + slot * 16384, 16384);
+      w.ring_commit(19, 40960);
+    }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
+  const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(21);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_dense_qkv_queries);
-    writes_own(w, at, R_full_dense_attend_partials);
-    const int span = task / parts, part = task - span * parts, head = 0;
-    const Share tiles = share_of(8, part, parts);
-    const bf16* q = w.ws<bf16>(B_full_dense_qkv_queries) + size_t(head) * 24576;
-    float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(head) * 532480;
-    float* peak = o + 524288;
-    float* total = peak + 4096;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, 22, page, page + 24576, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
+    AttendTile<16, 192, 128, 8> tile(w, task, w.ws<bf16>(B_full_dense_qkv_queries) + size_t(task.head) * 24576, RowPositions{at.block->position, at.block->rows}, 0);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(21);
+      reads_all(w, at, R_full_dense_qkv_queries);
+      tile.add(w, page, page + 24576, span, 0.0721687824f);
+      w.ring_release(22);
     }
-    w.ring_release(23);
+    writes_own(w, at, R_full_dense_attend_partials);
+    float* o = w.ws<float>(B_full_dense_attend_partials) + size_t(task.head) * 532480 + size_t(task.chunk) * 16384;
+    float* peaks = w.ws<float>(B_full_dense_attend_partials) + size_t(task.head) * 532480 + 524288 + task.chunk * 128;
+    tile.leave(w, o, peaks, peaks + 4096);
   }
-  w.role_barrier(24);
-  if (w.index == 0) w.signal(25, C_full_dense_attend);
+  w.role_barrier(23);
+  if (w.index == 0) w.signal(24, C_full_dense_attend);
 }
 
 // ---- full_dense.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
+  const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(26, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
+  w.wait(25, C_full_dense_attend, at.runs(C_full_dense_attend) + 1);
   reads_all(w, at, R_full_dense_attend_partials);
   writes_own(w, at, R_full_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 4 * 32, of_all = task / 4;
     const int head = 0, m_row = of_all;
     const float* o = w.ws<const float>(B_full_dense_attend_partials) + size_t(head) * 532480;
-    merge_spans<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, spans.count, nullptr,
+    merge_chunks<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_dense_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(27);
-  if (w.index == 0) w.signal(28, C_full_dense_attend_merge);
+  w.role_barrier(26);
+  if (w.index == 0) w.signal(27, C_full_dense_attend_merge);
 }
 
 // ---- full_dense.o: 24.0 MiB of weights ----
@@ -549,15 +544,15 @@ TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(29);
-      w.ring_copy(30, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(31, 32768);
+      w.ring_acquire(28);
+      w.ring_copy(29, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(30, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
-  w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
+  w.wait(31, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_dense_attend_columns);
     const int part = w.index % 8;
@@ -568,13 +563,13 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(34);
+        const char* page = w.ring_await(33);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(35);
+        w.ring_release(34);
       }
-      w.join_acquire(36);
+      w.join_acquire(35);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(37);
+      w.join_commit(36);
     }
   }
   const Share sums = share(w, 384);
@@ -595,7 +590,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(38, t, at.epoch(1));
+    Acc acc = w.receive_sum(37, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -612,8 +607,8 @@ TILE_LOOP
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(39);
-  if (w.index == 0) w.signal(40, C_full_dense_o);
+  w.role_barrier(38);
+  if (w.index == 0) w.signal(39, C_full_dense_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
@@ -623,14 +618,14 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(43);
+    w.join_wait(42);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(41, acc, t, at.epoch(1));
-    w.join_release(44);
+    w.send(40, acc, t, at.epoch(1));
+    w.join_release(43);
   }
-  w.role_barrier(42);
+  w.role_barrier(41);
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
@@ -640,36 +635,36 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(45);
-      w.ring_copy(46, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(47, 49920);
+      w.ring_acquire(44);
+      w.ring_copy(45, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(46, 49920);
     }
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 49, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(48, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  bring_weights<16>(w, 48, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 256))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 49,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 48,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(50);
+      const char* page = w.ring_await(49);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(51);
+      w.ring_release(50);
     }
-    w.join_acquire(52);
+    w.join_acquire(51);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(53);
+    w.join_commit(52);
   }
 }
 #line 78 "models/mimo/graph.ts"
@@ -680,7 +675,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(57);
+    w.join_wait(56);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -692,10 +687,10 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(58);
+    w.join_release(57);
   }
-  w.role_barrier(55);
-  if (w.index == 0) w.signal(56, C_full_dense_dense_up);
+  w.role_barrier(54);
+  if (w.index == 0) w.signal(55, C_full_dense_dense_up);
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
@@ -703,14 +698,14 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(59);
-    w.ring_copy(60, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
-    w.ring_commit(61, 33280);
+    w.ring_acquire(58);
+    w.ring_copy(59, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
+    w.ring_commit(60, 33280);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(61, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_dense_dense_up_columns);
     const int part = w.index % 8;
@@ -719,12 +714,12 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
     const Share tiles = share(w, 384);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
-      const char* page = w.ring_await(64);
+      const char* page = w.ring_await(63);
       if (w.index < 8) multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, x);
-      w.ring_release(65);
-      w.join_acquire(66);
+      w.ring_release(64);
+      w.join_acquire(65);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(67);
+      w.join_commit(66);
     }
   }
   const Share sums = share(w, 384);
@@ -745,7 +740,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(68, t, at.epoch(2));
+    Acc acc = w.receive_sum(67, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -762,8 +757,8 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(69);
-  if (w.index == 0) w.signal(70, C_x);
+  w.role_barrier(68);
+  if (w.index == 0) w.signal(69, C_x);
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
@@ -773,14 +768,14 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(73);
+    w.join_wait(72);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(71, acc, t, at.epoch(2));
-    w.join_release(74);
+    w.send(70, acc, t, at.epoch(2));
+    w.join_release(73);
   }
-  w.role_barrier(72);
+  w.role_barrier(71);
 }
 
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
@@ -792,36 +787,36 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(75);
-      w.ring_copy(76, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(77, 49920);
+      w.ring_acquire(74);
+      w.ring_copy(75, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(76, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 79, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(78, C_x, at.runs(C_x));
+  bring_weights<16>(w, 78, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 79,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 78,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(80);
+      const char* page = w.ring_await(79);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(81);
+      w.ring_release(80);
     }
-    w.join_acquire(82);
+    w.join_acquire(81);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(83);
+    w.join_commit(82);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -832,7 +827,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(87);
+    w.join_wait(86);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
@@ -894,10 +889,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(88);
+    w.join_release(87);
   }
-  w.role_barrier(85);
-  if (w.index == 0) w.signal(86, C_sliding_experts_qkv);
+  w.role_barrier(84);
+  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
 }
 
 // ---- sliding_experts.attend ----
@@ -906,19 +901,19 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   const NearAttention<16, 192, 128, 128, 4, 4> near{w.kv(at.kv + B_sliding_experts_qkv_keys), w.kv(at.kv + B_sliding_experts_qkv_values), {at.block->position, at.block->rows}};
   touch_near(w, near, share(w, 32));
   touch(w, w.image(at.image + 21178368), 64);
-  w.wait(89, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  w.wait(88, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Share tasks = share(w, 32);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     reads_all(w, at, R_sliding_experts_qkv_queries);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
     attend_near(w, near, task, w.ws<const bf16>(B_sliding_experts_qkv_queries), 0.0721687824f, reinterpret_cast<const float*>(w.image(at.image + 21178368)));
-    w.role_barrier_within(90);
+    w.role_barrier_within(89);
     writes_own(w, at, R_sliding_experts_attend_columns);
     merge_near(w, near, task, w.ws<bf16>(B_sliding_experts_attend_columns));
   }
-  w.role_barrier(91);
-  if (w.index == 0) w.signal(92, C_sliding_experts_attend);
+  w.role_barrier(90);
+  if (w.index == 0) w.signal(91, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
@@ -928,15 +923,15 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(93);
-      w.ring_copy(94, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(95, 32768);
+      w.ring_acquire(92);
+      w.ring_copy(93, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(94, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(96, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  w.wait(95, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_sliding_experts_attend_columns);
     const int part = w.index % 8;
@@ -947,13 +942,13 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(98);
+        const char* page = w.ring_await(97);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(99);
+        w.ring_release(98);
       }
-      w.join_acquire(100);
+      w.join_acquire(99);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(101);
+      w.join_commit(100);
     }
   }
   const Share sums = share(w, 384);
@@ -974,7 +969,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(102, t, at.epoch(1));
+    Acc acc = w.receive_sum(101, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -991,8 +986,8 @@ TILE_LOOP
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(103);
-  if (w.index == 0) w.signal(104, C_sliding_experts_o);
+  w.role_barrier(102);
+  if (w.index == 0) w.signal(103, C_sliding_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
@@ -1002,14 +997,14 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(107);
+    w.join_wait(106);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(105, acc, t, at.epoch(1));
-    w.join_release(108);
+    w.send(104, acc, t, at.epoch(1));
+    w.join_release(107);
   }
-  w.role_barrier(106);
+  w.role_barrier(105);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1021,22 +1016,22 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(109);
-      w.ring_copy(110, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(111, 49152);
+      w.ring_acquire(108);
+      w.ring_copy(109, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(110, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 113, w.image(at.image + 46344320) + w.index % 12 * 1024);
-  w.wait(112, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  bring_weights<16>(w, 112, w.image(at.image + 46344320) + w.index % 12 * 1024);
+  w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 113,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 112,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1045,19 +1040,19 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kep
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(114);
+      const char* page = w.ring_await(113);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(115);
+      w.ring_release(114);
     }
-    w.join_acquire(116);
+    w.join_acquire(115);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(117);
+    w.join_commit(116);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(120, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1065,7 +1060,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(122);
+    w.join_wait(121);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1078,35 +1073,35 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(123);
+    w.join_release(122);
   }
-  w.role_barrier(119);
-  if (w.index == 0) w.signal(120, C_sliding_experts_router);
+  w.role_barrier(118);
+  if (w.index == 0) w.signal(119, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
-  w.wait(124, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  w.wait(123, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 125,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 124,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(126, L_route);
+  if (w.index == 0) w.signal_local(125, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(130, L_route, at.runs(T_route) + 1);
+  w.wait_local(129, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(127);
-    w.ring_copy(128, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(129, 52224);
+    w.ring_acquire(126);
+    w.ring_copy(127, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(128, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1121,18 +1116,18 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(132);
+    const char* page = w.ring_await(131);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(133);
-    w.join_acquire(134);
+    w.ring_release(132);
+    w.join_acquire(133);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(135);
+    w.join_commit(134);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(139, L_route, at.runs(T_route) + 1);
+  w.wait_local(138, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1143,7 +1138,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(140);
+      w.join_wait(139);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1157,10 +1152,10 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
-      w.join_release(141);
+      w.join_release(140);
     }
-    w.role_barrier(137);
-    if (w.index == 0) w.signal(138, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.role_barrier(136);
+    if (w.index == 0) w.signal(137, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
 }
 
@@ -1172,13 +1167,13 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(142);
+    w.ring_acquire(141);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(143, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(142, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(144, u32(group) * each);
+    w.ring_commit(143, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1186,18 +1181,18 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(146);
+  w.slots_acquire(145);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(145, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(144, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(147);
+    w.role_barrier(146);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(148);
+      const char* page = w.ring_await(147);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1211,10 +1206,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(149);
+      w.ring_release(148);
     }
   }
-  w.slots_commit(150);
+  w.slots_commit(149);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1233,7 +1228,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(151, t, at.epoch(2));
+    Acc acc = w.receive_sum(150, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1250,19 +1245,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(152);
-  if (w.index == 0) w.signal(153, C_x);
+  w.role_barrier(151);
+  if (w.index == 0) w.signal(152, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(154);
+  w.slots_await(153);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(155, acc, t, at.epoch(2));
+    w.send(154, acc, t, at.epoch(2));
   }
-  w.slots_release(156);
+  w.slots_release(155);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1274,36 +1269,36 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(157);
-      w.ring_copy(158, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(159, 49920);
+      w.ring_acquire(156);
+      w.ring_copy(157, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(158, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 161, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(160, C_x, at.runs(C_x));
+  bring_weights<16>(w, 160, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(159, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 161,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 160,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(162);
+      const char* page = w.ring_await(161);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(163);
+      w.ring_release(162);
     }
-    w.join_acquire(164);
+    w.join_acquire(163);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(165);
+    w.join_commit(164);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1314,7 +1309,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(169);
+    w.join_wait(168);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1376,76 +1371,72 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(170);
+    w.join_release(169);
   }
-  w.role_barrier(167);
-  if (w.index == 0) w.signal(168, C_full_experts_qkv);
+  w.role_barrier(166);
+  if (w.index == 0) w.signal(167, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(171, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    w.ring_acquire(172);
-    reads_all(w, at, R_full_experts_qkv_keys);
-    reads_all(w, at, R_full_experts_qkv_values);
-    const size_t slot = size_t((spans.first + task / parts) % 32);
-    w.ring_copy(173, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-    w.ring_copy(173, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-    w.ring_commit(174, 40960);
+  const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
+  w.wait(170, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      w.ring_acquire(171);
+      reads_all(w, at, R_full_experts_qkv_keys);
+      reads_all(w, at, R_full_experts_qkv_values);
+      const size_t slot = size_t(span % 32);
+      w.ring_copy(172, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+      w.ring_copy(172, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+      w.ring_commit(173, 40960);
+    }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
-  const SpanTasks all = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8);
-  const Spans spans = all.spans;
-  const int parts = all.parts;
-  const Share tasks = all.tasks;
-  w.wait(175, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const char* page = w.ring_await(176);
+  const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
+  w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
+    const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
-    writes_own(w, at, R_full_experts_attend_partials);
-    const int span = task / parts, part = task - span * parts, head = 0;
-    const Share tiles = share_of(8, part, parts);
-    const bf16* q = w.ws<bf16>(B_full_experts_qkv_queries) + size_t(head) * 24576;
-    float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(head) * 532480;
-    float* peak = o + 524288;
-    float* total = peak + 4096;
-    for (int first = tiles.begin; first < tiles.end; first += attend_teams) {
-      const int m = attend_tile(w, first, tiles.end);
-      const size_t row = size_t(span) * 128 + m * 16;
-      attend_span<16, 192, 128>(w, 177, page, page + 24576, q, m, (spans.first + span) * 64,
-          RowPositions{at.block->position, at.block->rows}, 0, 0.0721687824f, o + row * 128, peak + row, total + row);
+    AttendTile<16, 192, 128, 8> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 24576, RowPositions{at.block->position, at.block->rows}, 0);
+TILE_LOOP
+    for (int span = task.spans.begin; span < task.spans.end; ++span) {
+      const char* page = w.ring_await(175);
+      reads_all(w, at, R_full_experts_qkv_queries);
+      tile.add(w, page, page + 24576, span, 0.0721687824f);
+      w.ring_release(176);
     }
-    w.ring_release(178);
+    writes_own(w, at, R_full_experts_attend_partials);
+    float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + size_t(task.chunk) * 16384;
+    float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + 524288 + task.chunk * 128;
+    tile.leave(w, o, peaks, peaks + 4096);
   }
-  w.role_barrier(179);
-  if (w.index == 0) w.signal(180, C_full_experts_attend);
+  w.role_barrier(177);
+  if (w.index == 0) w.signal(178, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
-  const Spans spans = span_tasks(w, at.block->position, at.block->rows, 0, 1, 8).spans;
+  const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(181, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(179, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int first_dim = task % 4 * 32, of_all = task / 4;
     const int head = 0, m_row = of_all;
     const float* o = w.ws<const float>(B_full_experts_attend_partials) + size_t(head) * 532480;
-    merge_spans<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, spans.count, nullptr,
+    merge_chunks<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(182);
-  if (w.index == 0) w.signal(183, C_full_experts_attend_merge);
+  w.role_barrier(180);
+  if (w.index == 0) w.signal(181, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1455,15 +1446,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(184);
-      w.ring_copy(185, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(186, 32768);
+      w.ring_acquire(182);
+      w.ring_copy(183, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(184, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(187, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(185, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1474,13 +1465,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(189);
+        const char* page = w.ring_await(187);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(190);
+        w.ring_release(188);
       }
-      w.join_acquire(191);
+      w.join_acquire(189);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(192);
+      w.join_commit(190);
     }
   }
   const Share sums = share(w, 384);
@@ -1501,7 +1492,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(193, t, at.epoch(1));
+    Acc acc = w.receive_sum(191, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1518,8 +1509,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(194);
-  if (w.index == 0) w.signal(195, C_full_experts_o);
+  w.role_barrier(192);
+  if (w.index == 0) w.signal(193, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1529,14 +1520,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(198);
+    w.join_wait(196);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(196, acc, t, at.epoch(1));
-    w.join_release(199);
+    w.send(194, acc, t, at.epoch(1));
+    w.join_release(197);
   }
-  w.role_barrier(197);
+  w.role_barrier(195);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1548,22 +1539,22 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(200);
-      w.ring_copy(201, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(202, 49152);
+      w.ring_acquire(198);
+      w.ring_copy(199, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(200, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 204, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(203, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16>(w, 202, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(201, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnScale& scale = kept.scale;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 204,
+  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 202,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1572,19 +1563,19 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(205);
+      const char* page = w.ring_await(203);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(206);
+      w.ring_release(204);
     }
-    w.join_acquire(207);
+    w.join_acquire(205);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(208);
+    w.join_commit(206);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1592,7 +1583,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(213);
+    w.join_wait(211);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1605,35 +1596,35 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(214);
+    w.join_release(212);
   }
-  w.role_barrier(210);
-  if (w.index == 0) w.signal(211, C_full_experts_router);
+  w.role_barrier(208);
+  if (w.index == 0) w.signal(209, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  w.wait(215, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(213, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 216,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 214,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(217, L_route);
+  if (w.index == 0) w.signal_local(215, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(221, L_route, at.runs(T_route) + 1);
+  w.wait_local(219, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(218);
-    w.ring_copy(219, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(220, 52224);
+    w.ring_acquire(216);
+    w.ring_copy(217, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(218, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1648,18 +1639,18 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(223);
+    const char* page = w.ring_await(221);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(224);
-    w.join_acquire(225);
+    w.ring_release(222);
+    w.join_acquire(223);
     scale_columns(acc, scale);
     w.join_put(w.index, acc);
-    w.join_commit(226);
+    w.join_commit(224);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(230, L_route, at.runs(T_route) + 1);
+  w.wait_local(228, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1670,7 +1661,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(231);
+      w.join_wait(229);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1684,10 +1675,10 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
       });
-      w.join_release(232);
+      w.join_release(230);
     }
-    w.role_barrier(228);
-    if (w.index == 0) w.signal(229, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.role_barrier(226);
+    if (w.index == 0) w.signal(227, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
 }
 
@@ -1699,13 +1690,13 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(233);
+    w.ring_acquire(231);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(234, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(232, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(235, u32(group) * each);
+    w.ring_commit(233, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1713,18 +1704,18 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(237);
+  w.slots_acquire(235);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(236, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(234, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(238);
+    w.role_barrier(236);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(239);
+      const char* page = w.ring_await(237);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1738,10 +1729,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(240);
+      w.ring_release(238);
     }
   }
-  w.slots_commit(241);
+  w.slots_commit(239);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1760,7 +1751,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(242, t, at.epoch(2));
+    Acc acc = w.receive_sum(240, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1777,19 +1768,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(243);
-  if (w.index == 0) w.signal(244, C_x);
+  w.role_barrier(241);
+  if (w.index == 0) w.signal(242, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(245);
+  w.slots_await(243);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(246, acc, t, at.epoch(2));
+    w.send(244, acc, t, at.epoch(2));
   }
-  w.slots_release(247);
+  w.slots_release(245);
 }
 
 // ==== end ====
@@ -1801,50 +1792,50 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(248);
-      w.ring_copy(249, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(250, 49152);
+      w.ring_acquire(246);
+      w.ring_copy(247, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(248, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 252, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(251, C_x, at.runs(C_x));
+  bring_weights<16>(w, 250, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(249, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
     const int part = w.index % 12;
     Staged<16> x;
     stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 252,
+    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 250,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
     const Share tiles = share(w, 1192);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(253);
+        const char* page = w.ring_await(251);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(254);
+        w.ring_release(252);
       }
-      w.join_acquire(255);
+      w.join_acquire(253);
       scale_columns(acc, scale);
       w.join_put(w.index, acc);
-      w.join_commit(256);
+      w.join_commit(254);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 257, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 255, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(258);
-  if (w.index == 0) w.signal(259, C_end_head);
+  w.role_barrier(256);
+  if (w.index == 0) w.signal(257, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1854,31 +1845,31 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(262);
+    w.join_wait(260);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
-    w.send_to(260, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(263);
+    w.send_to(258, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(261);
   }
-  w.role_barrier(261);
+  w.role_barrier(259);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(264, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(262, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(265);
-  if (w.index == 0) w.signal(266, C_end_logits_firsts);
+  w.role_barrier(263);
+  if (w.index == 0) w.signal(264, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(267, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(265, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;

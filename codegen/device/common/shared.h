@@ -23,22 +23,6 @@ struct WarpRole {
   int role, index;
 };
 
-/** Warps that attend to one m tile together, and how many such teams the compute role has; who is left over only meets them. */
-constexpr int attend_team = Plan::compute_warps >= 4 ? 4 : Plan::compute_warps >= 2 ? 2 : 1;
-constexpr int attend_teams = Plan::compute_warps / attend_team;
-#ifdef __CUDACC__
-using AttendFragment = uint4;
-#else
-struct alignas(16) AttendFragment {
-  u32 x, y, z, w;
-};
-#endif
-/** What a team hands around: by warp and row the greatest score and the sum of exponentials; probabilities by 16 keys and lane. */
-struct alignas(16) AttendTeam {
-  AttendFragment fragment[4][32];
-  float peak[attend_team][16], total[attend_team][16];
-};
-
 struct Shared {
   static constexpr int warps = Plan::load_warps + Plan::compute_warps + Plan::epilogue_warps + Plan::communicate_warps;
   // indices of barriers
@@ -59,12 +43,9 @@ struct Shared {
   static constexpr size_t choice_at = round_up(entries_at + size_t(warps) * 4, 16);  // RouteChoice, while routing
   static constexpr size_t choice_bytes = size_t(8 * Plan::top_k) * 2 + size_t(8 * ceil_div(Plan::experts, 32)) * 4;
   static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise
-  static constexpr size_t attend_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16), attend_least = attend_teams * sizeof(AttendTeam);
   static constexpr size_t exchange_bytes = 528;  // of a warp: one tile on its way into or out of packets
-  // Compute unpacks where it attends: its warps meet between the two.
-  static constexpr size_t attend_bytes = attend_least > Plan::compute_warps * exchange_bytes ? attend_least : Plan::compute_warps * exchange_bytes;
-  static constexpr size_t exchange_at = attend_at + attend_bytes;  // of the warps of epilogue and communicate
-  static constexpr size_t exchange_end = exchange_at + size_t(Plan::epilogue_warps + Plan::communicate_warps) * exchange_bytes;
+  static constexpr size_t exchange_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16);  // of the warps of compute, epilogue, communicate
+  static constexpr size_t exchange_end = exchange_at + size_t(Plan::compute_warps + Plan::epilogue_warps + Plan::communicate_warps) * exchange_bytes;
 #ifdef TILE_TRACE
   static constexpr size_t traces_at = round_up(exchange_end, 16), traces_bytes = role_count * sizeof(Traces);
 #else
@@ -73,6 +54,8 @@ struct Shared {
   static constexpr size_t scratch_at = round_up(traces_at + traces_bytes, 128);
   static constexpr size_t slots_at = round_up(scratch_at + Plan::scratch_bytes, 128);
   static constexpr size_t join_at = round_up(slots_at + Plan::slots_bytes, 128);
+  // Queries of attention: the scratch memory, and the slots behind it, which are free while no routed sums are made.
+  static constexpr size_t queries_at = scratch_at, queries_bytes = join_at - scratch_at;
   static constexpr size_t join_slot_bytes = size_t(Plan::join_parts) * 512;
   static constexpr size_t ring_at = round_up(join_at + size_t(Plan::join_depth) * join_slot_bytes, 128);
   static constexpr size_t page_stride = round_up(Plan::ring_page_bytes, 128);
@@ -105,7 +88,7 @@ struct Shared {
   }
   /** Where warp `index` of a role has its tile on the way into or out of packets. */
   TILE_BOTH static constexpr size_t exchange_of(int role, int index) {
-    return (role == compute_role ? attend_at : exchange_at + (role == communicate_role ? Plan::epilogue_warps * exchange_bytes : 0)) + size_t(index) * exchange_bytes;
+    return exchange_at + size_t((role == compute_role ? 0 : Plan::compute_warps) + (role == communicate_role ? Plan::epilogue_warps : 0) + index) * exchange_bytes;
   }
   TILE_BOTH static constexpr int first_warp(int role) {
     return (role > load_role ? Plan::load_warps : 0) + (role > compute_role ? Plan::compute_warps : 0) + (role > epilogue_role ? Plan::epilogue_warps : 0);

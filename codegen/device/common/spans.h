@@ -1,8 +1,18 @@
-// Which spans of a cache the rows of a block can see: from the first key of the earliest row's window to the last row itself.
+// Which spans of a cache the rows of a block can see, from the first key of the earliest row's window to the last row itself, and how
+// SMs share them.
+//
+// Vocabulary: a *chunk* is so many spans, a power of two that the plan chooses, aligned to absolute positions: what one partial result
+// is made of. A *task* is one chunk of one KV head for some m tiles, of which each is one warp's: spans pass through the ring once, for
+// all of them. A row's bits depend on no other row: keys that it does not see change nothing, wherever in a chunk they lie.
 #pragma once
 #include "forms.h"
 
 namespace tile {
+
+/** Visible keys of a row: none where `last` lies before `first`. */
+struct Visible {
+  int first, last;
+};
 
 /** Positions of the token rows, and which keys a row sees: those up to itself, or, in a block, those of all rows too. */
 struct RowPositions {
@@ -16,21 +26,13 @@ struct RowPositions {
     const int end = position[rows - 1], reach = position[row] + window - 1;
     return window > 0 && reach < end ? reach : end;
   }
+  /** A row that is not there sees nothing. */
+  TILE_BOTH Visible visible(int row, int window) const { return row < rows ? Visible{first(row, window), last(row, window)} : Visible{0, -1}; }
 };
 
 struct Spans {
   int first, count;
 };
-/** Parts that the m tiles of a span are dealt out in: more than one where there are fewer spans than SMs. */
-TILE_BOTH int attend_parts(int sms, int spans, int m_tiles) {
-  const int parts = sms / spans;
-  return parts < 1 ? 1 : parts < m_tiles ? parts : m_tiles;
-}
-/** The m tile of this warp's team among `end - first`, or -1: teams take neighbouring ones. */
-TILE_FN int attend_tile(const Warp& w, int first, int end) {
-  const int team = w.index / attend_team, tile = first + team;
-  return team < attend_teams && tile < end ? tile : -1;
-}
 /** window 0: all keys. Positions of the first `rows` rows count. */
 TILE_FN Spans visible_spans(const int* position, int rows, int window) {
   int lowest = position[0], highest = position[0];
@@ -43,16 +45,33 @@ TILE_FN Spans visible_spans(const int* position, int rows, int window) {
   return Spans{from / span_keys, highest / span_keys - from / span_keys + 1};
 }
 
-/** What the SMs have to attend to: the spans that rows see, each in so many parts, and which of (head, span, part) are this SM's. */
-struct SpanTasks {
-  Spans spans;
-  int parts;
-  Share tasks;
+/** `chunk`: among those that are visible; `spans`: of the sequence; `tiles`: never more than compute warps. */
+struct AttendTask {
+  int head, chunk;
+  Share spans, tiles;
 };
-TILE_FN SpanTasks span_tasks(const Warp& w, const int* position, int rows, int window, int kv, int m_tiles) {
+
+/** What the SMs have to attend to, in chunks of `Chunk` spans, and which tasks are this SM's. */
+template <int Kv, int MTiles, int Chunk>
+struct AttendTasks {
+  static constexpr int least_parts = ceil_div(MTiles, Plan::compute_warps);
+  Spans spans;
+  int chunks, parts;  // parts of the m tiles: more than the fewest where there are fewer chunks than SMs
+  Share own;
+
+  TILE_FN AttendTask task(int number) const {
+    const int part = number % parts, of_all = number / parts, head = Kv == 1 ? 0 : of_all / chunks, chunk = of_all - head * chunks;
+    const int begin = (spans.first / Chunk + chunk) * Chunk, end = spans.first + spans.count;
+    return AttendTask{head, chunk, {begin > spans.first ? begin : spans.first, begin + Chunk < end ? begin + Chunk : end}, share_of(MTiles, part, parts)};
+  }
+};
+template <int Kv, int MTiles, int Chunk>
+TILE_FN AttendTasks<Kv, MTiles, Chunk> attend_tasks(const Warp& w, const int* position, int rows, int window) {
+  using Tasks = AttendTasks<Kv, MTiles, Chunk>;
   const Spans spans = visible_spans(position, rows, window);
-  const int parts = attend_parts(w.sms, kv * spans.count, m_tiles);
-  return SpanTasks{spans, parts, share(w, kv * spans.count * parts)};
+  const int chunks = (spans.first + spans.count - 1) / Chunk - spans.first / Chunk + 1, fit = w.sms / (Kv * chunks);
+  const int parts = fit < Tasks::least_parts ? Tasks::least_parts : fit < MTiles ? fit : MTiles;
+  return Tasks{spans, chunks, parts, share(w, Kv * chunks * parts)};
 }
 
 }  // namespace tile

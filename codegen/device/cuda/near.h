@@ -57,8 +57,9 @@ TILE_FN void attend_block(Warp& w, const Near& near, const NearTask& task, int b
     }
   TILE_UNROLL
   for (int half = 0; half < 2; ++half) {
-    const float peak = mask_scores<Near::group>(w, score, half, task.m_tile, block * near_keys, near.rows, Near::window, scale);
-    const float total = raise_scores(score, half, peak);
+    const Visible visible = near.rows.visible((task.m_tile * 16 + half * 8 + g) / Near::group, Near::window);
+    const float peak = mask_scores(w, score, half, block * near_keys, visible, scale);
+    const float total = row_total(raise_scores(score, half, peak));
     if (t == 0) m[half * 8 + g] = peak * natural, l[half * 8 + g] = total;
   }
   const uint4 p = probabilities(score[0], score[1]);

@@ -199,10 +199,12 @@ struct Warp {
     near().args = *args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline = u32(args->deadline_ns >> tick);
     near().nothing = 0;
   }
+  /** 0, though the compiler cannot know: what it is added to is computed, or loaded, where it is asked for, and not ahead. */
+  TILE_FN static u32 unknown_nothing() { return *const_cast<const volatile u32*>(&near().nothing); }
   /** Makes the compiler forget what it knows of this warp: the phase that follows computes what it needs, and no register holds
       anything of it for the next turn. */
   TILE_FN void afresh() {
-    const u32 nothing = *const_cast<const volatile u32*>(&near().nothing), thread = threadIdx.x + nothing;
+    const u32 nothing = unknown_nothing(), thread = threadIdx.x + nothing;
     if (Plan::ranks > 1) rank = near().args.rank;
     sm = int(blockIdx.x + nothing), index = int(thread / 32) - Shared::first_warp(role), own_lane = int(thread % 32);
   }

@@ -1,5 +1,7 @@
-// Attention of one m tile (16 query rows) over neighbouring keys of one span, on the host. See cuda/attend.h for the fragment version;
-// both round the probabilities to bf16 before they meet the values.
+// Attention of one m tile (16 query rows) over neighbouring keys, and over the spans of a chunk, on the host. See cuda/attend.h for the
+// fragment version; both round the probabilities to bf16 before they meet the values, and keep sums as the keys pass. Here a span is
+// attended to by itself and then added, there 32 keys at a time; here the denominator is the sum of probabilities before they are rounded,
+// there after.
 //
 // Logits are found for all 16 rows at once, a lane each, key by key; then each row has the exponentials and values of the keys
 // that it sees, and of no others: what lies behind them in the cache may be no number.
@@ -101,13 +103,39 @@ inline void attend_keys(const bf16* keys, const bf16* values, const bf16* q, int
 }
 }  // namespace host
 
-/** One span of 64 keys: o [16][Vd]. */
-template <int Group, int Qd, int Vd>
-inline void attend_span(Warp& w, int, const char* k_span, const char* v_span, const bf16* q, int m_tile, int first_key, RowPositions rows, int window, float scale,
-                        float* o, float* m, float* l) {
-  if (m_tile < 0 || w.index % attend_team != 0) return;  // the first of a team does it all
-  host::attend_keys<Group, Qd, Vd, span_keys, Vd>(reinterpret_cast<const bf16*>(k_span), reinterpret_cast<const bf16*>(v_span), q, m_tile, first_key, rows, window, scale,
-                                                  o, Vd, m, l);
-}
+/** A warp's m tile of a task, if it has one: what the keys that have passed come to. */
+template <int Group, int Qd, int Vd, int MTiles>
+struct AttendTile {
+  const bf16* q;
+  int number;
+  RowPositions rows;
+  int window;
+  bool busy;
+  float sum[16][Vd] = {}, peak[16], total[16] = {};
+
+  /** `queries`: of the task's head. Rows that are not there have no tile. */
+  AttendTile(Warp& w, const AttendTask& task, const bf16* queries, RowPositions rows, int window)
+      : q(queries), number(task.tiles.begin + w.index), rows(rows), window(window), busy(number < task.tiles.end && number * 16 < rows.rows * Group) {
+    for (float& p : peak) p = -INFINITY;
+  }
+  void add(Warp&, const char* k_span, const char* v_span, int span, float scale) {
+    if (!busy) return;
+    float o[16][Vd], m[16], l[16];
+    host::attend_keys<Group, Qd, Vd, span_keys, Vd>(reinterpret_cast<const bf16*>(k_span), reinterpret_cast<const bf16*>(v_span), q, number, span * span_keys, rows, window,
+                                                    scale, &o[0][0], Vd, m, l);
+    for (int i = 0; i < 16; ++i) {
+      if (m[i] == -INFINITY) continue;
+      const float greatest = std::max(peak[i], m[i]), old = expf(peak[i] - greatest), own = expf(m[i] - greatest);
+      for (int d = 0; d < Vd; ++d) sum[i][d] = sum[i][d] * old + o[i][d] * own;
+      peak[i] = greatest, total[i] = total[i] * old + l[i] * own;
+    }
+  }
+  /** The chunk's partial result: o [m rows][Vd], m and l [m rows]. */
+  void leave(Warp&, float* o, float* m, float* l) const {
+    if (!busy) return;
+    std::memcpy(o + size_t(number) * 16 * Vd, sum, sizeof sum);
+    std::memcpy(m + number * 16, peak, sizeof peak), std::memcpy(l + number * 16, total, sizeof total);
+  }
+};
 
 }  // namespace tile
