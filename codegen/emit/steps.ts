@@ -240,32 +240,68 @@ const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')
 const scaleStride = (p: ProductPlan): number => ({ f32: 0, bf16: 0, e4m3: 8, e2m1: 16 })[p.format]
 
-const domains: {
-  [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, variable: string, ctx: EmitContext, chunks: number) => string
-} = {
-  share: (d, v, { out }) => {
-    out.line(`const Share ${v}s = share(w, ${d.count});`)
-    return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
+/** A loop over a domain: what stands at its head, and what its body begins with, once an epilogue warp knows the turn for its own. */
+interface DomainRule<D> {
+  head(d: D, variable: string, ctx: EmitContext, chunks: number): string
+  opens?(d: D, variable: string, ctx: EmitContext, role: RoleName, product: ProductPlan | undefined): void
+  /** Which of the SM's turns this one is; else the variable counts them from the share's begin on. */
+  turn?(variable: string): string
+}
+const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>> } = {
+  share: {
+    head: (d, v, { out }) => {
+      out.line(`const Share ${v}s = share(w, ${d.count});`)
+      return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
+    },
+    opens: (_d, _v, ctx, role, product) => {
+      if (!product) return
+      tileOfShare(product, ctx)
+      // A chunk of one page has no loop over pages.
+      if (role !== 'epilogue' && onePageChunks(product)) ctx.out.line('const int page_of_tile = chunk;')
+    },
   },
-  halves: (_d, v, { out }) => {
-    out.line('const RouteTable& routes = w.table();')
-    out.directive('TILE_LOOP')
-    return `for (int ${v} = 0; ${v} < 2; ++${v})`
+  halves: {
+    head: (_d, v, { out }) => {
+      out.line('const RouteTable& routes = w.table();')
+      out.directive('TILE_LOOP')
+      return `for (int ${v} = 0; ${v} < 2; ++${v})`
+    },
+    opens: (_d, v, { out }) => out.line(`const Share experts = half_of(routes, ${v});`),
   },
-  activeShare: (d, v) =>
-    `for (int ${v} = dealt_from(experts.begin * ${d.count}, w.sm, w.sms); ${v} < experts.end * ${d.count}; ${v} += w.sms)`,
-  activeGroups: (d, v) =>
-    `for (int ${v} = experts.begin; ${v} < (own.begin < own.end ? experts.end : 0); ${v} += ${d.size})`,
-  // emitAhead has found the tasks, and the loop's first line says which spans are the task's.
-  chunkShare: (_d, v) => `for (int ${v} = tasks.own.begin; ${v} < tasks.own.end; ++${v})`,
-  chunk: (_d, v, { out }) => {
-    out.directive('TILE_LOOP')
-    return `for (int ${v} = task.spans.begin; ${v} < task.spans.end; ++${v})`
+  activeShare: {
+    head: (d, v) =>
+      `for (int ${v} = dealt_from(experts.begin * ${d.count}, w.sm, w.sms); ${v} < experts.end * ${d.count}; ${v} += w.sms)`,
+    opens: (_d, _v, ctx, _role, product) => {
+      if (product) tileOfShare(product, ctx)
+    },
+    turn: (v) => `${v} / w.sms`,
   },
-  range: (d, v, { out }, chunks) => {
-    out.directive('TILE_LOOP')
-    const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
-    return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
+  activeGroups: {
+    head: (d, v) => `for (int ${v} = experts.begin; ${v} < (own.begin < own.end ? experts.end : 0); ${v} += ${d.size})`,
+    opens: (d, v, { out }) =>
+      out.line(`const int group = experts.end - ${v} < ${d.size} ? experts.end - ${v} : ${d.size};`),
+  },
+  // emitAhead has found the tasks.
+  chunkShare: {
+    head: (_d, v) => `for (int ${v} = tasks.own.begin; ${v} < tasks.own.end; ++${v})`,
+    opens: (_d, v, { out }) => out.line(`const AttendTask task = tasks.task(${v});`),
+  },
+  chunk: {
+    head: (_d, v, { out }) => {
+      out.directive('TILE_LOOP')
+      return `for (int ${v} = task.spans.begin; ${v} < task.spans.end; ++${v})`
+    },
+  },
+  range: {
+    head: (d, v, { out }, chunks) => {
+      out.directive('TILE_LOOP')
+      const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
+      return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
+    },
+    opens: (d, _v, { out }, _role, product) => {
+      if (product && product.geometry.chunks > 1)
+        out.line(`const int page_of_tile = chunk * ${d.count} + page_of_chunk;`)
+    },
   },
 }
 
@@ -364,39 +400,21 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
     return
   }
   const product = productOf(loop.body)
-  const whole = (domains[loop.domain.kind] as (d: Domain, v: string, c: EmitContext, chunks: number) => string)(
-    loop.domain,
-    loop.variable,
-    ctx,
-    product?.geometry.chunks ?? 1,
-  )
+  const rule = domains[loop.domain.kind] as DomainRule<Domain>
   const v = loop.variable
+  const whole = rule.head(loop.domain, v, ctx, product?.geometry.chunks ?? 1)
   const head =
     receivesTiles(loop) && ctx.warps(role) > 1
       ? `for (int ${v} = ${v}s.begin + w.index; ${v} < ${v}s.end; ${v} += w.count)`
       : whole
   out.block(head, () => {
-    if (loop.domain.kind === 'halves') out.line('const Share experts = half_of(routes, half);')
-    if (loop.domain.kind === 'chunkShare') out.line(`const AttendTask task = tasks.task(${v});`)
-    if (loop.domain.kind === 'activeGroups') {
-      out.line(
-        `const int group = experts.end - ${loop.variable} < ${loop.domain.size} ? experts.end - ${loop.variable} : ${loop.domain.size};`,
-      )
-    }
-    const joins = handsOver(loop)
-    if (joins && ctx.warps(role) > 1) {
-      const turn = loop.domain.kind === 'activeShare' ? `${v} / w.sms` : `(${v} - ${v}s.begin)`
-      out.block(`if (${turn} % w.count != w.index)`, () => {
+    if (handsOver(loop) && ctx.warps(role) > 1) {
+      out.block(`if (${rule.turn?.(v) ?? `(${v} - ${v}s.begin)`} % w.count != w.index)`, () => {
         out.line('w.join_skip();')
         out.line('continue;')
       })
     }
-    if (product && (loop.domain.kind === 'activeShare' || loop.domain.kind === 'share')) tileOfShare(product, ctx)
-    // A chunk of one page has no loop over pages.
-    if (product && role !== 'epilogue' && loop.domain.kind === 'share' && onePageChunks(product))
-      out.line('const int page_of_tile = chunk;')
-    if (product && loop.domain.kind === 'range' && product.geometry.chunks > 1)
-      out.line(`const int page_of_tile = chunk * ${loop.domain.count} + page_of_chunk;`)
+    rule.opens?.(loop.domain, v, ctx, role, product)
     emitEach(loop.body, role, ctx)
   })
 }
