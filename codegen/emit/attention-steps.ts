@@ -9,6 +9,7 @@ import {
   keySpanBytes,
   mostChunks,
   mTilesOf,
+  TILE_ROWS,
   valueSpanBytes,
 } from '../../compiler/tile/forms.ts'
 import type { AttendPhase, Attention } from '../../compiler/tile/ir.ts'
@@ -18,7 +19,7 @@ import { imageAt, type StepRules } from './step-rules.ts'
 
 const attendSlots = (a: Attention, ctx: EmitContext): number => cacheSlots(a.window, ctx.plan.ctx)
 const attendChunks = (a: Attention, ctx: EmitContext): number => mostChunks(a.window, ctx.plan.ctx)
-const mRows = (a: Attention): number => mTilesOf(a.group) * 16
+const mRows = (a: Attention): number => mTilesOf(a.group) * TILE_ROWS
 /** Value dims that a warp merges: one a lane, so that it can have many chunks on their way. */
 const mergeDims = (a: AttendPhase): number => (a.valueDim % 32 === 0 ? 32 : a.valueDim)
 

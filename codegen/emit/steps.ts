@@ -1,6 +1,7 @@
 /**
  * Steps: every kind of plan step with the C++ that it prints. Sync steps become one call with their site; work steps call
- * the primitives of codegen/device (API.md). Those of products are here, the others in files of their own, one table each.
+ * the primitives of codegen/device (API.md). Those of products are here, the others in files of their own, one table each; what
+ * loops run over is domains.ts.
  *
  * Vocabulary: `at` is the entry (what the segment runs as), `turn` the ordinal of a hand-over within a phase: an epilogue
  * warp takes those that are its own and skips the rest, so that every warp sees the same sequence of slots. `half` is which
@@ -10,7 +11,6 @@
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
 import {
   type Access,
-  type Domain,
   type ProductPlan,
   type RoleName,
   receivesTiles,
@@ -22,6 +22,7 @@ import { UNIT_K } from '../../compiler/tile/forms.ts'
 import type { ExprNode } from '../../dsl/expr.ts'
 import { attendTasks, attentionSteps, mergeTasks, touchNear } from './attention-steps.ts'
 import type { EmitContext } from './context.ts'
+import { domainRule } from './domains.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
 import { scaleOfColumns } from './norm.ts'
@@ -56,13 +57,6 @@ const sync: StepRules<SyncStep> = {
   release: (s, { out }) => out.line(`w.${s.channel}_release(${s.site});`),
 }
 
-/** Groups of tiles (or tiles) that one unit of the share stands for, and the expert that it belongs to. */
-function tileOfShare(p: ProductPlan, { out }: EmitContext): void {
-  if (p.geometry.chunks > 1) out.line(`const int chunk = tile % ${p.geometry.chunks};`)
-  if (p.routed !== 'up') return
-  const groups = p.geometry.pages / p.geometry.pagesPerTile
-  out.line(`const int active = tile / ${groups};`)
-}
 const pageVariable = (p: ProductPlan): string => (p.geometry.pagesPerTile > 1 ? ' + page_of_tile' : '')
 
 /** What a phase over an SM's own tiles of all active experts begins with. Compute deals cells of all pages out in turn, so that no warp
@@ -240,71 +234,6 @@ const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')
 const scaleStride = (p: ProductPlan): number => ({ f32: 0, bf16: 0, e4m3: 8, e2m1: 16 })[p.format]
 
-/** A loop over a domain: what stands at its head, and what its body begins with, once an epilogue warp knows the turn for its own. */
-interface DomainRule<D> {
-  head(d: D, variable: string, ctx: EmitContext, chunks: number): string
-  opens?(d: D, variable: string, ctx: EmitContext, role: RoleName, product: ProductPlan | undefined): void
-  /** Which of the SM's turns this one is; else the variable counts them from the share's begin on. */
-  turn?(variable: string): string
-}
-const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>> } = {
-  share: {
-    head: (d, v, { out }) => {
-      out.line(`const Share ${v}s = share(w, ${d.count});`)
-      return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
-    },
-    opens: (_d, _v, ctx, role, product) => {
-      if (!product) return
-      tileOfShare(product, ctx)
-      // A chunk of one page has no loop over pages.
-      if (role !== 'epilogue' && onePageChunks(product)) ctx.out.line('const int page_of_tile = chunk;')
-    },
-  },
-  halves: {
-    head: (_d, v, { out }) => {
-      out.line('const RouteTable& routes = w.table();')
-      out.directive('TILE_LOOP')
-      return `for (int ${v} = 0; ${v} < 2; ++${v})`
-    },
-    opens: (_d, v, { out }) => out.line(`const Share experts = half_of(routes, ${v});`),
-  },
-  activeShare: {
-    head: (d, v) =>
-      `for (int ${v} = dealt_from(experts.begin * ${d.count}, w.sm, w.sms); ${v} < experts.end * ${d.count}; ${v} += w.sms)`,
-    opens: (_d, _v, ctx, _role, product) => {
-      if (product) tileOfShare(product, ctx)
-    },
-    turn: (v) => `${v} / w.sms`,
-  },
-  activeGroups: {
-    head: (d, v) => `for (int ${v} = experts.begin; ${v} < (own.begin < own.end ? experts.end : 0); ${v} += ${d.size})`,
-    opens: (d, v, { out }) =>
-      out.line(`const int group = experts.end - ${v} < ${d.size} ? experts.end - ${v} : ${d.size};`),
-  },
-  // emitAhead has found the tasks.
-  chunkShare: {
-    head: (_d, v) => `for (int ${v} = tasks.own.begin; ${v} < tasks.own.end; ++${v})`,
-    opens: (_d, v, { out }) => out.line(`const AttendTask task = tasks.task(${v});`),
-  },
-  chunk: {
-    head: (_d, v, { out }) => {
-      out.directive('TILE_LOOP')
-      return `for (int ${v} = task.spans.begin; ${v} < task.spans.end; ++${v})`
-    },
-  },
-  range: {
-    head: (d, v, { out }, chunks) => {
-      out.directive('TILE_LOOP')
-      const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
-      return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
-    },
-    opens: (d, _v, { out }, _role, product) => {
-      if (product && product.geometry.chunks > 1)
-        out.line(`const int page_of_tile = chunk * ${d.count} + page_of_chunk;`)
-    },
-  },
-}
-
 /** What the steps need and no wait brings: constants are fetched and shares found before the first wait. */
 export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
   for (const step of steps) {
@@ -400,7 +329,7 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
     return
   }
   const product = productOf(loop.body)
-  const rule = domains[loop.domain.kind] as DomainRule<Domain>
+  const rule = domainRule(loop.domain)
   const v = loop.variable
   const whole = rule.head(loop.domain, v, ctx, product?.geometry.chunks ?? 1)
   const head =
@@ -421,7 +350,6 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
 
 const handsOver = (loop: Extract<Step, { kind: 'loop' }>): boolean =>
   loop.body.some((s) => s.kind === 'await' && s.channel === 'join')
-const onePageChunks = ({ geometry: g }: ProductPlan): boolean => g.chunks > 1 && g.chunks === g.pagesPerTile
 
 function productOf(steps: readonly Step[]): ProductPlan | undefined {
   for (const s of steps) {

@@ -258,6 +258,7 @@ struct Multiply<E2M1> {
   TILE_FN static void multiply(float (&sum)[4], const Codes& codes, const u32 (&x)[4]) {
     const u32 low = codes.q.x, high = codes.q.y, mask = E2M1::mask;
     ptx::mma(sum, low & mask, high & mask, low << E2M1::turn1 & mask, high << E2M1::turn1 & mask, x[0], x[1]);
+    // Turns of which no bit that is taken comes round are plain shifts: another unit does those.
     const u32 rest = ptx::select_bits(low, high << E2M1::rest_turn, E2M1::rest);
     ptx::mma(sum, turned(low, E2M1::turn2) & mask, turned(high, E2M1::turn2) & mask, rest << E2M1::turn3_low & mask,
              turned(rest, E2M1::turn3_high) & mask, x[2], x[3]);
