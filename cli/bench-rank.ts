@@ -20,10 +20,10 @@ import { roofline } from './roofline.ts'
 import { bytes, table } from './table.ts'
 import { printJson, type Terminal } from './terminal.ts'
 
-/** Options that say which ranks are measured, and at what. `rank`: those that are meant where none are named. */
-export const withRank = (command: Command, rank?: PresentRanks): Command =>
+/** Options that say which ranks are measured, and at what. */
+export const withRank = (command: Command): Command =>
   command
-    .option('--rank <ranks>', 'the first ranks of several, a GPU each, without the others: 0/8, 0-3/8', ranksOf, rank)
+    .option('--rank <ranks>', 'the first ranks of several, a GPU each, without the others: 0/8, 0-3/8', ranksOf)
     .option('--layers <n>', 'the first layers only', positive(1))
     .option('--context <n>', 'positions before the rounds', positive(1), 4096)
     .option('--rows <n>', 'rows of a round', positive(1), 8)
@@ -40,6 +40,18 @@ function ranksOf(given: string): PresentRanks {
   const present = Number(to) - first + 1
   checkPresence({ first, present, ranks })
   return { present, ranks }
+}
+
+/** The ranks that --rank names, or all of --gpus; not both, unless they agree. */
+export function ranksAsked(
+  { gpus, rank = { present: gpus, ranks: gpus } }: Pick<BenchCommandOptions, 'gpus' | 'rank'>,
+  command: Command,
+): PresentRanks {
+  if (command.getOptionValueSource('gpus') !== 'cli' || gpus === rank.ranks) return rank
+  const help = '--rank says how many ranks there are; leave --gpus out'
+  throw new DiagnosticError([
+    diagnostic('TILE5112', `ranks of ${rank.ranks} with --gpus ${gpus} cannot be measured`, { help }),
+  ])
 }
 
 const routing = (given: string): Routing => (given === 'uniform' ? given : real(given))

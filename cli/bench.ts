@@ -8,7 +8,7 @@ import type { PresentRanks } from '../runtime/session/bench-rank.ts'
 import { readTarget } from '../runtime/session/machine.ts'
 import type { Spread } from '../runtime/session/statistics.ts'
 import type { Routing } from '../runtime/session/synthetic-routing.ts'
-import { benchOfRank, withRank } from './bench-rank.ts'
+import { benchOfRank, ranksAsked, withRank } from './bench-rank.ts'
 import { draftJson, draftLines } from './draft-report.ts'
 import {
   draftChoice,
@@ -109,9 +109,8 @@ async function benchOfRounds(model: string, options: BenchCommandOptions, comman
   const refuse = (what: string, help: string): never => {
     throw new DiagnosticError([diagnostic('TILE5112', `${what} cannot be measured`, { help })])
   }
-  const { gpus, rank = { present: gpus, ranks: gpus }, syntheticAcceptance: length, rows } = options
-  if (given('gpus') && gpus !== rank.ranks)
-    refuse(`ranks of ${rank.ranks} with --gpus ${gpus}`, '--rank says how many ranks there are; leave --gpus out')
+  const { syntheticAcceptance: length, rows } = options
+  const rank = ranksAsked(options, command)
   for (const [name, word] of [
     ['prompt'],
     ['promptTokens', 'prompt-tokens'],

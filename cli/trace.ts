@@ -5,7 +5,7 @@ import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.
 import { traced } from '../runtime/session/roofline.ts'
 import { traceJson } from '../runtime/session/trace-json.ts'
 import type { BenchCommandOptions } from './bench.ts'
-import { rankRequest, withRank } from './bench-rank.ts'
+import { rankRequest, ranksAsked, withRank } from './bench-rank.ts'
 import { whole, withModel, withTarget } from './model-options.ts'
 import { progressLine } from './progress.ts'
 import { printJson, type Terminal } from './terminal.ts'
@@ -26,13 +26,15 @@ tiles and the author's file and line; a wait is a slice of its own, named after 
 
 export function addTrace(program: Command, terminal: Terminal): void {
   const command = program.command('trace').description('write what each role of an SM did and waited for, for Perfetto')
-  withRank(withTarget(withModel(command), 'fitting'), { present: 1, ranks: 1 })
+  withRank(withTarget(withModel(command), 'fitting'))
     .option('-o, --output <file>', 'where to write', 'trace.json')
     .option('--sm <list>', 'SMs to show: 0,1,66, or all; four of them when left out', smList)
     .option('--last <n>', 'rounds to show: the last so many', whole, 2)
     .option('--json', 'print one object')
     .addHelpText('after', examples)
-    .action((model: string, options: TraceCommandOptions) => trace(model, options, terminal))
+    .action((model: string, options: TraceCommandOptions, command: Command) =>
+      trace(model, { ...options, rank: ranksAsked(options, command) }, terminal),
+    )
 }
 
 const smList = (given: string): readonly number[] | 'all' => {

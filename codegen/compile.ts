@@ -36,6 +36,8 @@ export interface CompileOptions extends Pick<SourceOptions, 'template' | 'versio
   readonly drafter?: DrafterGraphs
   /** What was proved of the very same plan before, which need not be proved again. The caller makes sure that it is the same. */
   readonly proved?: Proof | undefined
+  /** Resources and counts are proved, order is not: the caller has that done before the engine runs (runtime/session/prove-beside.ts). */
+  readonly orderLater?: boolean | undefined
 }
 
 export interface Compiled {
@@ -73,7 +75,7 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
   const plan = makePlan(phases, { schedule: resolved, ctx: options.ctx, session })
   session.throwIfFailed()
   assertPlan(plan, 'make-plan')
-  const proof = options.proved ?? provePlan(plan, { session, schedule })
+  const proof = options.proved ?? provePlan(plan, { session, schedule, orderLater: options.orderLater })
   session.throwIfFailed()
   const logits = graph.nodes.find((n) => n.op === 'logits')
   const validIds = logits?.op === 'logits' ? (logits.valid ?? plan.vocabulary.whole) : plan.vocabulary.whole

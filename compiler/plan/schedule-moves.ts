@@ -2,9 +2,11 @@
  * Moves: the ways in which a schedule may be changed one setting at a time; what a tuner tries.
  *
  * Vocabulary: an *axis* is one setting with its values, the present one left out. Shared memory and registers are scarce, so
- * some axes move two numbers together: a deeper ring has smaller pages, fewer warps have more registers.
- * Invariants: pure; a move changes nothing else that an author wrote; whether its plan fits, holds together and is legal is
- * for the compiler to say, as of any schedule.
+ * some axes move two numbers together: a deeper ring has smaller pages, fewer warps have more registers. What a move is
+ * *otherwise* is what it becomes where it alone does not fit an SM's memory: something else gives way, the first that is enough.
+ * Not moved: registers. The compiler's own choice is an equal share of the file; more there is not, and less only spills.
+ * Invariants: pure; a move changes nothing else that an author wrote; its name says all that it changes, whatever it starts from; whether
+ * its plan fits, holds together and is legal is for the compiler to say, as of any schedule.
  */
 import type { PhaseSchedule, RoleName, Schedule } from '../../dsl/schedule-ir.ts'
 import { defaultJoinDepth } from './schedule.ts'
@@ -13,6 +15,8 @@ export interface Move {
   /** As it is told: `ring 4 x 38 KiB`. */
   readonly what: string
   readonly schedule: Schedule
+  /** Tried in its place, in this order, where it does not fit shared memory. */
+  readonly otherwise?: readonly Move[]
 }
 
 export interface Axis {
@@ -21,22 +25,59 @@ export interface Axis {
 }
 
 const KIB = 1024
+const inKib = (bytes: number): string => (bytes % KIB === 0 ? `${bytes / KIB} KiB` : `${bytes} B`)
 
+const pagesOf = (s: Schedule, depth: number, pageBytes: number): Move => ({
+  what: `ring ${depth} x ${inKib(pageBytes)}`,
+  schedule: { ...s, ring: { ...s.ring!, depth, pageBytes } },
+})
+
+/**
+ * Rings of about the memory that there is. Pages of a part of a tile are a half or a third of those of the whole to the byte. Others are
+ * whole KiB: no larger ring, and pages of the next 8 KiB, for what must lie in one page (a span of keys and values) has such sizes.
+ */
 const ring: Axis = {
   name: 'ring',
   moves: (s) => {
     if (!s.ring) return []
     const { depth, pageBytes } = s.ring
-    return [depth - 1, depth + 1, depth + 2]
-      .filter((d) => d >= 2)
-      .map((d) => {
-        const page = Math.floor((depth * pageBytes) / d / KIB) * KIB
-        return {
-          what: `ring ${d} x ${page / KIB} KiB`,
-          schedule: { ...s, ring: { ...s.ring!, depth: d, pageBytes: page } },
-        }
-      })
+    const parts = [2, 3].map((n) => pagesOf(s, depth * n, Math.floor(pageBytes / n / 16) * 16))
+    const depths = [depth - 1, depth + 1, depth + 2].filter((d) => d >= 2)
+    const whole = depths.flatMap((d) =>
+      [KIB, 8 * KIB].map((step) => {
+        const each = (depth * pageBytes) / d
+        const move = pagesOf(s, d, (step === KIB ? Math.floor(each / step) : Math.ceil(each / step)) * step)
+        return { ...move, otherwise: leastJoin(move) }
+      }),
+    )
+    return unlike(s, [...whole, ...parts])
   },
+}
+
+/** Each once, and none that changes nothing. */
+const unlike = (s: Schedule, moves: readonly Move[]): Move[] => {
+  const seen = new Set([JSON.stringify(s)])
+  return moves.filter(({ schedule }) => {
+    const text = JSON.stringify(schedule)
+    return !seen.has(text) && seen.add(text)
+  })
+}
+
+/** The same with one epilogue warp and one place to hand sums over: what takes least memory without being anywhere else. */
+function leastJoin({ what, schedule }: Move): Move[] {
+  const one = withWarps(schedule, 'epilogue', 1)
+  return [{ what: `${what}, role epilogue 1 warp, join depth 1`, schedule: { ...one, joinDepth: { value: 1 } } }]
+}
+
+/** The same with smaller pages, down to three quarters. */
+function smallerPages({ what, schedule }: Move): Move[] {
+  if (!schedule.ring) return []
+  const { depth, pageBytes } = schedule.ring
+  const most = Math.ceil(pageBytes / KIB) - 1
+  return Array.from({ length: Math.floor(most / 4) }, (_, i) => {
+    const smaller = pagesOf(schedule, depth, (most - i) * KIB)
+    return { what: `${what}, ${smaller.what}`, schedule: smaller.schedule }
+  })
 }
 
 const join: Axis = {
@@ -45,24 +86,31 @@ const join: Axis = {
     const each = warpsOf(s, 'epilogue')
     return [1, 2, 3, 4]
       .filter((d) => d % each === 0 && d !== (s.joinDepth?.value ?? defaultJoinDepth(each)))
-      .map((d) => ({ what: `join depth ${d}`, schedule: { ...s, joinDepth: { value: d } } }))
+      .map((d) => {
+        const move = { what: `join depth ${d}`, schedule: { ...s, joinDepth: { value: d } } }
+        return { ...move, otherwise: smallerPages(move) }
+      })
   },
 }
 
 const warpsOf = (s: Schedule, role: RoleName): number => s.roles.find((r) => r.name === role)?.warps ?? 1
 
-/** Registers are the compiler's to choose when the warps change; rows are split over all compute warps. */
+/** Registers are the compiler's to choose when the warps change; rows, and k that was split over all compute warps, are split over all of them again. */
 function withWarps(s: Schedule, role: RoleName, warps: number): Schedule {
   const roles = s.roles.map((r) => {
     if (r.name !== role && r.name !== 'compute') return r
     const { registers: _, ...rest } = r
     return r.name === role ? { ...rest, warps } : rest
   })
+  const before = warpsOf(s, 'compute')
   const compute = warpsOf({ ...s, roles }, 'compute')
   const phases = s.phases.map((p): PhaseSchedule => {
     if (!p.split) return p
     const { by, parts } = p.split.value
-    return { ...p, split: { value: { by, parts: by === 'rows' ? compute : Math.min(parts, compute) } } }
+    return {
+      ...p,
+      split: { value: { by, parts: by === 'rows' || parts === before ? compute : Math.min(parts, compute) } },
+    }
   })
   // Warps that no longer divide the join's depth get the compiler's.
   const { joinDepth, ...rest } = s
@@ -76,7 +124,12 @@ const warps = (role: RoleName, counts: readonly number[]): Axis => ({
     const now = warpsOf(s, role)
     return counts
       .filter((n) => n !== now)
-      .map((n) => ({ what: `role ${role} ${n} ${n === 1 ? 'warp' : 'warps'}`, schedule: withWarps(s, role, n) }))
+      .map((n) => {
+        const what = `role ${role} ${n} ${n === 1 ? 'warp' : 'warps'}`
+        const move = { what, schedule: withWarps(s, role, n) }
+        // Smaller pages hold parts of tiles and leave the rest of a slot empty, so the join gives way first.
+        return { ...move, otherwise: [...(role === 'epilogue' ? [] : leastJoin(move)), ...smallerPages(move)] }
+      })
   },
 })
 
@@ -91,7 +144,7 @@ const splitK: Axis = {
     s.phases.flatMap((p) => {
       if (p.split?.value.by !== 'k') return []
       const compute = warpsOf(s, 'compute')
-      return [2, 4, 8, 12, 16]
+      return [2, 3, 4, 6, 8, 12, 16]
         .filter((n) => n <= compute && n !== p.split!.value.parts)
         .map((parts) => ({
           what: `phase ${p.name} split k ${parts}`,
@@ -105,7 +158,7 @@ const group: Axis = {
   moves: (s) =>
     s.phases.flatMap((p) => {
       if (p.split?.value.by !== 'rows') return []
-      return [1, 2, 3, 4, 6]
+      return [1, 2, 3, 4, 6, 8, 12]
         .filter((n) => n !== p.group?.value)
         .map((n) => ({
           what: `phase ${p.name} group ${n} experts`,
@@ -129,7 +182,7 @@ export const axes: readonly Axis[] = [
   ring,
   splitK,
   group,
-  warps('epilogue', [1, 2, 4]),
+  warps('epilogue', [1, 2, 3, 4]),
   join,
   prefetch,
 ]

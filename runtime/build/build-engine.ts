@@ -22,11 +22,11 @@ import {
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { execa } from 'execa'
 import { z } from 'zod'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { buildFailure } from './build-errors.ts'
 import { type Ptxas, parsePtxas } from './ptxas.ts'
+import { runCompiler } from './run-compiler.ts'
 import { findToolchain, type Target, type Toolchain } from './toolchain.ts'
 
 export interface BuildRequest {
@@ -40,6 +40,8 @@ export interface BuildRequest {
   readonly optimise?: 0 | 1 | 3
   /** CUDA: what the engine kernel may use; exceeding it is an error. */
   readonly budget?: { readonly registers: number; readonly spillBytes: number }
+  /** Calls the build off: it throws the signal's reason, and leaves no compiler running and nothing in the cache. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface Build {
@@ -79,7 +81,7 @@ export async function buildEngine(request: BuildRequest): Promise<Build> {
     ...(request.trace ? ['-DTILE_TRACE=1'] : []),
   ]
   const entry = join(cacheFolder(), 'engines', keyOf(request, toolchain, flags, device))
-  if (!existsSync(join(entry, 'build.json'))) await compile(entry, request.source, toolchain, flags, device)
+  if (!existsSync(join(entry, 'build.json'))) await compile(entry, request, toolchain, flags, device)
   else return { ...resultOf(entry, request), cached: true }
   return { ...resultOf(entry, request), cached: false }
 }
@@ -126,7 +128,7 @@ export function headersHash(device = deviceFolder()): string {
 
 async function compile(
   entry: string,
-  source: string,
+  { source, signal }: BuildRequest,
   toolchain: Toolchain,
   flags: readonly string[],
   device: string,
@@ -138,14 +140,10 @@ async function compile(
     const all = join(aside, 'main.cu')
     writeFileSync(from, source)
     writeFileSync(all, '#include "engine.cu"\n#include "engine/main.h"\n')
-    const run = await execa(toolchain.compiler, [...flags, '-I', device, '-o', to, all], {
-      reject: false,
-      all: true,
-      env: { LC_ALL: 'C' },
-    })
-    if (run.failed) throw buildFailure(toolchain.compiler, run.all ?? '', from, run.shortMessage ?? 'it did not run')
+    const run = await runCompiler(toolchain.compiler, [...flags, '-I', device, '-o', to, all], aside, signal)
+    if (run.failure !== undefined) throw buildFailure(toolchain.compiler, run.log, from, run.failure)
     chmodSync(to, 0o755)
-    writeFileSync(join(aside, 'build.json'), JSON.stringify({ ptxas: parsePtxas(run.all ?? '') }))
+    writeFileSync(join(aside, 'build.json'), JSON.stringify({ ptxas: parsePtxas(run.log) }))
     try {
       renameSync(aside, entry)
     } catch (error) {

@@ -25,6 +25,8 @@ interface Kind {
   readonly flags: readonly string[]
   readonly machine: () => string
   readonly wanted: string
+  /** Its engines run on the processors that compilers run on: a build beside a measurement would slow what is measured. */
+  readonly sharesProcessors: boolean
 }
 
 const present = (paths: readonly (string | undefined)[]) =>
@@ -36,6 +38,7 @@ const kinds: Readonly<Record<Target, Kind>> = {
     flags: ['-x', 'c++', '-std=c++17', '-O3', '-march=native', '-pthread'],
     machine: hostProcessor,
     wanted: 'a C++17 compiler (g++ or clang++; CXX names another)',
+    sharesProcessors: true,
   },
   sm_90a: {
     candidates: () => {
@@ -45,8 +48,12 @@ const kinds: Readonly<Record<Target, Kind>> = {
     flags: ['-arch=sm_90a', '-std=c++17', '-O3', '-lineinfo', '-Xptxas', '-v', '-cudart', 'static'],
     machine: () => '',
     wanted: 'nvcc of CUDA 12.4 or later (NVCC or CUDA_HOME name another)',
+    sharesProcessors: false,
   },
 }
+
+/** Whether engines of a target run where builds do, so that neither may be measured beside the other. */
+export const sharesProcessors = (target: Target): boolean => kinds[target].sharesProcessors
 
 export async function findToolchain(target: Target): Promise<Toolchain> {
   const { candidates, flags, machine, wanted } = kinds[target]

@@ -106,12 +106,32 @@ export async function benchRank(options: RankOptions): Promise<RankResult> {
   }
 }
 
+/** What is measured: the model, cut and with the drafter that it is measured with, and the positions that the rounds need. */
+export interface RankModel {
+  readonly resolved: ResolvedModel
+  readonly target: Target
+  readonly ctx: number
+  /** Of the folder that engines are taken from, where one is named. */
+  readonly record: EngineRecord | undefined
+}
+
 /** Compiles, takes or builds the engine, and loads it. `args` are further words of the engine's command line. */
 export async function openRank(
   options: RankOptions,
   variant: Variant = 'plain',
   args: readonly string[] = [],
 ): Promise<RankBench> {
+  const model = await resolveRank(options)
+  const { resolved, target, ctx, record } = model
+  options.onProgress?.({ stage: 'compile' })
+  const gpus = options.ranks.ranks
+  const compiled = compileModel(resolved, { target, gpus, ctx, engine: options.engine, proved: record?.proof })
+  const executable = await executableOf(compiled, target, options.engineFolder, record, variant, options)
+  return loadRank(options, model, compiled, executable, args)
+}
+
+/** Refuses what cannot be measured. */
+export async function resolveRank(options: RankOptions): Promise<RankModel> {
   const { present, ranks } = options.ranks
   const { onProgress, engineFolder: folder, rows, context, rounds } = options
   checkPresence({ first: 0, present, ranks })
@@ -128,17 +148,25 @@ export async function openRank(
       `a context of ${context} and ${rounds} rounds of ${rows} rows in ${ctx} positions`,
       `they need ${needed}`,
     )
-  const target = record?.target ?? (await chooseTarget(options.target ?? 'auto', present))
-  onProgress?.({ stage: 'compile' })
-  const compiled = compileModel(resolved, { target, gpus: ranks, ctx, engine: options.engine, proved: record?.proof })
+  return { resolved, ctx, record, target: record?.target ?? (await chooseTarget(options.target ?? 'auto', present)) }
+}
+
+/** Starts an executable and makes its weights. */
+export async function loadRank(
+  { ranks: { present }, onProgress, routing, engineArgs = [] }: RankOptions,
+  { resolved, target, ctx }: RankModel,
+  compiled: Compiled,
+  executable: string,
+  args: readonly string[] = [],
+): Promise<RankBench> {
   const loaded = compiled.manifest.map((weights, r) => (r < present ? weights : { ...weights, params: [] }))
   const load = { bytes: 0, began: 0, ended: 0 }
   const engine = await startEngine({
-    executable: await executableOf(compiled, target, folder, record, variant, options),
-    loadPlan: writeLoadPlan(loaded, madeUp(compiled, resolved, options.routing)),
+    executable,
+    loadPlan: writeLoadPlan(loaded, madeUp(compiled, resolved, routing)),
     ctx,
     vocabulary: compiled.plan.vocabulary.whole,
-    args: ['--present', `${present}`, ...args, ...(options.engineArgs ?? [])],
+    args: ['--present', `${present}`, ...args, ...engineArgs],
     onProgress: (loaded, total) => {
       load.ended = performance.now()
       load.began ||= load.ended

@@ -16,14 +16,22 @@ export interface BuildOptions {
   readonly trace?: boolean | undefined
   /** Bytes that a thread may spill: more than the usual to measure what is not yet as it should be. */
   readonly spills?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export function buildModel(
   { source, plan }: Compiled,
   target: Target,
-  { check = false, trace = false, spills = spillAllowance }: BuildOptions = {},
+  { check = false, trace = false, spills = spillAllowance, signal }: BuildOptions = {},
 ): Promise<Build> {
   const registers = Math.max(...plan.roles.map((r) => r.registers))
   // What a trace costs in registers is nobody's promise.
-  return buildEngine({ source, target, check, trace, ...(!trace && { budget: { registers, spillBytes: spills } }) })
+  return buildEngine({
+    source,
+    target,
+    check,
+    trace,
+    signal,
+    ...(!trace && { budget: { registers, spillBytes: spills } }),
+  })
 }

@@ -9,7 +9,9 @@ import { type Compiled, compile } from '../../codegen/compile.ts'
 import { type EngineKind, readTemplate, type SourceOptions } from '../../codegen/emit/source.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { positionOf } from '../../compiler/diagnostics/render.ts'
+import type { LoadedModel } from '../../compiler/frontend/load-model.ts'
 import type { Proof } from '../../compiler/verify/prove-plan.ts'
+import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { Target } from '../build/toolchain.ts'
 import { asset } from '../paths.ts'
 import { hopperSms } from './machine.ts'
@@ -27,6 +29,8 @@ export interface CompileRequest {
   readonly engine?: EngineKind | undefined
   /** Of an engine that was built before; whoever gives it compares the sources (engine-folder.ts). */
   readonly proved?: Proof | undefined
+  /** The order of its plan is proved by the caller, beside other work (prove-beside.ts). */
+  readonly orderLater?: boolean | undefined
 }
 
 const rankCounts = [1, 2, 4, 8]
@@ -39,17 +43,7 @@ export const packageVersion = (): string => {
 export function compileModel(resolved: ResolvedModel, request: CompileRequest): Compiled {
   const { model, sources, drafter } = resolved
   checkRequest(request)
-  const schedule = model.schedules.get(request.target)
-  if (!schedule) {
-    throw new DiagnosticError([
-      diagnostic('TILE5107', `model '${model.name}' has no schedule for ${request.target}`, {
-        help:
-          model.schedules.size > 0
-            ? `it has one for ${[...model.schedules.keys()].join(', ')}`
-            : 'export `schedules` from the model file: an object of schedules by target (docs/first-model.md)',
-      }),
-    ])
-  }
+  const schedule = scheduleOf(model, request.target)
   return withSources(sources, () =>
     compile(model.graph, schedule, {
       ranks: request.gpus,
@@ -60,9 +54,24 @@ export function compileModel(resolved: ResolvedModel, request: CompileRequest): 
       lineOf: lineOf(sources),
       engine: request.engine ?? 'persistent',
       proved: request.proved,
+      orderLater: request.orderLater,
       ...(drafter && { drafter: { commit: drafter.built.commit, draft: drafter.built.draft } }),
     }),
   )
+}
+
+/** The schedule that a model has for a target. */
+export function scheduleOf(model: LoadedModel, target: Target): Schedule {
+  const schedule = model.schedules.get(target)
+  if (schedule) return schedule
+  throw new DiagnosticError([
+    diagnostic('TILE5107', `model '${model.name}' has no schedule for ${target}`, {
+      help:
+        model.schedules.size > 0
+          ? `it has one for ${[...model.schedules.keys()].join(', ')}`
+          : 'export `schedules` from the model file: an object of schedules by target (docs/first-model.md)',
+    }),
+  ])
 }
 
 function checkRequest({ gpus, ctx, sms }: CompileRequest): void {
