@@ -10,7 +10,7 @@
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import type { Axis, Move } from '../../compiler/plan/schedule-moves.ts'
 import type { Schedule } from '../../dsl/schedule-ir.ts'
-import { buildAhead, type Draft, type Workshop } from './build-ahead.ts'
+import { buildAhead, type Compiled, type Workshop } from './build-ahead.ts'
 import { walkMoves } from './walk-moves.ts'
 
 /** How engines of a workshop are measured and held against each other. */
@@ -89,15 +89,14 @@ export async function searchSchedules<Source, Engine, Logits>(
   let left = options.candidates
 
   /** Of what comes next, the engines to build, at most so many. */
-  const next = (places: number): Draft<Source>[] => {
-    const found = new Map<string, Draft<Source>>()
+  const next = (places: number): Compiled<Source>[] => {
+    const found = new Map<string, Compiled<Source>>()
     const most = stop.aborted ? 0 : Math.min(places, left)
     for (const move of walk.upcoming()) {
       if (found.size >= most) break
-      const draft = ahead.draft(move)
-      const { compiled } = draft
+      const { compiled } = ahead.draft(move)
       if (compiled instanceof DiagnosticError || tried.has(compiled.name) || found.has(compiled.name)) continue
-      found.set(compiled.name, draft)
+      found.set(compiled.name, compiled)
     }
     return [...found.values()]
   }
@@ -115,11 +114,11 @@ export async function searchSchedules<Source, Engine, Logits>(
     options.onCandidate?.(candidate)
   }
   const first = async (): Promise<Measured<Logits>> => {
-    const draft = ahead.draft({ what: authors, schedule: author })
-    if (draft.compiled instanceof DiagnosticError) throw draft.compiled
-    tried.set(draft.compiled.name, authors)
-    ahead.want([draft, ...next(jobs - 1)])
-    const found = await ahead.engine(draft).then(measured, (error) => {
+    const { compiled } = ahead.draft({ what: authors, schedule: author })
+    if (compiled instanceof DiagnosticError) throw compiled
+    tried.set(compiled.name, authors)
+    ahead.want([compiled, ...next(jobs - 1)])
+    const found = await ahead.engine(compiled).then(measured, (error) => {
       if (!stop.aborted) throw error
       return undefined
     })
@@ -132,8 +131,7 @@ export async function searchSchedules<Source, Engine, Logits>(
     best: number,
     author: Measured<Logits>,
   ): Promise<{ readonly candidate: Candidate; readonly schedule: Schedule } | undefined> => {
-    const draft = ahead.draft(move)
-    const { what, compiled, schedule } = draft
+    const { what, compiled, schedule } = ahead.draft(move)
     const as = (candidate: Omit<Candidate, 'what'>) => ({ schedule, candidate: { what, ...candidate } })
     if (compiled instanceof DiagnosticError) return as({ outcome: 'refused', ...reason(compiled) })
     const same = tried.get(compiled.name)
@@ -142,7 +140,7 @@ export async function searchSchedules<Source, Engine, Logits>(
     let outcome: Outcome = 'refused'
     try {
       ahead.want(next(jobs))
-      const engine = await ahead.engine(draft)
+      const engine = await ahead.engine(compiled)
       outcome = 'failed'
       taken(move, compiled.name, what)
       const found = await measured(engine)
