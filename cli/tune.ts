@@ -83,7 +83,8 @@ async function tuneModel(model: string, options: TuneCommandOptions, terminal: T
   } finally {
     progress.done()
   }
-  if (options.json) printJson(terminal, { model, ...tuned, schedule: printSchedule(tuned.schedule), file: output })
+  if (options.json)
+    printJson(terminal, { model, ...request.ranks, ...tuned, schedule: printSchedule(tuned.schedule), file: output })
   else terminal.out(summary(tuned, output))
 }
 

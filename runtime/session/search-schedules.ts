@@ -125,7 +125,7 @@ export async function searchSchedules<Source, Engine, Logits>(
     if (found) return found
     throw new DiagnosticError([diagnostic('TILE5112', "there was no time to measure the author's schedule")])
   }
-  /** What becomes of a move; undefined where the search is over before that is known. */
+  /** What becomes of a move; undefined where the search was stopped before that is known. */
   const judge = async (
     move: Move,
     best: number,
@@ -136,7 +136,6 @@ export async function searchSchedules<Source, Engine, Logits>(
     if (compiled instanceof DiagnosticError) return as({ outcome: 'refused', ...reason(compiled) })
     const same = tried.get(compiled.name)
     if (same !== undefined) return as({ outcome: 'same', why: same })
-    if (left === 0) return undefined
     let outcome: Outcome = 'refused'
     try {
       ahead.want(next(jobs))
@@ -176,8 +175,9 @@ export async function searchSchedules<Source, Engine, Logits>(
       if (stop.aborted) return found('stopped')
       const move = walk.next()
       if (!move) return found('settled')
+      if (left === 0) return found('spent')
       const judged = await judge(move, best.roundUs, measuredAuthor)
-      if (!judged) return found(stop.aborted ? 'stopped' : 'spent')
+      if (!judged) return found('stopped')
       const { candidate, schedule } = judged
       walk.judged(move)
       if (candidate.outcome === 'kept') {

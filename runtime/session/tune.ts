@@ -42,7 +42,7 @@ export const axisNames: readonly string[] = axes.map((a) => a.name)
 
 export async function tune(options: TuneOptions): Promise<Tuned> {
   const { signal = new AbortController().signal, minutes } = options
-  const limits = minutes === undefined ? [] : [AbortSignal.timeout(minutes * 60_000)]
+  const limits = minutes === undefined ? [] : [AbortSignal.timeout(Math.ceil(minutes * 60_000))]
   const stop = AbortSignal.any([signal, ...limits])
   if (options.engineFolder !== undefined)
     throw new DiagnosticError([

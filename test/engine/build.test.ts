@@ -38,6 +38,15 @@ ${body}
 const runs = () => readFileSync(join(folder, 'runs'), 'utf8').trim().split('\n').length
 const entries = () => readdirSync(join(folder, 'cache', 'engines'))
 
+/** A process that ended but was not collected is not running. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
 async function failure(work: Promise<unknown>): Promise<string> {
   const error = await work.then(
     () => new Error('no error'),
@@ -73,6 +82,21 @@ describe('the cache', () => {
     vi.stubEnv('CXX', fakeCompiler('echo half > "$out"; exit 1'))
     await failure(buildEngine({ source: 'a', target: 'host' }))
     expect(entries()).toEqual([])
+  })
+
+  it('leaves no process and no entry of a build that is called off, however many its compiler started', async () => {
+    const pids = join(folder, 'pids')
+    vi.stubEnv('CXX', fakeCompiler(`sleep 300 & echo $! >> ${pids}; echo $$ >> ${pids}; mktemp; wait`))
+    const abort = new AbortController()
+    const build = buildEngine({ source: 'a', target: 'host', signal: abort.signal })
+    await vi.waitFor(() => expect(readFileSync(pids, 'utf8').trim().split('\n')).toHaveLength(2))
+    abort.abort(new Error('enough'))
+    await expect(build).rejects.toThrow('enough')
+    const left = readFileSync(pids, 'utf8').trim().split('\n').map(Number).filter(isRunning)
+    expect(left).toEqual([])
+    expect(entries()).toEqual([])
+    await expect(buildEngine({ source: 'a', target: 'host', signal: abort.signal })).rejects.toThrow('enough')
+    expect(runs()).toBe(1)
   })
 
   it('says where it would have written when it cannot', async () => {
