@@ -6,6 +6,7 @@
  * processes is left.
  */
 import { execa } from 'execa'
+import { endWithUs } from './end-with-us.ts'
 
 export interface CompilerRun {
   readonly log: string
@@ -30,17 +31,15 @@ export async function runCompiler(
   const endAll = (): void => {
     if (child.pid !== undefined) endGroup(child.pid)
   }
-  if (signal) {
-    signal.addEventListener('abort', endAll)
-    process.on('exit', endAll)
-  }
+  const ended = signal && endWithUs(endAll)
+  signal?.addEventListener('abort', endAll)
   try {
     const run = await child
     signal?.throwIfAborted()
     return { log: run.all ?? '', failure: run.failed ? (run.shortMessage ?? 'it did not run') : undefined }
   } finally {
     signal?.removeEventListener('abort', endAll)
-    process.off('exit', endAll)
+    ended?.()
   }
 }
 

@@ -10,6 +10,7 @@ import { type Diagnostic, DiagnosticError, InternalError } from '../../compiler/
 import type { Plan } from '../../compiler/plan/ir.ts'
 import type { Proof } from '../../compiler/verify/prove-plan.ts'
 import type { Schedule } from '../../dsl/schedule-ir.ts'
+import { endWithUs } from '../build/end-with-us.ts'
 
 export interface ProofRequest {
   readonly plan: Plan
@@ -33,7 +34,7 @@ export async function proveBeside(request: ProofRequest, signal: AbortSignal): P
     stderr = (stderr + String(text)).slice(-4000)
   })
   signal.addEventListener('abort', end)
-  process.on('exit', end)
+  const ended = endWithUs(end)
   try {
     const answer = await new Promise<ProofAnswer | undefined>((resolve, reject) => {
       let said: ProofAnswer | undefined
@@ -50,6 +51,6 @@ export async function proveBeside(request: ProofRequest, signal: AbortSignal): P
     return answer.proof
   } finally {
     signal.removeEventListener('abort', end)
-    process.off('exit', end)
+    ended()
   }
 }

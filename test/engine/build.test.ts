@@ -4,6 +4,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
 import { buildEngine } from '../../runtime/build/build-engine.ts'
@@ -97,6 +98,22 @@ describe('the cache', () => {
     expect(entries()).toEqual([])
     await expect(buildEngine({ source: 'a', target: 'host', signal: abort.signal })).rejects.toThrow('enough')
     expect(runs()).toBe(1)
+  })
+
+  it('leaves no process when tilec itself is told to end', async () => {
+    const pids = join(folder, 'pids')
+    const compiler = fakeCompiler(`sleep 300 & echo $! >> ${pids}; echo $$ >> ${pids}; wait`)
+    const program = `
+      import { runCompiler } from '${join(process.cwd(), 'runtime/build/run-compiler.ts')}'
+      void runCompiler('${compiler}', [], '${folder}', new AbortController().signal)`
+    writeFileSync(join(folder, 'program.mts'), program)
+    const tilec = execa(process.execPath, ['--import', 'tsx', join(folder, 'program.mts')], { reject: false })
+    await vi.waitFor(() => expect(readFileSync(pids, 'utf8').trim().split('\n')).toHaveLength(2), 10_000)
+    tilec.kill('SIGTERM')
+    expect((await tilec).signal).toBe('SIGTERM')
+    await vi.waitFor(() =>
+      expect(readFileSync(pids, 'utf8').trim().split('\n').map(Number).filter(isRunning)).toEqual([]),
+    )
   })
 
   it('says where it would have written when it cannot', async () => {
