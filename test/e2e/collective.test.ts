@@ -1,6 +1,7 @@
 /**
  * The control whose sums over ranks are all-reduces between kernels. On the host a loop adds what ranks leave, in rank order: sums of f32
- * have the bits that the resident engine gets from packets, sums of bf16 are rounded once more than there.
+ * have the bits that the resident engine gets from packets, sums of bf16 are rounded once more than there. Of two ranks that holds for
+ * NCCL's f32 as well, for they are one addition.
  */
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,7 +21,7 @@ import type { Session } from '../../runtime/session/open-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import type { HostEngine } from '../support/host-engine.ts'
 import { buildNano, nano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
-import { openNano, prompts } from '../support/run-nano.ts'
+import { openNano, prompts, target } from '../support/run-nano.ts'
 import { tilec } from '../support/terminal.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
@@ -39,7 +40,7 @@ const exchanging = (value: ExchangeType, target: 'host' | 'sm_90a' = 'host') => 
 
 describe('nano on 2 ranks, sums of f32', () => {
   async function start(engine: EngineKind, engineArgs: readonly string[] = []): Promise<Session> {
-    const session = await openNano({ gpus: 2, ctx: 256, schedule: exchanging('f32'), engine, engineArgs })
+    const session = await openNano({ gpus: 2, ctx: 256, schedule: exchanging('f32', target), engine, engineArgs })
     open.push(session)
     return session
   }
