@@ -1,5 +1,6 @@
 /** `tilec bench MODEL --rank 0-3/8`, or any --gpus with --synthetic-weights: what a round takes, and the speed that follows from it. */
 import { type Command, InvalidArgumentError } from 'commander'
+import { type EngineKind, engines } from '../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import type { Ready } from '../runtime/engine/wire.ts'
 import {
@@ -118,9 +119,10 @@ const syntheticParts = ({ present, ranks }: PresentRanks): readonly string[] =>
   present < ranks ? ['weights', 'peers', 'acceptance'] : ['weights', 'acceptance']
 
 /** What was measured, for programs. */
-export function about(model: string, request: RankOptions, { target, name: device }: Ready) {
-  const { ranks, context, rows, routing, rounds } = request
-  return { model, target, device, ...ranks, context, rows, routing, rounds, synthetic: syntheticParts(ranks) }
+export function about(model: string, request: RankOptions, { target, name: device, nccl }: Ready) {
+  const { ranks, context, rows, routing, rounds, engine = 'persistent' } = request
+  const what = { model, engine, ...(nccl !== undefined && { nccl }), target, device }
+  return { ...what, ...ranks, context, rows, routing, rounds, synthetic: syntheticParts(ranks) }
 }
 
 export function headline(
@@ -131,7 +133,15 @@ export function headline(
   const routing = r.routing === 'uniform' ? r.routing : `a mean of ${r.routing} experts`
   const parts = syntheticParts(r.ranks)
   return `${model}, ${whoRuns(r.ranks)} on ${ready.name}: ${layers} layers${drafter ? ' and the drafter' : ''}, ${r.rows} row${r.rows > 1 ? 's' : ''} at context ${r.context}, routing ${routing} [SYNTHETIC ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}: an engine's speed, not a model's]
-${runs} runs of ${r.rounds} rounds`
+${controlLine(r.engine, ready)}${runs} runs of ${r.rounds} rounds`
+}
+
+/** What was measured, where it is not the engine itself. */
+export function controlLine(engine: EngineKind = 'persistent', { nccl, present, ranks }: Ready): string {
+  const { resident, title } = engines[engine]
+  if (resident) return ''
+  const over = present < ranks ? `the ${present} ranks that run` : `${ranks} ranks`
+  return `${title}${nccl === undefined ? '' : `; NCCL ${nccl} adds over ${over}`}\n`
 }
 
 function whoRuns({ present, ranks }: PresentRanks): string {

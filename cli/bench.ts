@@ -1,6 +1,6 @@
 /** `tilec bench MODEL`: how fast an engine writes, plain or drafted; with made up weights, what a round takes. */
 import type { Command } from 'commander'
-import type { EngineKind } from '../codegen/emit/source.ts'
+import type { EngineKind } from '../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
 import { type BenchResult, benchModel } from '../runtime/session/bench-model.ts'
@@ -8,7 +8,7 @@ import type { PresentRanks } from '../runtime/session/bench-rank.ts'
 import { readTarget } from '../runtime/session/machine.ts'
 import type { Spread } from '../runtime/session/statistics.ts'
 import type { Routing } from '../runtime/session/synthetic-routing.ts'
-import { benchOfRank, ranksAsked, withRank } from './bench-rank.ts'
+import { benchOfRank, controlLine, ranksAsked, withRank } from './bench-rank.ts'
 import { draftJson, draftLines } from './draft-report.ts'
 import {
   draftChoice,
@@ -140,12 +140,14 @@ async function bench(model: string, options: BenchCommandOptions, terminal: Term
   } finally {
     progress.done()
   }
-  if (options.json) printJson(terminal, asJson(model, result))
-  else terminal.out(`${asText(model, result).join('\n')}\n`)
+  if (options.json) printJson(terminal, asJson(model, options.engine, result))
+  else terminal.out(`${controlLine(options.engine, result.ready)}${asText(model, result).join('\n')}\n`)
 }
 
-const asJson = (model: string, r: BenchResult) => ({
+const asJson = (model: string, engine: EngineKind, r: BenchResult) => ({
   model,
+  engine,
+  ...(r.ready.nccl !== undefined && { nccl: r.ready.nccl }),
   target: r.ready.target,
   device: r.ready.name,
   ranks: r.ready.ranks,

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Compiled } from '../codegen/compile.ts'
-import type { EngineKind } from '../codegen/emit/source.ts'
+import { type EngineKind, engines } from '../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../compiler/diagnostics/diagnostic.ts'
 import { headersHash } from '../runtime/build/build-engine.ts'
 import { writeEngines } from '../runtime/build/engine-folder.ts'
@@ -68,6 +68,10 @@ export function addCompile(program: Command, terminal: Terminal): void {
 }
 
 async function compile(name: string, options: CompileOptions, terminal: Terminal): Promise<void> {
+  if (options.traced && !engines[options.engine].traceable)
+    throw new DiagnosticError([
+      diagnostic('TILE5108', `engine '${options.engine}' has no traces`, { help: 'leave --traced out' }),
+    ])
   const target = await chooseTarget(readTarget(options.target), options.gpus)
   const began = performance.now()
   const resolved = cutModel(resolveModel(modelRequest(name, options)), options.layers)
@@ -94,7 +98,7 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
     )
   }
   const traced = built && options.traced ? await buildModel(compiled, target, { trace: true }) : undefined
-  const engines = built && { plain: built.executable, ...(traced && { traced: traced.executable }) }
+  const executables = built && { plain: built.executable, ...(traced && { traced: traced.executable }) }
   const record = {
     headers,
     proof: compiled.proof,
@@ -104,7 +108,8 @@ async function compile(name: string, options: CompileOptions, terminal: Terminal
     ...layersOf(options),
     drafter: resolved.drafter !== undefined,
   }
-  const files = options.output === undefined ? [] : write(options.output, compiled, report, record, engines, options)
+  const files =
+    options.output === undefined ? [] : write(options.output, compiled, report, record, executables, options)
   if (options.json) printJson(terminal, { ...report, compileSeconds, ...(built && { built }), files })
   else if (files.length > 0) terminal.out(`Wrote ${files.join(', ')}\n`)
 }

@@ -1,6 +1,6 @@
 /** Arguments and options that several verbs share, and the numbers in them, read strictly. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { engineKinds } from '../codegen/emit/source.ts'
+import { engineKinds } from '../codegen/engines.ts'
 import type { DraftChoice } from '../runtime/decode/sampling.ts'
 import { spillAllowance } from '../runtime/session/build-model.ts'
 import { defaultCtx } from '../runtime/session/open-model.ts'
@@ -42,7 +42,10 @@ export const spillsOption = (): Option =>
 
 /** --engine: what is compiled, the engine or what it is compared with. */
 export const engineOption = (): Option =>
-  new Option('--engine <engine>', 'persistent, or graph: the control, a kernel a phase in a CUDA graph')
+  new Option(
+    '--engine <engine>',
+    'persistent; graph: the control, a kernel a phase; nccl: the same with NCCL all-reduces',
+  )
     .choices(engineKinds)
     .default('persistent')
 

@@ -19,6 +19,7 @@ import { type Proof, provePlan } from '../compiler/verify/prove-plan.ts'
 import type { Graph } from '../dsl/graph.ts'
 import type { Schedule } from '../dsl/schedule-ir.ts'
 import { emitSource, type SourceOptions } from './emit/source.ts'
+import { checkEngine } from './engines.ts'
 import { makeManifest } from './make-manifest.ts'
 import type { WeightManifest } from './manifest.ts'
 
@@ -71,6 +72,7 @@ export function compile(graph: Graph, schedule: Schedule, options: CompileOption
   session.throwIfFailed()
   assertPhases(phases, 'form-phases')
   const resolved = resolveSchedule(schedule, phases, options.target, session)
+  checkEngine(options.engine ?? 'persistent', { ranks: options.ranks, exchangeAs: resolved.exchangeAs }, session)
   session.throwIfFailed()
   const plan = makePlan(phases, { schedule: resolved, ctx: options.ctx, session })
   session.throwIfFailed()

@@ -26,6 +26,7 @@ TILE_ROLE void role_communicate(tile::Warp&);
 #include "common/normalise.h"
 #include "common/handover.h"
 #include "common/packets.h"
+#include "common/parts.h"
 #include "common/exact.h"
 #include "common/route.h"
 #include "common/prefetch.h"

@@ -109,12 +109,13 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
       return
     }
     emitSections(p, s.elements, ctx)
-    if (s.elements === 'before') out.line(`w.send(${s.site}, acc, t, ${epoch(s.after)});`)
+    if (s.elements === 'before')
+      out.line(s.byParts ? `leave_part<${g.tiles}>(w, acc, t);` : `w.send(${s.site}, acc, t, ${epoch(s.after)});`)
   }
   if (s.elements === 'after') {
     out.line('const int t = sum;')
     emitAhead(p, 'after', ctx)
-    out.line(sum('receive', `${s.site}, t, ${epoch(s.after)}`))
+    out.line(s.byParts ? `Acc acc = take_sum<${g.tiles}>(w, t);` : sum('receive', `${s.site}, t, ${epoch(s.after)}`))
     emitSections(p, 'after', ctx)
   } else if (s.from === 'slots') {
     out.block(`for (int t = own.begin${ctx.warps(role) > 1 ? ' + w.index' : ''}; t < own.end; t += w.count)`, () => {

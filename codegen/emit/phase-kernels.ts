@@ -1,8 +1,8 @@
 /**
- * Phases as kernels: what the skeleton of the control (`engine: 'graph'`) has in place of role programs: one type a phase
- * with a function a role, and the order of entries as host code reads it.
+ * Phases as kernels: what the skeleton of the controls (`engine: 'graph'` or `'nccl'`) has in place of role programs: one type a
+ * phase with a function a role, what it leaves for a sum over ranks, and the order of entries as host code reads it.
  *
- * Invariant: the functions are those of the resident engine's phases, emitted from the plan that per-phase.ts made.
+ * Invariant: the functions are those of the resident engine's phases, emitted from the plan that the control's lowering made (engines.ts).
  */
 
 import { type PhasePlan, type Plan, roleNames, type SegmentPlan } from '../../compiler/plan/ir.ts'
@@ -22,6 +22,7 @@ export function phaseKernels(plan: Plan, functionOf: (s: SegmentPlan, p: PhasePl
           const flags = { ahead: loadsAhead(p), uses_table: usesTable(p), makes_table: makesTable(p) }
           const list = Object.entries(flags).map(([k, v]) => `${k} = ${v}`)
           out.line(`static constexpr bool ${list.join(', ')};`)
+          out.line(`static constexpr int leaves = ${p.leaves ?? 0};`)
           for (const role of roleNames) {
             const body = p.roles[role].length > 0 ? `traced(w, at, ${index}, ${functionOf(s, p, role)});` : ''
             const names = body === '' ? 'Warp&, const At&' : 'Warp& w, const At& at'

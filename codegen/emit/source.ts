@@ -16,19 +16,19 @@ import {
   type SegmentPlan,
   type Step,
 } from '../../compiler/plan/ir.ts'
-import { perPhase } from '../../compiler/plan/per-phase.ts'
 import { isCache } from '../../compiler/tile/forms.ts'
 import type { ElementStep } from '../../compiler/tile/ir.ts'
+import { type EngineKind, engines } from '../engines.ts'
 import { EmitContext, identifier } from './context.ts'
 import { ropeTable } from './elements.ts'
 import { floatLiteral } from './expr.ts'
 import { phaseKernels } from './phase-kernels.ts'
-import { emitAhead, emitOwn, emitSteps, productOf } from './steps.ts'
+import { emitAhead, emitOwn, emitSteps, ownTiles } from './steps.ts'
 import { Writer } from './writer.ts'
 
 export interface SourceOptions {
   readonly version: string
-  /** `graph`: the control, a kernel a phase in a CUDA graph; `persistent`, one kernel for everything, when left out. */
+  /** `persistent`, one kernel for everything, when left out. */
   readonly engine?: EngineKind
   /** Text of engine.cu.hbs. */
   readonly template: string
@@ -40,12 +40,10 @@ export interface SourceOptions {
   ) => { readonly file: string; readonly line: number } | undefined
 }
 
-export const engineKinds = ['persistent', 'graph'] as const
-export type EngineKind = (typeof engineKinds)[number]
-
 export function emitSource(whole: Plan, options: SourceOptions): string {
-  const resident = (options.engine ?? 'persistent') === 'persistent'
-  const plan = resident ? whole : perPhase(whole)
+  const kind = engines[options.engine ?? 'persistent']
+  const { resident } = kind
+  const plan = kind.lower(whole)
   const engine = Handlebars.create()
   const render = engine.compile(options.template, { noEscape: true, strict: true, knownHelpersOnly: true })
   return render({
@@ -63,6 +61,8 @@ export function emitSource(whole: Plan, options: SourceOptions): string {
       body: segment(s, plan, options),
     })),
     resident,
+    title: kind.title,
+    collective: plan.segments.some((s) => s.phases.some((p) => p.leaves !== undefined)),
     phases: resident ? '' : phaseKernels(plan, phaseFunction),
     roles: resident ? rolePrograms(plan) : '',
     entryPoints: roleNames.map((r) => `TILE_ROLE void role_${r}(tile::Warp& w) { run_${r}(w); }`).join('\n'),
@@ -359,8 +359,8 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
       const kept = keptBy(steps)
       const staged = kept ? `, Kept<${kept.units}>& kept` : ''
       out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at${staged})`, () => {
-        const product = productOf(steps)
-        if (product?.routed === 'down') emitOwn(product, role, ctx)
+        const product = ownTiles(steps)
+        if (product) emitOwn(product, role, ctx)
         emitAhead(steps, ctx)
         emitSteps(steps, role, ctx)
       })

@@ -361,4 +361,10 @@ function productOf(steps: readonly Step[]): ProductPlan | undefined {
   return undefined
 }
 
-export { emitOwn, productOf }
+/** The routed `down` whose active experts the steps go over; sums over ranks are taken tile by tile like any product's. */
+function ownTiles(steps: readonly Step[]): ProductPlan | undefined {
+  const product = productOf(steps.filter((s) => s.kind !== 'loop' || !receivesTiles(s)))
+  return product?.routed === 'down' ? product : undefined
+}
+
+export { emitOwn, ownTiles }

@@ -448,7 +448,7 @@ const entries = {
   TILE5108: {
     title: 'impossible engine',
     explain:
-      'The number of ranks is 1, 2, 4 or 8; the context is a whole number of positions up to 1048576; the number of SMs is a whole number from 1. A depth to cut to is 1 to the number of layers, and all layers must hand on the same number of values.',
+      'The number of ranks is 1, 2, 4 or 8; the context is a whole number of positions up to 1048576; the number of SMs is a whole number from 1. A depth to cut to is 1 to the number of layers, and all layers must hand on the same number of values. The control whose sums over ranks NCCL makes (--engine nccl) needs several ranks, and a schedule that exchanges f32 or bf16.',
   },
   TILE5109: {
     title: 'no weights to run',
@@ -538,6 +538,11 @@ const entries = {
     title: 'drafter proposes nothing',
     explain:
       "The drafter's logits were NaN or infinite, so its proposals were thrown away. The text is what the model alone writes; only speed is lost. The drafter's weights, or its mask embedding, are damaged or belong to another model.",
+  },
+  TILE6017: {
+    title: 'NCCL cannot be used',
+    explain:
+      'The control with --engine nccl has its sums over ranks made by NCCL, which it opens when it starts: the file that TILEC_NCCL names, else libnccl.so.2 where the loader finds it (LD_LIBRARY_PATH, ldconfig; the Python package nvidia-nccl-cu12 or -cu13 has one in nvidia/nccl/lib). Either it is not there, or it is no NCCL, or NCCL itself could not connect the GPUs or capture a sum; the message has its words, and NCCL_DEBUG=INFO with NCCL_DEBUG_FILE tells more. No other engine needs it.',
   },
   TILE6101: {
     title: 'generation refused',

@@ -156,6 +156,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
       readonly site: number
       /** Epoch of the exchange: executions since the beginning of the entry. */
       readonly after: number
+      /** No packets: tiles are left as this rank's part, and taken as the sum (split-sums.ts). */
+      readonly byParts?: true
     }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
   | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly bias?: ImagePlace }
@@ -207,6 +209,8 @@ export interface PhasePlan {
   readonly roles: Readonly<Record<RoleName, readonly Step[]>>
   /** Bytes of weights that this rank streams for one execution, all experts counted once. */
   readonly weightBytes: number
+  /** Tiles of a part that the phase leaves: before the next phase, which takes their sum, an all-reduce makes it (split-sums.ts). */
+  readonly leaves?: number
 }
 
 export interface SegmentPlan {

@@ -43,4 +43,6 @@ export const usesTable = (phase: PhasePlan): boolean => roleNames.some((r) => wo
 export const makesTable = (phase: PhasePlan): boolean => workOf(phase.roles.compute).some((s) => s.kind === 'route')
 
 const workOf = (steps: readonly Step[]): Step[] => steps.flatMap((s) => (s.kind === 'loop' ? workOf(s.body) : [s]))
-const routed = (s: Step): boolean => 'product' in s && s.product.routed !== undefined
+/** Sums over ranks belong to no expert any more. */
+const routed = (s: Step): boolean =>
+  'product' in s && s.product.routed !== undefined && !(s.kind === 'finish' && s.elements === 'after')

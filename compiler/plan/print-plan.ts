@@ -58,7 +58,8 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   multiply: (w) => `multiply ${w.product.name} (${w.product.format})`,
   joinPut: () => 'put sums into the join',
   multiplyGroup: (w) => `multiply a group of ${w.product.name} (${w.product.format})`,
-  finish: (w) => `finish ${w.product.name} from ${w.from}${w.elements === 'all' ? '' : `, ${w.elements} the exchange`}`,
+  finish: (w) =>
+    `finish ${w.product.name} from ${w.from}${w.elements === 'all' ? '' : `, ${w.elements} the exchange`}${w.byParts ? ' by parts' : ''}`,
   gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
   route: (w) => `choose ${w.phase.topK} of ${w.phase.experts} experts`,
   openTile: (w) => `open an m tile of ${w.attend.queries}`,

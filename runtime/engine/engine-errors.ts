@@ -10,6 +10,7 @@ const codes: Readonly<Record<string, Code>> = {
   file: 'TILE6003',
   memory: 'TILE6004',
   gpu: 'TILE6005',
+  nccl: 'TILE6017',
   plan: 'TILE6006',
   value: 'TILE6007',
   request: 'TILE6013',

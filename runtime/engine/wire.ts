@@ -266,6 +266,8 @@ export const Ready = z.object({
   sms: z.number(),
   /** Bytes a second that the machine streams, where that was asked for. */
   ceiling: z.number().optional(),
+  /** Version of the NCCL that makes its sums over ranks, if one does. */
+  nccl: z.string().optional(),
   memory: z.object({ image: z.number(), kv: z.number(), workspace: z.number(), free: z.number() }).optional(),
 })
 export type Ready = z.infer<typeof Ready>

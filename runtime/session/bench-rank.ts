@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Compiled } from '../../codegen/compile.ts'
+import { type EngineKind, engines } from '../../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { presetDrafter } from '../../compiler/frontend/presets.ts'
 import { type EngineRecord, engineIn, readEngineRecord, type Variant } from '../build/engine-folder.ts'
@@ -135,6 +136,7 @@ export async function resolveRank(options: RankOptions): Promise<RankModel> {
   const { present, ranks } = options.ranks
   const { onProgress, engineFolder: folder, rows, context, rounds } = options
   checkPresence({ first: 0, present, ranks })
+  checkMeasurable(options.engine ?? 'persistent', present, variant)
   if (!(Number.isInteger(rows) && rows >= 1 && rows <= 8)) throw refused(`a round of ${rows} rows`, 'it has 1 to 8')
   const needed = context + (rounds + 1) * rows
   onProgress?.({ stage: 'read' })
@@ -203,6 +205,15 @@ export function checkPresence({ first, present, ranks }: PresentRanks & { readon
     `rank${present === 1 ? '' : 's'} ${rankRange(first, present)} of ${ranks}`,
     `they begin with rank 0, which decides the rounds, and each stands in for as many as any other: ${forms.join(', ')}`,
   )
+}
+
+/** Refuses what would measure nothing: sums over ranks of one that is alone, and traces whose phases are not the plan's. */
+function checkMeasurable(engine: EngineKind, present: number, variant: Variant): void {
+  const { leastRanks, traceable } = engines[engine]
+  if (present < leastRanks)
+    throw refused(`engine '${engine}' with one rank alone`, `it sums over the ranks that run: ${leastRanks} at least`)
+  if (variant === 'traced' && !traceable)
+    throw refused(`single phases of engine '${engine}'`, "they are not the plan's: trace another engine")
 }
 
 /** `0`, or `0-3`. */

@@ -6,7 +6,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Compiled, compile } from '../../codegen/compile.ts'
-import { type EngineKind, readTemplate, type SourceOptions } from '../../codegen/emit/source.ts'
+import { readTemplate, type SourceOptions } from '../../codegen/emit/source.ts'
+import type { EngineKind } from '../../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { positionOf } from '../../compiler/diagnostics/render.ts'
 import type { LoadedModel } from '../../compiler/frontend/load-model.ts'
@@ -25,7 +26,7 @@ export interface CompileRequest {
   readonly ctx: number
   /** SMs a rank, where the schedule names none. */
   readonly sms?: number
-  /** `graph`: the control, a kernel a phase. */
+  /** The engine itself when left out; the others are controls (codegen/engines.ts). */
   readonly engine?: EngineKind | undefined
   /** Of an engine that was built before; whoever gives it compares the sources (engine-folder.ts). */
   readonly proved?: Proof | undefined

@@ -6,7 +6,7 @@
  * Invariants: what goes wrong is a DiagnosticError; a session that could not be opened leaves no process behind; when the
  * engine dies during a generation, that generation throws and the next one works.
  */
-import type { EngineKind } from '../../codegen/emit/source.ts'
+import type { EngineKind } from '../../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { type GenerationDefaults, generationDefaults } from '../checkpoint/generation.ts'
 import { type DecodeOptions, engineRequest } from '../decode/sampling.ts'
@@ -30,7 +30,7 @@ export interface OpenOptions extends ModelRequest {
   /** Positions that a sequence may have; 2048 by default. */
   readonly ctx?: number | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
-  /** `graph`: the control that engines are compared with, a kernel a phase; it writes the same, slower. */
+  /** `graph`: the control that engines are compared with, a kernel a phase; it writes the same, slower. `nccl`: the same with NCCL's sums over ranks. */
   readonly engine?: EngineKind | undefined
   /** Host: with race and bounds checks. */
   readonly check?: boolean | undefined

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Compiled, compile } from '../../codegen/compile.ts'
 import { readTemplate } from '../../codegen/emit/source.ts'
+import type { EngineKind } from '../../codegen/engines.ts'
 import type { PlacedBuffer, Plan } from '../../compiler/plan/ir.ts'
 import type { Graph } from '../../dsl/graph.ts'
 import type { Schedule } from '../../dsl/schedule-ir.ts'
@@ -29,6 +30,7 @@ export interface HostEngineOptions {
   readonly ctx?: number
   /** SMs a rank, where the schedule names none. */
   readonly sms?: number
+  readonly engine?: EngineKind
   readonly check?: boolean
   readonly optimise?: 0 | 1 | 3
   readonly sources: (param: string, compiled: Compiled) => ParamSource
@@ -37,6 +39,8 @@ export interface HostEngineOptions {
 export interface StartOptions {
   /** Scheduling and delivery are shuffled by it; 0: plain order. */
   readonly seed?: number
+  /** Ranks that run, and stand in for the others; all when left out. */
+  readonly present?: number
   /** `site:kind`, kinds numbered as in codegen/device/host/mutate.h. */
   readonly mutations?: readonly string[]
   /** Buffers to record besides the logits. */
@@ -82,6 +86,7 @@ export const compileForHost = (options: Omit<HostEngineOptions, 'sources'>): Com
     target: { name: 'host', sms: options.sms ?? 2 },
     template: readTemplate(asset('codegen', 'templates', 'engine.cu.hbs')),
     version: 'test',
+    ...(options.engine && { engine: options.engine }),
   })
 
 export async function buildForHost(options: HostEngineOptions): Promise<BuiltEngine> {
@@ -103,13 +108,14 @@ async function start(
   plan: Plan,
   executable: string,
   loadPlan: Uint8Array,
-  { seed = 0, mutations = [], probes = [], silenceMs = 120_000 }: StartOptions = {},
+  { seed = 0, present = plan.ranks, mutations = [], probes = [], silenceMs = 120_000 }: StartOptions = {},
 ): Promise<HostEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'tilec-probe-'))
   const file = join(folder, 'rounds')
   const buffers = [logitsBuffer(plan), ...probes.map((name) => found(plan, name))]
   const args = [
     ...(seed > 0 ? ['--seed', String(seed)] : []),
+    ...['--present', String(present)],
     ...mutations.flatMap((m) => ['--mutate', m]),
     ...['--probe', file],
     ...buffers.flatMap((b) => ['--probe-range', `${b.offset}:${b.bytes}`]),

@@ -5,15 +5,23 @@
 // no routing chose), that role streams at once, all others wait. The route table, which the resident engine keeps in shared memory, goes
 // through global memory. Rank 0 decides rounds as it always does, in its last phase; the host program reads what it decided and
 // launches that round's graph: one round trip a round, of about 10 us, that the resident engine does not have.
+// With TILE_NCCL, sums over ranks are nodes of the graph as well: where a phase leaves parts (common/parts.h), NCCL's all-reduce of them
+// stands between it and the phase that takes the sum, on all ranks at once. Who follows an all-reduce waits until it has ended.
 // Invariants: a kernel lets the next one in only after it has itself seen the one before end, so two kernels overlap at most; nothing
-// is allocated once a rank has begun: what a device allocates its peers map, which would wait for kernels that wait for a request.
+// is allocated once a rank has begun: what a device allocates its peers map, which would wait for kernels that wait for a request;
+// all ranks' graphs are launched before anybody waits for one.
 #pragma once
 #include <cuda_runtime.h>
 
 #include <map>
+#include <string>
 #include <vector>
 
+#include "../engine/failure.h"
 #include "attend.h"
+#ifdef TILE_NCCL
+#include "../engine/nccl.h"
+#endif
 
 namespace tile {
 
@@ -97,13 +105,32 @@ __global__ void relay_kernel(const __grid_constant__ EngineArgs args, u32 round)
     if (w.lane() * 3 + i < control_words) words[w.lane() * 3 + i] = packet.word[i];
 }
 
+/** Between phases: who makes sums over ranks of parts. */
+#ifdef TILE_NCCL
+using Collective = Nccl;
+constexpr Nccl::Number part_number(float) { return Nccl::f32; }
+constexpr Nccl::Number part_number(bf16) { return Nccl::bf16; }
+#else
+struct Collective {
+  Failure connect(const std::vector<int>&) { return {}; }
+  std::string describe() const { return ""; }
+};
+#endif
+
+inline int segments() {
+  int most = 0;
+  for (const unsigned char s : order_segment) most = s > most ? s : most;
+  return most + 1;
+}
+
 /** The rounds of one rank. */
 class RankRounds {
  public:
-  /** Allocates. `first`: whether this rank decides. */
+  /** Allocates on the current device, the rank's. `first`: whether this rank decides. */
   cudaError_t prepare(const EngineArgs& args, cudaStream_t stream, bool first) {
     args_ = args, stream_ = stream, first_ = first;
-    cudaError_t error = cudaMalloc(reinterpret_cast<void**>(&state_), sizeof(GraphState));
+    cudaError_t error = cudaGetDevice(&device_);
+    if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void**>(&state_), sizeof(GraphState));
     if (error == cudaSuccess) error = cudaMemsetAsync(state_, 0, sizeof(GraphState), stream);
     if (error == cudaSuccess && first) error = cudaHostAlloc(reinterpret_cast<void**>(&inbox_), 2 * control_inbox_bytes, cudaHostAllocDefault);
     for (int segment = 0; segment < segments() && error == cudaSuccess; ++segment)
@@ -112,11 +139,47 @@ class RankRounds {
       });
     if (error == cudaSuccess) error = cudaFuncSetAttribute(first_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(Shared::bytes));
     if (error == cudaSuccess) error = cudaFuncSetAttribute(relay_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(Shared::bytes));
-    // Every set of programs that a round can have: what is not there when it is wanted would have to be made in the middle.
-    for (u32 programs : {1u << target_program, 1u << commit_program, 1u << commit_program | 1u << draft_program})
-      if (error == cudaSuccess && (programs == 1u << target_program || Plan::programs > 1)) error = capture(programs);
+    if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&capturing_, cudaStreamNonBlocking);
     return error;
   }
+
+  cudaError_t begin_capture() {
+    cudaSetDevice(device_);
+    return cudaStreamBeginCapture(capturing_, cudaStreamCaptureModeThreadLocal);
+  }
+  /** `after_sum`: behind an all-reduce, of which a kernel sees nothing before its end. */
+  template <class Phase>
+  cudaError_t capture(int entry, bool after_sum) {
+    cudaSetDevice(device_);
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(unsigned(Plan::sms)), config.blockDim = dim3(Shared::warps * 32);
+    config.dynamicSmemBytes = Shared::bytes, config.stream = capturing_;
+    config.attrs = &attribute, config.numAttrs = after_sum ? 0 : 1;
+    return cudaLaunchKernelEx(&config, phase_kernel<Phase>, args_, state_, entry);
+  }
+  /** The graph of a round of these programs. */
+  cudaError_t end_capture(u32 programs) {
+    cudaSetDevice(device_);
+    cudaGraph_t graph = nullptr;
+    cudaError_t error = first_ ? report(capturing_) : cudaSuccess;
+    const cudaError_t ended = cudaStreamEndCapture(capturing_, &graph);
+    if (error == cudaSuccess) error = ended;
+    if (error == cudaSuccess) error = cudaGraphInstantiate(&graphs_[programs], graph, 0);
+    if (error == cudaSuccess) error = cudaGraphUpload(graphs_[programs], stream_);
+    if (graph) cudaGraphDestroy(graph);
+    return error;
+  }
+  cudaError_t settle() {
+    cudaSetDevice(device_);
+    return cudaStreamSynchronize(stream_);
+  }
+#ifdef TILE_NCCL
+  Nccl::Part part(bool captured) const { return Nccl::Part{args_.workspace + Plan::inbox_at, captured ? capturing_ : stream_}; }
+#endif
+
   /** Who decides waits for a request. */
   cudaError_t begin() {
     if (!first_) return cudaSuccess;
@@ -138,50 +201,16 @@ class RankRounds {
   }
 
  private:
-  static int segments() {
-    int most = 0;
-    for (const unsigned char s : order_segment) most = s > most ? s : most;
-    return most + 1;
-  }
   u32 word(u32 round, int index) const { return inbox_[(round & 1) * (control_inbox_bytes / 4) + index]; }
 
   /** What rank 0 published, to where the host program sees it. */
   cudaError_t report(cudaStream_t stream) {
     return cudaMemcpyAsync(inbox_, args_.workspace + Plan::control_inbox_at, 2 * control_inbox_bytes, cudaMemcpyDeviceToHost, stream);
   }
-  cudaError_t capture(u32 programs) {
-    cudaStream_t aside = nullptr;
-    cudaGraph_t graph = nullptr;
-    cudaError_t error = cudaStreamCreateWithFlags(&aside, cudaStreamNonBlocking);
-    if (error == cudaSuccess) error = cudaStreamBeginCapture(aside, cudaStreamCaptureModeThreadLocal);
-    for (int entry = 0; entry < Plan::entries && error == cudaSuccess; ++entry)
-      if (programs >> order_program[entry] & 1u)
-        each_phase(order_segment[entry], [&](auto phase) {
-          if (error == cudaSuccess) error = enqueue<decltype(phase)>(entry, aside);
-        });
-    if (error == cudaSuccess && first_) error = report(aside);
-    const cudaError_t ended = cudaStreamEndCapture(aside, &graph);
-    if (error == cudaSuccess) error = ended;
-    if (error == cudaSuccess) error = cudaGraphInstantiate(&graphs_[programs], graph, 0);
-    if (error == cudaSuccess) error = cudaGraphUpload(graphs_[programs], stream_);
-    if (graph) cudaGraphDestroy(graph);
-    if (aside) cudaStreamDestroy(aside);
-    return error;
-  }
-  template <class Phase>
-  cudaError_t enqueue(int entry, cudaStream_t stream) {
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(unsigned(Plan::sms)), config.blockDim = dim3(Shared::warps * 32);
-    config.dynamicSmemBytes = Shared::bytes, config.stream = stream;
-    config.attrs = &attribute, config.numAttrs = 1;
-    return cudaLaunchKernelEx(&config, phase_kernel<Phase>, args_, state_, entry);
-  }
 
   EngineArgs args_{};
-  cudaStream_t stream_ = nullptr;
+  int device_ = 0;
+  cudaStream_t stream_ = nullptr, capturing_ = nullptr;
   bool first_ = false;
   GraphState* state_ = nullptr;
   u32* inbox_ = nullptr;
@@ -191,9 +220,20 @@ class RankRounds {
 /** What the host program has to do with rounds: launch each, once the last phase of the one before has decided what it is. */
 class Rounds {
  public:
+  /** Before anything is loaded: the devices of the ranks that run. */
+  Failure connect(const std::vector<int>& devices) { return collective_.connect(devices); }
+  std::string describe() const { return collective_.describe(); }
+
   cudaError_t prepare(const EngineArgs& args, cudaStream_t stream) {
     ranks_.emplace_back();
     return ranks_.back().prepare(args, stream, ranks_.size() == 1);
+  }
+  /** Every set of programs that a round can have: what is not there when it is wanted would have to be made in the middle. */
+  Failure capture() {
+    Failure failure = sum_once();
+    for (u32 programs : {1u << target_program, 1u << commit_program, 1u << commit_program | 1u << draft_program})
+      if (!failure && (programs == 1u << target_program || Plan::programs > 1)) failure = capture(programs);
+    return failure;
   }
   cudaError_t begin(const EngineArgs& args, cudaStream_t) { return ranks_[size_t(args.rank)].begin(); }
   /** All streams are idle: the next round of one rank after the other; `more`: there is one. */
@@ -202,15 +242,63 @@ class Rounds {
     more = op_ == round_run;
     return more ? ranks_[rank].launch(round_, programs_) : cudaSuccess;
   }
-  /** A host program that sleeps would be late for the next round; between requests nobody waits for it. Who launches also beats. */
+  /** A host program that sleeps would be late for the next round; between requests nobody waits for it. Who launches also beats, while
+      rounds follow one another: an all-reduce that does not end knows no deadline. */
   bool may_sleep(Mailbox* mailbox) {
-    for (size_t rank = 0; rank < ranks_.size(); ++rank) ++mailbox->heartbeat[rank];
-    return __atomic_load_n(&mailbox->idle, __ATOMIC_RELAXED) != 0;
+    const bool idle = __atomic_load_n(&mailbox->idle, __ATOMIC_RELAXED) != 0;
+    if (idle || round_ != beaten_)
+      for (size_t rank = 0; rank < ranks_.size(); ++rank) ++mailbox->heartbeat[rank];
+    beaten_ = round_;
+    return idle;
   }
 
  private:
+  static void note(Failure& failure, cudaError_t error) {
+    if (!failure && error != cudaSuccess) failure = Failure{"gpu", std::string("capturing a round: ") + cudaGetErrorString(error)};
+  }
+  /** All ranks together, phase by phase: an all-reduce is captured on all of them at once. */
+  Failure capture(u32 programs) {
+    Failure failure;
+    for (RankRounds& r : ranks_) note(failure, r.begin_capture());
+    bool after_sum = false;
+    for (int entry = 0; entry < Plan::entries; ++entry)
+      if (programs >> order_program[entry] & 1u)
+        each_phase(order_segment[entry], [&](auto phase) {
+          using Phase = decltype(phase);
+          for (RankRounds& r : ranks_)
+            if (!failure) note(failure, r.capture<Phase>(entry, after_sum));
+          after_sum = Phase::leaves > 0;
+          if (!failure) failure = sum<Phase>(true);
+        });
+    for (RankRounds& r : ranks_) note(failure, r.end_capture(programs));
+    return failure;
+  }
+  /** Every sum once, of zeros: with the first of a size NCCL allocates. */
+  Failure sum_once() {
+    Failure failure;
+    for (int segment = 0; segment < segments(); ++segment)
+      each_phase(segment, [&](auto phase) {
+        if (!failure) failure = sum<decltype(phase)>(false);
+      });
+    for (RankRounds& r : ranks_) note(failure, r.settle());
+    return failure;
+  }
+  /** Of what the phase has left, on all ranks. */
+  template <class Phase>
+  Failure sum([[maybe_unused]] bool captured) {
+#ifdef TILE_NCCL
+    if constexpr (Phase::leaves > 0) {
+      std::vector<Nccl::Part> parts;
+      for (const RankRounds& r : ranks_) parts.push_back(r.part(captured));
+      return collective_.sum(parts, part_numbers(Phase::leaves), part_number(Exchange{}));
+    }
+#endif
+    return {};
+  }
+
   std::vector<RankRounds> ranks_;
-  u32 round_ = 0, op_ = 0, programs_ = 0;
+  Collective collective_;
+  u32 round_ = 0, op_ = 0, programs_ = 0, beaten_ = 0;
 };
 
 }  // namespace tile

@@ -2,6 +2,10 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <string>
+#include <vector>
+
+#include "../engine/failure.h"
 #include "attend.h"
 
 namespace tile {
@@ -62,6 +66,9 @@ inline cudaError_t launch_engine(const EngineArgs& args, cudaStream_t stream) {
 
 /** What the host program has to do with rounds: nothing, they follow one another in the resident kernel. */
 struct Rounds {
+  Failure connect(const std::vector<int>&) { return {}; }
+  Failure capture() { return {}; }
+  std::string describe() const { return ""; }
   cudaError_t prepare(const EngineArgs&, cudaStream_t) { return cudaSuccess; }
   cudaError_t begin(const EngineArgs& args, cudaStream_t stream) { return launch_engine(args, stream); }
   cudaError_t next(size_t, bool&) { return cudaSuccess; }

@@ -1,5 +1,5 @@
 // Why the engine's host program cannot go on: a short code that the runtime maps to a diagnostic, and a sentence.
-// An empty code means that nothing failed. Codes: file, memory, gpu, plan, value, stopped, request.
+// An empty code means that nothing failed. Codes: file, memory, gpu, nccl, plan, value, stopped, request.
 #pragma once
 #include <string>
 

@@ -68,6 +68,7 @@ class Node {
     };
     if (Failure failure = wrong_company(gpus, reaches)) return failure;
     if (Failure failure = connect_peers()) return failure;
+    if (Failure failure = rounds_.connect(devices)) return failure;
     return allocate(mailbox_size);
   }
 
@@ -75,7 +76,7 @@ class Node {
   int ranks() const { return options_.present; }
   Mailbox* mailbox() { return mailbox_; }
   std::string describe() const {
-    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].gpu.name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"present\":" + std::to_string(ranks()) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) +
+    return "{\"target\":\"sm_90a\",\"name\":" + json_string(ranks_[0].gpu.name) + ",\"ranks\":" + std::to_string(Plan::ranks) + ",\"present\":" + std::to_string(ranks()) + ",\"sms\":" + std::to_string(Plan::sms) + ceiling_json(ceiling_) + rounds_.describe() +
            ",\"memory\":{\"image\":" + std::to_string(Plan::image_bytes) + ",\"kv\":" + std::to_string(Plan::kv_bytes) + ",\"workspace\":" + std::to_string(Plan::workspace_bytes) +
            ",\"free\":" + std::to_string(ranks_[0].gpu.free) + "}}";
   }
@@ -176,6 +177,7 @@ class Node {
       if (Failure failure = check(r, cudaDeviceSynchronize(), "freeing")) return failure;
       if (Failure failure = check(r, rounds_.prepare(r.args, r.stream), "preparing")) return failure;
     }
+    if (Failure failure = rounds_.capture()) return failure;
     for (Rank& r : ranks_) {
       cudaSetDevice(r.gpu.device);
       if (Failure failure = check(r, rounds_.begin(r.args, r.stream), "launching")) return failure;

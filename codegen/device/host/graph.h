@@ -1,5 +1,6 @@
 // The control on the host: the same phases, one after the other, each run to its end by all warps of all ranks before the next one
 // begins. What a kernel boundary would wipe out is wiped out: shared memory, barriers, cursors; the route table goes through memory.
+// Parts that a phase leaves (common/parts.h) are added by a loop, which stands for NCCL's all-reduce.
 #pragma once
 #include "warps.h"
 
@@ -22,6 +23,7 @@ class Phases {
         if (c.runs(order_program[entry]))
           each_phase(order_segment[entry], [&](auto phase) {
             if (good(outcome)) outcome = run_phase<decltype(phase)>(entry, round);
+            if (decltype(phase)::leaves > 0) add_parts(part_numbers(decltype(phase)::leaves));
           });
     }
     return all_.told(outcome, args_, ranks_);
@@ -53,6 +55,15 @@ class Phases {
     if (Phase::makes_table)
       for (int rank = 0; rank < ranks_; ++rank) tables_[size_t(rank)] = table_of(all_.states[size_t(rank * sms_)]);
     return outcome;
+  }
+  /** Every rank's part becomes the sum of all that run, in rank order, rounded once. */
+  void add_parts(size_t numbers) {
+    const auto part = [&](int rank) { return reinterpret_cast<Exchange*>(args_[rank].workspace + Plan::inbox_at); };
+    for (size_t i = 0; i < numbers; ++i) {
+      float sum = to_f32(part(0)[i]);
+      for (int rank = 1; rank < ranks_; ++rank) sum += to_f32(part(rank)[i]);
+      for (int rank = 0; rank < ranks_; ++rank) set_exchange(part(rank)[i], sum);
+    }
   }
   Outcome run_all(Body body) {
     current() = std::move(body);

@@ -1,0 +1,167 @@
+/**
+ * The control whose sums over ranks are all-reduces between kernels. On the host a loop adds what ranks leave, in rank order: sums of f32
+ * have the bits that the resident engine gets from packets, sums of bf16 are rounded once more than there. Of two ranks that holds for
+ * NCCL's f32 as well, for they are one addition.
+ */
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import type { EngineKind } from '../../codegen/engines.ts'
+import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
+import { createReference } from '../../compiler/reference/reference.ts'
+import { type ExchangeType, printSchedule } from '../../dsl/schedule-ir.ts'
+import { deviceFolder } from '../../runtime/build/build-engine.ts'
+import { openRank, type RankOptions } from '../../runtime/session/bench-rank.ts'
+import { compileModel } from '../../runtime/session/compile-model.ts'
+import { cutModel } from '../../runtime/session/cut-model.ts'
+import type { Session } from '../../runtime/session/open-model.ts'
+import { resolveModel } from '../../runtime/session/resolve-model.ts'
+import type { HostEngine } from '../support/host-engine.ts'
+import { buildNano, nano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
+import { openNano, prompts, target } from '../support/run-nano.ts'
+import { tilec } from '../support/terminal.ts'
+
+vi.setConfig({ testTimeout: 300_000 })
+
+const folder = mkdtempSync(join(tmpdir(), 'tilec-collective-'))
+const open: { close(): Promise<void> }[] = []
+afterAll(async () => {
+  await Promise.all(open.map((s) => s.close()))
+  rmSync(folder, { recursive: true })
+})
+
+const exchanging = (value: ExchangeType, target: 'host' | 'sm_90a' = 'host') => ({
+  ...nanoSchedule(target),
+  exchangeAs: { value },
+})
+
+describe('nano on 2 ranks, sums of f32', () => {
+  async function start(engine: EngineKind, engineArgs: readonly string[] = []): Promise<Session> {
+    const session = await openNano({ gpus: 2, ctx: 256, schedule: exchanging('f32', target), engine, engineArgs })
+    open.push(session)
+    return session
+  }
+  const written = async (session: Session, prompt: string, draft: 'off' | number) => {
+    const asked = { prompt, draft, temperature: 0, maxTokens: 24, ignoreEnd: true, logprobs: 0 }
+    const { tokenIds, logprobs } = await session.complete(asked)
+    return { tokenIds, digests: logprobs!.map((l) => l.digest) }
+  }
+
+  it('has the bits of the resident engine, plain and drafted, in any order of events', async () => {
+    const resident = await start('persistent')
+    const control = await start('nccl')
+    const shuffled = await start('nccl', ['--seed', '3'])
+    for (const [prompt, draft] of [
+      [prompts[0]!, 'off'],
+      [prompts[1]!, 8],
+    ] as const) {
+      const expected = await written(resident, prompt, draft)
+      expect(await written(control, prompt, draft)).toEqual(expected)
+      expect(await written(shuffled, prompt, draft)).toEqual(expected)
+    }
+  })
+})
+
+describe('nano, the logits of a prompt', () => {
+  const prompt = oraclePrompts()[0]!
+  /** Of the first `present` of so many ranks. */
+  async function logits(engine: EngineKind, exchange: ExchangeType, ranks: number, present = ranks) {
+    const built = await buildNano({ ranks, engine, schedule: exchanging(exchange), optimise: 1 })
+    const running: HostEngine = await built.start({ present })
+    open.push(running)
+    return running.logits(prompt)
+  }
+  /** Root mean square of the error over that of the logits, of the row in the middle. */
+  function distance(got: readonly ArrayLike<number>[], want: readonly ArrayLike<number>[]): number {
+    const rms = (row: ArrayLike<number>) => Math.sqrt(Array.from(row).reduce((n, v) => n + v * v, 0) / row.length)
+    const errors = want.map((row, r) => rms(Array.from(row, (v, i) => v - got[r]![i]!)) / rms(row))
+    return errors.sort((a, b) => a - b)[errors.length >> 1]!
+  }
+
+  it('are the reference where sums are bf16, as near as those of any engine', async () => {
+    const { graph, params } = nano()
+    const block = prompt.map((token, position) => ({ token, position }))
+    const want = createReference(graph, params, { ctx: 64 }).step(block).logits
+    expect(distance(await logits('nccl', 'bf16', 2), want)).toBeLessThan(0.004)
+  })
+
+  it('count the ranks that run for those that they stand in for', async () => {
+    const resident = await logits('persistent', 'f32', 4, 2)
+    expect(distance(await logits('nccl', 'f32', 4, 2), resident)).toBeLessThan(0.004)
+    // As sums of two ranks alone they would be others: what is added to a row would be half.
+    expect(distance(await logits('persistent', 'f32', 4), resident)).toBeGreaterThan(0.1)
+  })
+})
+
+const hasNvcc = spawnSync('nvcc', ['--version']).status === 0
+it.skipIf(!hasNvcc)('compiles for sm_90a', async () => {
+  const model = cutModel(resolveModel({ model: 'nano', drafter: 'none', schedule: exchanging('bf16', 'sm_90a') }), 2)
+  const { source } = compileModel(model, { target: 'sm_90a', gpus: 2, ctx: 128, engine: 'nccl' })
+  writeFileSync(join(folder, 'engine.cu'), source)
+  const flags = ['-arch=sm_90a', '-std=c++17', '-Xptxas', '-O0', '-cudart', 'static', '-I', deviceFolder()]
+  await promisify(execFile)('nvcc', [...flags, '-o', join(folder, 'engine'), join(folder, 'engine.cu')])
+})
+
+describe('what is no such control', () => {
+  const refused = (work: () => unknown): Promise<string> =>
+    Promise.resolve()
+      .then(work)
+      .then(
+        () => 'nothing',
+        (error) =>
+          error instanceof DiagnosticError
+            ? error.diagnostics.map((d) => `${d.code} ${d.message}`).join()
+            : String(error),
+      )
+  const compiled = (gpus: number, value: ExchangeType) => () =>
+    compileModel(resolveModel({ model: 'nano', drafter: 'none', schedule: exchanging(value) }), {
+      ...{ target: 'host', gpus, ctx: 128, engine: 'nccl' },
+    })
+  const ranks = (present: number): RankOptions => ({
+    ...{ model: 'nano', drafter: 'none', target: 'host', engine: 'nccl', schedule: exchanging('f32') },
+    ...{ ranks: { present, ranks: 2 }, ctx: 128, context: 40, rows: 8, rounds: 2, warmup: 0, repeat: 1 },
+    routing: 'uniform',
+  })
+
+  it('one rank, of the plan or of those that run', async () => {
+    expect(await refused(compiled(1, 'f32'))).toMatch(/^TILE5108 engine 'nccl' sums over ranks, and there is one/)
+    expect(await refused(() => openRank(ranks(1)))).toMatch(/^TILE5112 engine 'nccl' with one rank alone/)
+  })
+  it('exact sums', async () => {
+    expect(await refused(compiled(2, 'exact'))).toMatch(/^TILE5108 engine 'nccl' cannot exchange as exact/)
+  })
+  it('a traced one', async () => {
+    expect(await refused(() => openRank(ranks(2), 'traced'))).toMatch(/^TILE5112 single phases of engine 'nccl'/)
+    const { status, err } = await tilec(['compile', 'nano', '--gpus', '2', '--engine', 'nccl', '--traced'])
+    expect([status, err]).toEqual([1, expect.stringContaining("[TILE5108]: engine 'nccl' has no traces")])
+  })
+})
+
+it('tilec bench says that it was the control, and what adds', async () => {
+  const file = join(folder, 'nano.schedule')
+  writeFileSync(file, printSchedule(exchanging('f32')))
+  const words = [
+    '--layers',
+    '2',
+    '--drafter',
+    'none',
+    '--rounds',
+    '2',
+    '--repeat',
+    '1',
+    '--context',
+    '9',
+    '--ctx',
+    '128',
+  ]
+  const about = ['bench', 'nano', '--rank', '0-1/2', '--synthetic-weights', '--target', 'host', '--schedule', file]
+  const text = await tilec([...about, ...words, '--engine', 'nccl'])
+  expect(text.out).toContain(
+    '\nthe control with all-reduces: a kernel a phase, and NCCL between them, in a CUDA graph\n',
+  )
+  const json = await tilec([...about, ...words, '--engine', 'nccl', '--json'])
+  expect(JSON.parse(json.out)).toMatchObject({ engine: 'nccl', present: 2, ranks: 2 })
+})
