@@ -122,7 +122,7 @@ export async function openRank(
   variant: Variant = 'plain',
   args: readonly string[] = [],
 ): Promise<RankBench> {
-  const model = await resolveRank(options)
+  const model = await resolveRank(options, variant)
   const { resolved, target, ctx, record } = model
   options.onProgress?.({ stage: 'compile' })
   const gpus = options.ranks.ranks
@@ -132,7 +132,7 @@ export async function openRank(
 }
 
 /** Refuses what cannot be measured. */
-export async function resolveRank(options: RankOptions): Promise<RankModel> {
+export async function resolveRank(options: RankOptions, variant: Variant = 'plain'): Promise<RankModel> {
   const { present, ranks } = options.ranks
   const { onProgress, engineFolder: folder, rows, context, rounds } = options
   checkPresence({ first: 0, present, ranks })
