@@ -3,7 +3,7 @@
  * printed as C++. docs/engine.md section 2 is the text that this follows; sizes are compiler/tile/forms.ts.
  */
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
-import { cacheSlots, ROWS, SPAN } from '../../compiler/tile/forms.ts'
+import { cacheSlots, isCache, ROWS, SPAN } from '../../compiler/tile/forms.ts'
 import type { ElementStep, Form } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import type { ElementScope } from './elements.ts'
@@ -62,7 +62,7 @@ function cacheStore(
   const slots = cacheSlots(f.window, ctx.plan.ctx)
   const position = 'at.block->position[c]'
   const span = `size_t(outer * ${slots} + ${position} / ${SPAN} % ${slots}) * ${which}_span_elements(${f.dim})`
-  return `reinterpret_cast<bf16*>(w.kv(at.kv + ${base}))[${span} + ${which}_at(${position} % ${SPAN}, ${n}, ${f.dim})] = to_bf16(${v});`
+  return `reinterpret_cast<bf16*>(${base})[${span} + ${which}_at(${position} % ${SPAN}, ${n}, ${f.dim})] = to_bf16(${v});`
 }
 
 export function storeElement(
@@ -77,5 +77,5 @@ export function storeElement(
   if (store.tapped) return tappedStore(form, n, value, scope, ctx.offset(buffer))
   const rule = stores[form.kind] as StoreRule<Form['kind']> | undefined
   if (!rule) throw new InternalError(`elements are not stored in ${form.kind} form`)
-  return rule(form as never, n, value, scope, ctx.offset(buffer), ctx)
+  return rule(form as never, n, value, scope, isCache(form) ? ctx.cache(buffer) : ctx.offset(buffer), ctx)
 }

@@ -46,7 +46,7 @@ export function touchNear(s: NearStep, d: Extract<Domain, { kind: 'share' }>, ct
   const { out } = ctx
   const a = s.near
   const sizes = [a.group, a.keyDim, a.valueDim, a.window, attendSlots(a, ctx), a.parts]
-  const caches = [a.keys, a.values].map((c) => `w.kv(at.kv + ${ctx.offset(c)})`)
+  const caches = [a.keys, a.values].map((c) => ctx.cache(c))
   out.line(`const NearAttention<${sizes.join(', ')}> near{${caches.join(', ')}, {${rowsOf(a)}}};`)
   out.line(`touch_near(w, near, share(w, ${d.count}));`)
   if (s.sink !== undefined) out.line(`touch(w, w.image(${imageAt(s.sink, ctx)}), ${a.kv * a.group * 4});`)
@@ -62,8 +62,8 @@ export const attentionSteps: Pick<
     const slots = attendSlots(a, ctx)
     const [k, v] = [keySpanBytes(a.keyDim), valueSpanBytes(a.valueDim)]
     out.line(`const size_t slot = size_t(${a.kv === 1 ? '' : `task.head * ${slots} + `}span % ${slots});`)
-    out.line(`w.ring_copy(${s.site}, 0, w.kv(at.kv + ${ctx.offset(a.keys)}) + slot * ${k}, ${k});`)
-    out.line(`w.ring_copy(${s.site}, ${k}, w.kv(at.kv + ${ctx.offset(a.values)}) + slot * ${v}, ${v});`)
+    out.line(`w.ring_copy(${s.site}, 0, ${ctx.cache(a.keys)} + slot * ${k}, ${k});`)
+    out.line(`w.ring_copy(${s.site}, ${k}, ${ctx.cache(a.values)} + slot * ${v}, ${v});`)
     ctx.copied = String(k + v)
   },
   openTile: (s, ctx) => {

@@ -31,6 +31,10 @@ export class EmitContext {
   offset(buffer: string): string {
     return `B_${identifier(buffer)}`
   }
+  /** The address of a cache. */
+  cache(buffer: string): string {
+    return `w.kv(${this.buffer(buffer).fixed ? '' : 'at.kv + '}${this.offset(buffer)})`
+  }
   region(buffer: string): string {
     return `R_${identifier(buffer)}`
   }

@@ -4,12 +4,21 @@
  *
  * Invariants checked: sites are unique and in range; counters, locals and regions that steps name exist; buffers lie
  * behind the reserved areas, inside the workspace, without overlap; params lie in their segment's image, aligned, without
- * overlap; entries lie in the image; what is prefetched is a weight; geometry closes (parts, pages and cells make up the matrix); every role has a program.
+ * overlap; entries lie in the image; a cache has one place, and it alone; what is prefetched is a weight; geometry closes (parts, pages and cells make up the matrix); every role has a program.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import { isCache, UNIT_K } from '../tile/forms.ts'
 import type { Geometry } from './geometry.ts'
-import { type ImagePlace, type ImageRange, type Plan, type ProductPlan, roleNames, type Step } from './ir.ts'
+import {
+  type ImagePlace,
+  type ImageRange,
+  type PhasePlan,
+  type Plan,
+  type ProductPlan,
+  roleNames,
+  type Step,
+} from './ir.ts'
+import { cacheOf } from './place-caches.ts'
 import { sharedMemory } from './shared-memory.ts'
 
 type Demand = (holds: boolean, message: string) => void
@@ -87,6 +96,46 @@ function checkSteps(plan: Plan, demand: (at: string) => Demand): void {
   demand(plan.name)(new Set(plan.tallies.map((t) => t.name)).size === plan.tallies.length, 'two tallies of one name')
 }
 
+/** One cache has one place, and no two have a byte in common, whatever entries use them. */
+function checkCaches(plan: Plan, say: Demand): void {
+  const caches = new Map(plan.buffers.filter((b) => isCache(b.form)).map((b) => [b.name, b]))
+  const places = new Map<string, { readonly begin: number; readonly end: number }>()
+  plan.entries.forEach((entry, at) => {
+    for (const name of regionsOf(plan.segments[entry.segment]?.phases ?? [])) {
+      const b = caches.get(name)
+      if (!b) continue
+      const begin = b.offset + (b.fixed ? 0 : entry.kvOffset)
+      const id = cacheOf(name, entry, at)
+      const known = places.get(id)
+      say(
+        known === undefined || known.begin === begin,
+        `cache '${id}' lies at ${known?.begin} and, at entry ${at}, at ${begin}`,
+      )
+      places.set(id, { begin, end: begin + b.bytes })
+    }
+  })
+  let end = 0
+  for (const [id, place] of [...places].sort(([, a], [, b]) => a.begin - b.begin)) {
+    say(place.begin >= end, `cache '${id}' at ${place.begin} overlaps what ends at ${end}`)
+    end = place.end
+  }
+  say(end <= plan.kvBytes, `caches end at ${end} of ${plan.kvBytes} bytes`)
+}
+
+/** What the steps of phases read and write. */
+function regionsOf(phases: readonly PhasePlan[]): Set<string> {
+  const found = new Set<string>()
+  const visit = (steps: readonly Step[]): void => {
+    for (const s of steps) {
+      if (s.kind === 'loop') visit(s.body)
+      else if ('reads' in s || 'writes' in s)
+        for (const a of [...(s.reads ?? []), ...(s.writes ?? [])]) found.add(a.region)
+    }
+  }
+  for (const phase of phases) for (const role of roleNames) visit(phase.roles[role])
+  return found
+}
+
 function checkMemory(plan: Plan, demand: (at: string) => Demand): void {
   const say = demand('workspace')
   const placed = plan.buffers.filter((b) => !isCache(b.form)).sort((a, b) => a.offset - b.offset)
@@ -98,6 +147,7 @@ function checkMemory(plan: Plan, demand: (at: string) => Demand): void {
     say(b.offset % 128 === 0, `buffer '${b.name}' at ${b.offset} is not aligned`)
     end = b.offset + b.bytes
   }
+  checkCaches(plan, demand('kv'))
   say(end <= plan.workspaceBytes, `buffers end at ${end} of ${plan.workspaceBytes} bytes`)
   for (const [i, entry] of plan.entries.entries()) {
     const segment = plan.segments[entry.segment]

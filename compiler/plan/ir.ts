@@ -268,8 +268,9 @@ export interface Entry {
 
 export interface PlacedBuffer extends Buffer {
   readonly bytes: number
-  /** Offset in the workspace; for caches, within the KV part of a layer. */
+  /** Offset in the workspace; of a cache in the KV memory, within the entry's part unless it is fixed. */
   readonly offset: number
+  readonly fixed?: boolean
 }
 
 /** What is counted per execution: counters (all SMs), locals (one SM) and exchanges (packet epochs). */

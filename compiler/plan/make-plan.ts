@@ -15,7 +15,7 @@ import { halvedExperts } from './halve-experts.ts'
 import type { PhasePlan, PlacedBuffer, Plan, ProductPlan, SegmentPlan } from './ir.ts'
 import { lowerPhase } from './lower-phases.ts'
 import { Sites } from './lower-steps.ts'
-import { placeCaches, segmentCaches } from './place-caches.ts'
+import { fixedCaches, isFixed, placeCaches, segmentCaches } from './place-caches.ts'
 import { placeImage, type SharedParams } from './place-image.ts'
 import { placePrefetches } from './place-prefetches.ts'
 import { keptInputs, normWeights, sharedInput } from './plan-product.ts'
@@ -205,13 +205,14 @@ function placeBuffers(
     for (const e of p.sections.flatMap((s) => s.elements))
       if (e.kind === 'store') parts.set(e.buffer, p.geometry.chunks)
   }
-  const cached = new Map(program.segments.flatMap((s) => segmentCaches(s, program, ctx)).map((c) => [c.name, c]))
+  const caches = program.segments.flatMap((s) => segmentCaches(s, program, ctx))
+  const cached = new Map([...fixedCaches(program, ctx), ...caches].map((c) => [c.name, c]))
   const buffers = program.buffers.map((b): PlacedBuffer => {
     const cut = parts.get(b.name)
     const form = b.form.kind === 'firsts' ? { ...b.form, sms } : cut !== undefined ? withParts(b.form, cut) : b.form
     const bytes = formBytes(form, { ctx, ranks: program.ranks })
     const cache = cached.get(b.name)
-    if (cache) return { ...b, bytes, offset: cache.offset }
+    if (cache) return { ...b, bytes, offset: cache.offset, fixed: isFixed(b.name) }
     const offset = end
     end += bytes
     return { ...b, form, bytes, offset }

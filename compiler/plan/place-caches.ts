@@ -1,9 +1,10 @@
 /**
  * place-caches: where each cache lies in the KV memory of a rank.
  *
- * Vocabulary: a cache is two buffers, keys and values. An attention has a cache of its own for each layer that it runs as;
- * a *named* cache (`cache NAME.keys`) is one for all programs that name it.
- * Invariant: the buffers of a segment have equal offsets from the entry's place in the KV memory in every program.
+ * Vocabulary: a cache is two buffers, keys and values. An attention has a cache of its own for each layer that it runs as, in the
+ * *part* of the entry, at the same offset in each; a *named* cache (`cache NAME.keys`) is one for all programs that name it. Where
+ * its name says no layer it is *fixed*: its place is the same for every entry, whichever and how many of them an entry uses.
+ * Invariants: one cache has one place, two caches have no byte in common (check-plan.ts).
  */
 import { formBytes, isCache } from '../tile/forms.ts'
 import type { PhaseProgram, Segment, SequenceEntry } from '../tile/ir.ts'
@@ -11,17 +12,19 @@ import { absoluteName } from '../tile/split-segments.ts'
 
 export interface CachePart {
   readonly name: string
-  /** From the entry's place. */
+  /** From the entry's part of the KV memory; of a fixed cache, from its beginning. */
   readonly offset: number
   readonly bytes: number
 }
 
-/** The cache buffers that a segment writes. */
-export function segmentCaches(segment: Segment, program: PhaseProgram, ctx: number): CachePart[] {
+const isNamed = (name: string): boolean => name.startsWith('cache ')
+export const isFixed = (name: string): boolean => isNamed(name) && !name.includes('{layer}')
+
+/** Caches one behind the other. */
+function placed(program: PhaseProgram, ctx: number, wanted: (name: string) => boolean): CachePart[] {
   let end = 0
-  const used = new Set(segment.phases.flatMap((p) => p.writes))
   return program.buffers
-    .filter((b) => isCache(b.form) && used.has(b.name))
+    .filter((b) => isCache(b.form) && wanted(b.name))
     .map((b) => {
       const bytes = formBytes(b.form, { ctx, ranks: program.ranks })
       end += bytes
@@ -29,19 +32,30 @@ export function segmentCaches(segment: Segment, program: PhaseProgram, ctx: numb
     })
 }
 
-/** The identity of a cache buffer at one entry: what two entries share, if they share it. */
-export function cacheOf(name: string, entry: SequenceEntry, at: number): string {
-  return name.startsWith('cache ') ? absoluteName(name, entry.layer) : `${name}@${at}`
+const bytesOf = (parts: readonly CachePart[]): number => parts.reduce((n, p) => n + p.bytes, 0)
+
+/** The fixed caches, which lie before all others. */
+export const fixedCaches = (program: PhaseProgram, ctx: number): CachePart[] => placed(program, ctx, isFixed)
+
+/** Of the cache buffers that a segment writes, those in its entries' parts. */
+export function segmentCaches(segment: Segment, program: PhaseProgram, ctx: number): CachePart[] {
+  const used = new Set(segment.phases.flatMap((p) => p.writes))
+  return placed(program, ctx, (name) => used.has(name) && !isFixed(name))
 }
 
-/** The place of each entry's caches, and the bytes of all. */
+/** The identity of a cache buffer at one entry: what two entries share, if they share it. */
+export function cacheOf(name: string, entry: { readonly layer?: string }, at: number): string {
+  return isNamed(name) ? absoluteName(name, entry.layer) : `${name}@${at}`
+}
+
+/** The place of each entry's part, and the bytes of all. */
 export function placeCaches(
   program: PhaseProgram,
   ctx: number,
 ): { readonly offsets: number[]; readonly bytes: number } {
   const places = new Map<string, number>()
-  let end = 0
-  const offsets = program.sequence.map((entry, at) => {
+  let end = bytesOf(fixedCaches(program, ctx))
+  const offsets = program.sequence.map((entry: SequenceEntry, at) => {
     const parts = segmentCaches(program.segments[entry.segment]!, program, ctx)
     const first = parts[0]
     if (!first) return end
@@ -50,7 +64,7 @@ export function placeCaches(
     if (known !== undefined) return known
     const offset = end
     places.set(id, offset)
-    end += parts.reduce((n, p) => n + p.bytes, 0)
+    end += bytesOf(parts)
     return offset
   })
   return { offsets, bytes: end }

@@ -51,8 +51,8 @@ function parts(cfg: MimoDrafterConfig) {
     vd,
     normed: (x: Tensor<[Hidden]>, name: string) => rmsNorm(x, weight(name, [hidden], bf16), cfg.epsilon),
     /** Queries and keys are normalised head by head, before they are turned. */
-    key: (x: Tensor<[typeof kv, typeof qd]>, theta: number) =>
-      rope(rmsNorm(x, weight('k_norm', [qd], bf16), cfg.epsilon), { theta, rotary: cfg.rotary }),
+    key: (x: Tensor<[typeof kv, typeof qd]>, norm: string, theta: number) =>
+      rope(rmsNorm(x, weight(norm, [qd], bf16), cfg.epsilon), { theta, rotary: cfg.rotary }),
     query: (x: Tensor<[typeof kv, typeof group, typeof qd]>, theta: number) =>
       rope(rmsNorm(x, weight('q_norm', [qd], bf16), cfg.epsilon), { theta, rotary: cfg.rotary }),
     cache,
@@ -66,16 +66,17 @@ function commit(m: GraphBuilder, cfg: MimoDrafterConfig): void {
   const taps = (width % (8 * 32) === 0 ? parallelDim : dim)('taps', width)
   const projected = linear(m.taps([taps]), weight('fc', [hidden, taps], bf16), { phase: 'fc' })
   const context = normed(projected, 'hidden_norm')
-  for (const l of range(cfg.layers)) {
-    const keep = () => {
-      const rows = dim('rows', qd.size + vd.size)
-      const both = linear(context, weight('kv_proj', [kv, rows, hidden], bf16), { phase: 'kv' })
-      const k = key(slice(both, 'rows', 0, [qd]), cfg.contextTheta)
-      const v = scale(slice(both, 'rows', qd.size, [vd]), cfg.valueScale)
-      remember(k, v, { cache: cache(l), window: cfg.window })
-    }
-    m.scope(`layers.${l}`, () => m.scope('self_attn', keep))
-  }
+  // No layer needs another's: all are projected first, so that nobody waits between them for what comes after.
+  const rows = dim('rows', qd.size + vd.size)
+  const own = (l: number, name: string) => `layers.${l}.self_attn.${name}`
+  const projections = range(cfg.layers).map((l) =>
+    linear(context, weight(own(l, 'kv_proj'), [kv, rows, hidden], bf16), { phase: 'kv' }),
+  )
+  projections.forEach((both, l) => {
+    const k = key(slice(both, 'rows', 0, [qd]), own(l, 'k_norm'), cfg.contextTheta)
+    const v = scale(slice(both, 'rows', qd.size, [vd]), cfg.valueScale)
+    remember(k, v, { cache: cache(l), window: cfg.window })
+  })
 }
 
 function draft(m: GraphBuilder, cfg: MimoDrafterConfig, target: MimoConfig): void {
@@ -87,7 +88,7 @@ function draft(m: GraphBuilder, cfg: MimoDrafterConfig, target: MimoConfig): voi
   const attend = (h: Tensor<[Hidden]>, layer: number): Tensor<[Hidden]> => {
     const all = linear(h, weight('qkv_proj', [kv, qkv, hidden], bf16), { phase: 'qkv' })
     const q = query(slice(all, 'qkv', 0, [group, qd]), cfg.blockTheta)
-    const k = key(slice(all, 'qkv', queries, [qd]), cfg.blockTheta)
+    const k = key(slice(all, 'qkv', queries, [qd]), 'k_norm', cfg.blockTheta)
     const v = scale(slice(all, 'qkv', queries + qd.size, [vd]), cfg.valueScale)
     const mixed = attention(q, k, v, {
       scale: cfg.queryDim ** -0.5,

@@ -45,7 +45,17 @@ const kinds: Readonly<Record<Target, Kind>> = {
       const home = process.env.CUDA_HOME ?? '/usr/local/cuda'
       return present([process.env.NVCC, 'nvcc', join(home, 'bin', 'nvcc')])
     },
-    flags: ['-arch=sm_90a', '-std=c++17', '-O3', '-lineinfo', '-Xptxas', '-v', '-cudart', 'static'],
+    flags: [
+      '-gencode',
+      'arch=compute_90a,code=sm_90a',
+      '-std=c++17',
+      '-O3',
+      '-lineinfo',
+      '-Xptxas',
+      '-v',
+      '-cudart',
+      'static',
+    ],
     machine: () => '',
     wanted: 'nvcc of CUDA 12.4 or later (NVCC or CUDA_HOME name another)',
     sharesProcessors: false,

@@ -2,12 +2,12 @@
  * Faults while an engine generates: nano on several ranks is killed, stopped, and stalled on purpose on one rank, each in a life
  * of its own. Every fault is reported in bounded time, leaves no process behind, and the next request is answered as ever.
  *
- *   npm run campaign:faults -- [--ranks 2] [--from 0] [--count 34] [--tokens 300]
+ *   npm run campaign:faults -- [--ranks 2] [--from 0] [--count 34] [--tokens 300] [--stops 1]
  *
  * On GPUs: TILEC_TEST_TARGET=sm_90a. TILEC_ENGINE_FOLDER names what tilec compile -o wrote for so many ranks, for machines
  * without a compiler.
  *
- * A case is an engine that meets all three, in a seeded order, at seeded tokens, plain or drafted. Verdicts: reported; bad
+ * A case is an engine that meets all three (with --stops 0 no stop), in a seeded order, at seeded tokens, plain or drafted. Verdicts: reported; bad
  * are: late, unnamed (another code, or no place), alive (the process is still there), answer (another text), missed (the
  * request went through). A stall is in no reach of the lives before and after it: rounds count from a life's beginning.
  */
@@ -100,7 +100,7 @@ export class FaultRunner {
     return new FaultRunner(engine, requests, block, calm, ranks)
   }
 
-  async try(seed: number): Promise<readonly Injected[]> {
+  async try(seed: number, met: readonly Kind[] = kinds): Promise<readonly Injected[]> {
     const random = (key: number, count: number): number => hashU32(seed, key, 0x6661) % count
     const drafts = random(0, 2) === 1
     const { text, short, long } = this.calm[drafts ? 1 : 0]!
@@ -108,7 +108,7 @@ export class FaultRunner {
     // In the second half of the long request; whoever kills or stops does so in its first quarter.
     const round = short + Math.ceil(long / 2) + random(1, Math.floor(long / 2) - 2)
     const stalled = random(2, this.ranks)
-    const order = [...kinds].sort((a, b) => random(kinds.indexOf(a) + 3, 1000) - random(kinds.indexOf(b) + 3, 1000))
+    const order = [...met].sort((a, b) => random(kinds.indexOf(a) + 3, 1000) - random(kinds.indexOf(b) + 3, 1000))
     const args = ['--deadline-ms', `${deadlineMs}`, '--stall', `${stalled}:${round}`]
     const engine = await startEngine({ ...this.engine, args })
     const found: Injected[] = []
@@ -185,15 +185,16 @@ function alive(pid: number): boolean {
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const o = options({ ranks: 2, from: 0, count: 34, tokens: 300 })
+  const o = options({ ranks: 2, from: 0, count: 34, tokens: 300, stops: 1 })
   const runner = await FaultRunner.of(o.ranks, o.tokens)
+  const met = kinds.filter((kind) => kind !== 'stop' || o.stops > 0)
   const numbers = Array.from({ length: o.count }, (_, i) => o.from + i)
   const results = await campaign('faults', numbers, {
-    ...{ jobs: 1, fresh: o.fresh, state: `${target} ${o.ranks} ${o.tokens}` },
+    ...{ jobs: 1, fresh: o.fresh, state: `${target} ${o.ranks} ${o.tokens} ${met}` },
     key: (seed) => `seed ${seed}`,
     run: async (seed) => {
       try {
-        const found = await runner.try(seed)
+        const found = await runner.try(seed, met)
         const bad = found.find((f) => f.verdict !== 'reported')
         return { verdict: bad ? `${bad.kind} ${bad.verdict}` : 'reported', detail: JSON.stringify(found) }
       } catch (error) {
@@ -203,7 +204,7 @@ if (import.meta.filename === process.argv[1]) {
     bad: (verdict) => verdict !== 'reported',
   })
   const all = results.flatMap((r): Injected[] => (r.verdict === 'failed' ? [] : JSON.parse(r.detail!)))
-  for (const kind of kinds) {
+  for (const kind of met) {
     const of = all.filter((f) => f.kind === kind)
     const good = of.filter((f) => f.verdict === 'reported').length
     const worst = Math.max(0, ...of.map((f) => f.ms))

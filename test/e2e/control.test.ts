@@ -64,7 +64,17 @@ it.skipIf(!hasNvcc)('compiles for sm_90a', async () => {
     const model = cutModel(resolveModel({ model: 'nano', drafter: 'none' }), 2)
     const { source } = compileModel(model, { target: 'sm_90a', gpus: 2, ctx: 128, engine: 'graph' })
     writeFileSync(join(folder, 'engine.cu'), source)
-    const flags = ['-arch=sm_90a', '-std=c++17', '-Xptxas', '-O0', '-cudart', 'static', '-I', deviceFolder()]
+    const flags = [
+      '-gencode',
+      'arch=compute_90a,code=sm_90a',
+      '-std=c++17',
+      '-Xptxas',
+      '-O0',
+      '-cudart',
+      'static',
+      '-I',
+      deviceFolder(),
+    ]
     await promisify(execFile)('nvcc', [...flags, '-o', join(folder, 'engine'), join(folder, 'engine.cu')])
   } finally {
     rmSync(folder, { recursive: true })

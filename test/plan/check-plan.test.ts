@@ -39,6 +39,27 @@ describe('specs notice', () => {
     ['weights outside the image', { ...plan, imageBytes: plan.imageBytes - 4096 }, /leave the image/],
     ['a wrong sum of shared memory', { ...plan, sharedBytes: plan.sharedBytes + 1 }, /areas make/],
   ]
+  const { plan: drafted } = planOf(nanoDrafterGraphs(), { ranks: 1 })
+  const withCache = (name: string, change: object): Plan => ({
+    ...drafted,
+    buffers: drafted.buffers.map((b) => (b.name === name ? { ...b, ...change } : b)),
+  })
+  const firstOf = (name: string): number => drafted.buffers.find((b) => b.name === name)!.offset
+  planCases.push(
+    [
+      'a cache that lies elsewhere for each entry',
+      {
+        ...withCache('cache layers.1.keys', { fixed: false }),
+        entries: drafted.entries.map((e, i) => ({ ...e, kvOffset: i * 128 })),
+      },
+      /'cache layers.1.keys' lies at \d+ and, at entry \d+, at/,
+    ],
+    [
+      'two caches in one place',
+      withCache('cache layers.1.keys', { offset: firstOf('cache layers.0.keys') }),
+      /'cache layers.[01].keys' at \d+ overlaps/,
+    ],
+  )
   it.each(planCases)('%s', (_, broken, says) => {
     expect(planViolations(broken).join('\n')).toMatch(says)
   })

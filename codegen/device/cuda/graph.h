@@ -160,16 +160,17 @@ class RankRounds {
     config.attrs = &attribute, config.numAttrs = after_sum ? 0 : 1;
     return cudaLaunchKernelEx(&config, phase_kernel<Phase>, args_, state_, entry);
   }
-  /** The graph of a round of these programs. */
   cudaError_t end_capture(u32 programs) {
     cudaSetDevice(device_);
-    cudaGraph_t graph = nullptr;
-    cudaError_t error = first_ ? report(capturing_) : cudaSuccess;
-    const cudaError_t ended = cudaStreamEndCapture(capturing_, &graph);
-    if (error == cudaSuccess) error = ended;
-    if (error == cudaSuccess) error = cudaGraphInstantiate(&graphs_[programs], graph, 0);
+    const cudaError_t error = first_ ? report(capturing_) : cudaSuccess, ended = cudaStreamEndCapture(capturing_, &captured_[programs]);
+    return error == cudaSuccess ? ended : error;
+  }
+  /** The graph of a round of these programs can be launched from now on. Not while any rank captures: CUDA refuses that. */
+  cudaError_t finish_graph(u32 programs) {
+    cudaSetDevice(device_);
+    cudaError_t error = cudaGraphInstantiate(&graphs_[programs], captured_[programs], 0);
     if (error == cudaSuccess) error = cudaGraphUpload(graphs_[programs], stream_);
-    if (graph) cudaGraphDestroy(graph);
+    cudaGraphDestroy(captured_[programs]);
     return error;
   }
   cudaError_t settle() {
@@ -214,6 +215,7 @@ class RankRounds {
   bool first_ = false;
   GraphState* state_ = nullptr;
   u32* inbox_ = nullptr;
+  std::map<u32, cudaGraph_t> captured_;
   std::map<u32, cudaGraphExec_t> graphs_;
 };
 
@@ -271,6 +273,8 @@ class Rounds {
           if (!failure) failure = sum<Phase>(true);
         });
     for (RankRounds& r : ranks_) note(failure, r.end_capture(programs));
+    for (RankRounds& r : ranks_)
+      if (!failure) note(failure, r.finish_graph(programs));
     return failure;
   }
   /** Every sum once, of zeros: with the first of a size NCCL allocates. */
