@@ -11,7 +11,7 @@
 
 struct Plan {
   static constexpr int ranks = 1, sms = 132, rows = 8, ctx = 2048, valid_ids = 4096, programs = 3, mask_token = 4095;
-  static constexpr int entries = 20, phases = 8;
+  static constexpr int entries = 16, phases = 9;
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 26944;
   static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
@@ -25,7 +25,7 @@ struct Plan {
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_x", "commit_layer.kv", "commit_layer.norm", "commit_layer2.kv", "commit_layer2.norm", "commit_layer3.kv", "commit_layer3.norm", "commit_layer4.kv", "commit_layer4.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.kv2", "commit_begin.kv3", "commit_begin.kv4", "commit_begin.norm", "commit_begin.norm2", "commit_begin.norm3", "commit_begin.norm4", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
   static constexpr int sites = 706, site_round = 702, site_relay = 703, site_mailbox = 704, site_sample = 705;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
@@ -97,26 +97,26 @@ struct Plan {
     "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "commit_begin.fc/load acquire ring",
     "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring",
     "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish",
-    "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_x", "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join",
-    "commit_layer.kv/load acquire ring", "commit_layer.kv/load copy page", "commit_layer.kv/load commit ring", "commit_layer.kv/compute wait commit_x",
-    "commit_layer.kv/compute norm barrier", "commit_layer.kv/compute await ring", "commit_layer.kv/compute release ring", "commit_layer.kv/compute acquire join",
-    "commit_layer.kv/compute commit join", "commit_layer.kv/epilogue finish", "commit_layer.kv/epilogue barrier", "commit_layer.kv/epilogue signal commit_layer.kv",
-    "commit_layer.kv/epilogue wait commit_x", "commit_layer.kv/epilogue await join", "commit_layer.kv/epilogue release join", "commit_layer.norm/compute wait commit_layer.kv",
-    "commit_layer.norm/compute barrier", "commit_layer.norm/compute signal commit_layer.norm", "commit_layer2.kv/load acquire ring", "commit_layer2.kv/load copy page",
-    "commit_layer2.kv/load commit ring", "commit_layer2.kv/compute wait commit_x", "commit_layer2.kv/compute norm barrier", "commit_layer2.kv/compute await ring",
-    "commit_layer2.kv/compute release ring", "commit_layer2.kv/compute acquire join", "commit_layer2.kv/compute commit join", "commit_layer2.kv/epilogue finish",
-    "commit_layer2.kv/epilogue barrier", "commit_layer2.kv/epilogue signal commit_layer2.kv", "commit_layer2.kv/epilogue wait commit_x", "commit_layer2.kv/epilogue await join",
-    "commit_layer2.kv/epilogue release join", "commit_layer2.norm/compute wait commit_layer2.kv", "commit_layer2.norm/compute barrier", "commit_layer2.norm/compute signal commit_layer2.norm",
-    "commit_layer3.kv/load acquire ring", "commit_layer3.kv/load copy page", "commit_layer3.kv/load commit ring", "commit_layer3.kv/compute wait commit_x",
-    "commit_layer3.kv/compute norm barrier", "commit_layer3.kv/compute await ring", "commit_layer3.kv/compute release ring", "commit_layer3.kv/compute acquire join",
-    "commit_layer3.kv/compute commit join", "commit_layer3.kv/epilogue finish", "commit_layer3.kv/epilogue barrier", "commit_layer3.kv/epilogue signal commit_layer3.kv",
-    "commit_layer3.kv/epilogue wait commit_x", "commit_layer3.kv/epilogue await join", "commit_layer3.kv/epilogue release join", "commit_layer3.norm/compute wait commit_layer3.kv",
-    "commit_layer3.norm/compute barrier", "commit_layer3.norm/compute signal commit_layer3.norm", "commit_layer4.kv/load acquire ring", "commit_layer4.kv/load copy page",
-    "commit_layer4.kv/load commit ring", "commit_layer4.kv/compute wait commit_x", "commit_layer4.kv/compute norm barrier", "commit_layer4.kv/compute await ring",
-    "commit_layer4.kv/compute release ring", "commit_layer4.kv/compute acquire join", "commit_layer4.kv/compute commit join", "commit_layer4.kv/epilogue finish",
-    "commit_layer4.kv/epilogue barrier", "commit_layer4.kv/epilogue signal commit_layer4.kv", "commit_layer4.kv/epilogue wait commit_x", "commit_layer4.kv/epilogue await join",
-    "commit_layer4.kv/epilogue release join", "commit_layer4.norm/compute wait commit_layer4.kv", "commit_layer4.norm/compute barrier", "commit_layer4.norm/compute signal commit_layer4.norm",
-    "commit_end.conclude/compute wait commit_layer4.norm", "commit_end.conclude/compute wait commit_layer3.norm", "commit_end.conclude/compute wait commit_layer2.norm", "commit_end.conclude/compute wait commit_layer.norm",
+    "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_begin.fc", "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join",
+    "commit_begin.kv/load acquire ring", "commit_begin.kv/load copy page", "commit_begin.kv/load commit ring", "commit_begin.kv/compute wait commit_begin.fc",
+    "commit_begin.kv/compute norm barrier", "commit_begin.kv/compute await ring", "commit_begin.kv/compute release ring", "commit_begin.kv/compute acquire join",
+    "commit_begin.kv/compute commit join", "commit_begin.kv/epilogue finish", "commit_begin.kv/epilogue barrier", "commit_begin.kv/epilogue signal commit_begin.kv",
+    "commit_begin.kv/epilogue wait commit_begin.fc", "commit_begin.kv/epilogue await join", "commit_begin.kv/epilogue release join", "commit_begin.kv2/load acquire ring",
+    "commit_begin.kv2/load copy page", "commit_begin.kv2/load commit ring", "commit_begin.kv2/compute wait commit_begin.fc", "commit_begin.kv2/compute norm barrier",
+    "commit_begin.kv2/compute await ring", "commit_begin.kv2/compute release ring", "commit_begin.kv2/compute acquire join", "commit_begin.kv2/compute commit join",
+    "commit_begin.kv2/epilogue finish", "commit_begin.kv2/epilogue barrier", "commit_begin.kv2/epilogue signal commit_begin.kv2", "commit_begin.kv2/epilogue wait commit_begin.fc",
+    "commit_begin.kv2/epilogue await join", "commit_begin.kv2/epilogue release join", "commit_begin.kv3/load acquire ring", "commit_begin.kv3/load copy page",
+    "commit_begin.kv3/load commit ring", "commit_begin.kv3/compute wait commit_begin.fc", "commit_begin.kv3/compute norm barrier", "commit_begin.kv3/compute await ring",
+    "commit_begin.kv3/compute release ring", "commit_begin.kv3/compute acquire join", "commit_begin.kv3/compute commit join", "commit_begin.kv3/epilogue finish",
+    "commit_begin.kv3/epilogue barrier", "commit_begin.kv3/epilogue signal commit_begin.kv3", "commit_begin.kv3/epilogue wait commit_begin.fc", "commit_begin.kv3/epilogue await join",
+    "commit_begin.kv3/epilogue release join", "commit_begin.kv4/load acquire ring", "commit_begin.kv4/load copy page", "commit_begin.kv4/load commit ring",
+    "commit_begin.kv4/compute wait commit_begin.fc", "commit_begin.kv4/compute norm barrier", "commit_begin.kv4/compute await ring", "commit_begin.kv4/compute release ring",
+    "commit_begin.kv4/compute acquire join", "commit_begin.kv4/compute commit join", "commit_begin.kv4/epilogue finish", "commit_begin.kv4/epilogue barrier",
+    "commit_begin.kv4/epilogue signal commit_begin.kv4", "commit_begin.kv4/epilogue wait commit_begin.fc", "commit_begin.kv4/epilogue await join", "commit_begin.kv4/epilogue release join",
+    "commit_begin.norm/compute wait commit_begin.kv", "commit_begin.norm/compute barrier", "commit_begin.norm/compute signal commit_begin.norm", "commit_begin.norm2/compute wait commit_begin.kv2",
+    "commit_begin.norm2/compute barrier", "commit_begin.norm2/compute signal commit_begin.norm2", "commit_begin.norm3/compute wait commit_begin.kv3", "commit_begin.norm3/compute barrier",
+    "commit_begin.norm3/compute signal commit_begin.norm3", "commit_begin.norm4/compute wait commit_begin.kv4", "commit_begin.norm4/compute barrier", "commit_begin.norm4/compute signal commit_begin.norm4",
+    "commit_end.conclude/compute wait commit_begin.norm4", "commit_end.conclude/compute wait commit_begin.norm3", "commit_end.conclude/compute wait commit_begin.norm2", "commit_end.conclude/compute wait commit_begin.norm",
     "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier",
     "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring",
     "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring",
@@ -213,8 +213,8 @@ struct Plan {
     "sliding_experts.qkv.keys", "sliding_experts.qkv.values", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
     "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.columns", "full_experts.attend.partials",
     "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits", "end.logits.firsts",
-    "commit_x.columns", "commit_layer.kv.plain", "cache layers.0.values", "cache layers.0.keys", "commit_layer2.kv.plain", "cache layers.1.values",
-    "cache layers.1.keys", "commit_layer3.kv.plain", "cache layers.2.values", "cache layers.2.keys", "commit_layer4.kv.plain", "cache layers.3.values",
+    "commit_begin.fc.columns", "commit_begin.kv.plain", "cache layers.0.values", "commit_begin.kv2.plain", "cache layers.1.values", "commit_begin.kv3.plain",
+    "cache layers.2.values", "commit_begin.kv4.plain", "cache layers.3.values", "cache layers.0.keys", "cache layers.1.keys", "cache layers.2.keys",
     "cache layers.3.keys", "draft_x.columns", "draft_x.plain", "draft_sliding_dense.qkv.plain", "draft_sliding_dense.qkv.plain2", "draft_sliding_dense.norm.queries",
     "draft_sliding_dense.attend.columns", "draft_sliding_dense.attend.partials", "draft_sliding_dense.o.columns", "draft_sliding_dense.o.plain", "draft_sliding_dense.dense.up.columns", "draft_sliding_dense2.qkv.plain",
     "draft_sliding_dense2.qkv.plain2", "draft_sliding_dense2.norm.queries", "draft_sliding_dense2.attend.columns", "draft_sliding_dense2.attend.partials", "draft_sliding_dense2.o.columns", "draft_sliding_dense2.o.plain",
@@ -235,8 +235,8 @@ enum Counter : int {
   C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route, C_sliding_experts_expert_up,
   C_sliding_experts_expert_up_early, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
   C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts, C_end_logits,
-  C_commit_x, C_commit_layer_kv, C_commit_layer_norm, C_commit_layer2_kv, C_commit_layer2_norm, C_commit_layer3_kv,
-  C_commit_layer3_norm, C_commit_layer4_kv, C_commit_layer4_norm, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv,
+  C_commit_begin_fc, C_commit_begin_kv, C_commit_begin_kv2, C_commit_begin_kv3, C_commit_begin_kv4, C_commit_begin_norm,
+  C_commit_begin_norm2, C_commit_begin_norm3, C_commit_begin_norm4, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv,
   C_draft_sliding_dense_norm, C_draft_sliding_dense_norm2, C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o, C_draft_sliding_dense_dense_up,
   C_draft_sliding_dense2_qkv, C_draft_sliding_dense2_norm, C_draft_sliding_dense2_norm2, C_draft_sliding_dense2_attend, C_draft_sliding_dense2_attend_merge, C_draft_sliding_dense2_o,
   C_draft_sliding_dense2_dense_up, C_draft_sliding_dense3_qkv, C_draft_sliding_dense3_norm, C_draft_sliding_dense3_norm2, C_draft_sliding_dense3_attend, C_draft_sliding_dense3_attend_merge,
@@ -255,8 +255,8 @@ enum Region : int {
   R_sliding_experts_qkv_keys, R_sliding_experts_qkv_values, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
   R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_columns, R_full_experts_attend_partials,
   R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits, R_end_logits_firsts,
-  R_commit_x_columns, R_commit_layer_kv_plain, R_cache_layers_0_values, R_cache_layers_0_keys, R_commit_layer2_kv_plain, R_cache_layers_1_values,
-  R_cache_layers_1_keys, R_commit_layer3_kv_plain, R_cache_layers_2_values, R_cache_layers_2_keys, R_commit_layer4_kv_plain, R_cache_layers_3_values,
+  R_commit_begin_fc_columns, R_commit_begin_kv_plain, R_cache_layers_0_values, R_commit_begin_kv2_plain, R_cache_layers_1_values, R_commit_begin_kv3_plain,
+  R_cache_layers_2_values, R_commit_begin_kv4_plain, R_cache_layers_3_values, R_cache_layers_0_keys, R_cache_layers_1_keys, R_cache_layers_2_keys,
   R_cache_layers_3_keys, R_draft_x_columns, R_draft_x_plain, R_draft_sliding_dense_qkv_plain, R_draft_sliding_dense_qkv_plain2, R_draft_sliding_dense_norm_queries,
   R_draft_sliding_dense_attend_columns, R_draft_sliding_dense_attend_partials, R_draft_sliding_dense_o_columns, R_draft_sliding_dense_o_plain, R_draft_sliding_dense_dense_up_columns, R_draft_sliding_dense2_qkv_plain,
   R_draft_sliding_dense2_qkv_plain2, R_draft_sliding_dense2_norm_queries, R_draft_sliding_dense2_attend_columns, R_draft_sliding_dense2_attend_partials, R_draft_sliding_dense2_o_columns, R_draft_sliding_dense2_o_plain,
@@ -265,7 +265,7 @@ enum Region : int {
   R_draft_sliding_dense4_attend_columns, R_draft_sliding_dense4_attend_partials, R_draft_sliding_dense4_o_columns, R_draft_sliding_dense4_o_plain, R_draft_sliding_dense4_dense_up_columns, R_draft_end_head_logits,
   R_draft_end_logits_firsts, R_sliding_experts_expert_up_routedRows_early, R_full_experts_expert_up_routedRows_early,
 };
-TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 20 || region == 21 || region == 32 || region == 33 || region == 35 || region == 36 || region == 38 || region == 39 || region == 41 || region == 42; }
+TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 20 || region == 21 || region == 32 || region == 34 || region == 36 || region == 38 || region == 39 || region == 40 || region == 41 || region == 42; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
 constexpr size_t B_x_columns = 157568;
@@ -298,19 +298,19 @@ constexpr size_t B_full_experts_router_plain = 1458560;
 constexpr size_t B_full_experts_expert_up_routedRows = 1459072;
 constexpr size_t B_end_head_logits = 1475456;
 constexpr size_t B_end_logits_firsts = 1610624;
-constexpr size_t B_commit_x_columns = 1619072;
-constexpr size_t B_commit_layer_kv_plain = 1625216;
+constexpr size_t B_commit_begin_fc_columns = 1619072;
+constexpr size_t B_commit_begin_kv_plain = 1625216;
 constexpr size_t B_cache_layers_0_values = 0;
-constexpr size_t B_cache_layers_0_keys = 196608;
-constexpr size_t B_commit_layer2_kv_plain = 1633408;
-constexpr size_t B_cache_layers_1_values = 0;
-constexpr size_t B_cache_layers_1_keys = 196608;
-constexpr size_t B_commit_layer3_kv_plain = 1641600;
-constexpr size_t B_cache_layers_2_values = 0;
-constexpr size_t B_cache_layers_2_keys = 196608;
-constexpr size_t B_commit_layer4_kv_plain = 1649792;
-constexpr size_t B_cache_layers_3_values = 0;
-constexpr size_t B_cache_layers_3_keys = 196608;
+constexpr size_t B_commit_begin_kv2_plain = 1633408;
+constexpr size_t B_cache_layers_1_values = 196608;
+constexpr size_t B_commit_begin_kv3_plain = 1641600;
+constexpr size_t B_cache_layers_2_values = 393216;
+constexpr size_t B_commit_begin_kv4_plain = 1649792;
+constexpr size_t B_cache_layers_3_values = 589824;
+constexpr size_t B_cache_layers_0_keys = 786432;
+constexpr size_t B_cache_layers_1_keys = 983040;
+constexpr size_t B_cache_layers_2_keys = 1179648;
+constexpr size_t B_cache_layers_3_keys = 1376256;
 constexpr size_t B_draft_x_columns = 1657984;
 constexpr size_t B_draft_x_plain = 1664128;
 constexpr size_t B_draft_sliding_dense_qkv_plain = 1676416;
@@ -349,21 +349,19 @@ constexpr size_t B_draft_end_head_logits = 2348160;
 constexpr size_t B_draft_end_logits_firsts = 2483328;
 // ---- entries ----
 
-// 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_layer, 7 commit_layer2, 8 commit_layer3, 9 commit_layer4, 10 commit_end, 11 draft_begin, 12 draft_sliding_dense, 13 draft_sliding_dense2, 14 draft_sliding_dense3, 15 draft_sliding_dense4, 16 draft_end
-TILE_TABLE unsigned char entry_segment[20] = {
-  0, 1, 2, 2, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+// 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_end, 7 draft_begin, 8 draft_sliding_dense, 9 draft_sliding_dense2, 10 draft_sliding_dense3, 11 draft_sliding_dense4, 12 draft_end
+TILE_TABLE unsigned char entry_segment[16] = {
+  0, 1, 2, 2, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
 };
-TILE_TABLE unsigned long long entry_image[20] = {
+TILE_TABLE unsigned long long entry_image[16] = {
   0ull, 3244032ull, 5401088ull, 8879360ull, 12357632ull, 15835776ull, 19314048ull, 22792192ull,
-  26036992ull, 26921728ull, 27315840ull, 27709184ull, 28102528ull, 28495872ull, 28495872ull, 28496640ull,
-  30268032ull, 32039424ull, 33810816ull, 35582208ull,
+  26036992ull, 28495872ull, 28495872ull, 28496640ull, 30268032ull, 32039424ull, 33810816ull, 35582208ull,
 };
-TILE_TABLE unsigned long long entry_kv[20] = {
-  0ull, 0ull, 3145728ull, 3538944ull, 3932160ull, 7077888ull, 7471104ull, 10616832ull,
-  10616832ull, 10616832ull, 11010048ull, 11403264ull, 11796480ull, 12189696ull, 12189696ull, 10616832ull,
-  11010048ull, 11403264ull, 11796480ull, 12189696ull,
+TILE_TABLE unsigned long long entry_kv[16] = {
+  1572864ull, 1572864ull, 4718592ull, 5111808ull, 5505024ull, 8650752ull, 9043968ull, 12189696ull,
+  12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull,
 };
-TILE_TABLE unsigned short entry_runs[20][69] = {
+TILE_TABLE unsigned short entry_runs[16][69] = {
   {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
   {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
   {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -373,10 +371,6 @@ TILE_TABLE unsigned short entry_runs[20][69] = {
   {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
   {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
   {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
   {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
   {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
   {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
@@ -385,18 +379,18 @@ TILE_TABLE unsigned short entry_runs[20][69] = {
   {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
   {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 0},
 };
-TILE_TABLE unsigned char entry_program[20] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2,
+TILE_TABLE unsigned char entry_program[16] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2,
 };
-TILE_TABLE unsigned char entry_taps[20] = {
-  0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char entry_taps[16] = {
+  0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned char tally_program[69] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2,
   2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0,
 };
-TILE_TABLE unsigned short entry_exchanges[20] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned short entry_exchanges[16] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short program_exchanges[3] = {
   0, 0, 0,
@@ -1959,7 +1953,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       continue;
     }
     w.join_wait(278);
-    writes_own(w, at, R_commit_x_columns);
+    writes_own(w, at, R_commit_begin_fc_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     const int u = t;
@@ -1968,37 +1962,35 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       const int n_low = u * 16 + i, n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
-      w.ws<bf16>(B_commit_x_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
-      w.ws<bf16>(B_commit_x_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
+      w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
+      w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
     w.join_release(279);
   }
   w.role_barrier(276);
-  if (w.index == 0) w.signal(277, C_commit_x);
+  if (w.index == 0) w.signal(277, C_commit_begin_fc);
 }
 
-// ==== commit_layer: 0 ====
-
-// ---- commit_layer.kv: 384 KiB of weights ----
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer_kv_load(Warp& w, const At& at) {
+// ---- commit_begin.kv: 384 KiB of weights ----
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     w.ring_acquire(280);
-    w.ring_copy(281, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_copy(281, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
     w.ring_commit(282, 12288);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 284, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(283, C_commit_x, at.runs(C_commit_x));
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_commit_x_columns);
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at, Kept<1>& kept) {
+  bring_weights<1>(w, 284, w.image(at.image + 884736) + w.index % 12 * 64);
+  w.wait(283, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  reads_all(w, at, R_commit_begin_fc_columns);
   const int part = w.index % 12;
-  Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 284,
+  Staged<1>& x = kept.x;
+  ColumnScale& scale = kept.scale;
+  stage_for_norm(w, x, w.ws<bf16>(B_commit_begin_fc_columns), part * 1);
+  scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 884736)), 12, 284,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2012,9 +2004,9 @@ TILE_PHASE static void commit_layer_kv_compute(Warp& w, const At& at) {
     w.join_commit(288);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
-  w.wait(292, C_commit_x, at.runs(C_commit_x));
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
+  w.wait(292, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -2022,7 +2014,7 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
       continue;
     }
     w.join_wait(293);
-    writes_own(w, at, R_commit_layer_kv_plain);
+    writes_own(w, at, R_commit_begin_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2034,8 +2026,8 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        w.ws<float>(B_commit_layer_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
-        w.ws<float>(B_commit_layer_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+        w.ws<float>(B_commit_begin_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_begin_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
       });
     }
     else if (in_period >= 2 && in_period < 4) {
@@ -2047,106 +2039,57 @@ TILE_PHASE static void commit_layer_kv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
     w.join_release(294);
   }
   w.role_barrier(290);
-  if (w.index == 0) w.signal(291, C_commit_layer_kv);
+  if (w.index == 0) w.signal(291, C_commit_begin_kv);
 }
 
-// ---- commit_layer.norm ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer_norm_compute(Warp& w, const At& at) {
-  w.wait(295, C_commit_layer_kv, at.runs(C_commit_layer_kv) + 1);
-  reads_all(w, at, R_commit_layer_kv_plain);
-  writes_own(w, at, R_cache_layers_0_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_layer_kv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393984));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(296);
-  if (w.index == 0) w.signal(297, C_commit_layer_norm);
-}
-
-// ==== commit_layer2: 1 ====
-
-// ---- commit_layer2.kv: 384 KiB of weights ----
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer2_kv_load(Warp& w, const At& at) {
+// ---- commit_begin.kv2: 384 KiB of weights ----
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv2_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(298);
-    w.ring_copy(299, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(300, 12288);
+    w.ring_acquire(295);
+    w.ring_copy(296, 0, w.image(at.image + 1278720 + size_t(tile) * 12288), 12288);
+    w.ring_commit(297, 12288);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer2_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 302, w.image(size_t(26921728ull)) + w.index % 12 * 64);
-  w.wait(301, C_commit_x, at.runs(C_commit_x));
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv2_compute(Warp& w, const At& at, Kept<1>& kept) {
+  w.wait(298, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
-  Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 302,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  // staged by kv
+  Staged<1>& x = kept.x;
+  ColumnScale& scale = kept.scale;
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(303);
+    const char* page = w.ring_await(300);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(304);
-    w.join_acquire(305);
+    w.ring_release(301);
+    w.join_acquire(302);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(306);
+    w.join_commit(303);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
-  w.wait(310, C_commit_x, at.runs(C_commit_x));
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv2_epilogue(Warp& w, const At& at) {
+  w.wait(307, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(311);
-    writes_own(w, at, R_commit_layer2_kv_plain);
+    w.join_wait(308);
+    writes_own(w, at, R_commit_begin_kv2_plain);
     writes_own(w, at, R_cache_layers_1_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2158,8 +2101,8 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        w.ws<float>(B_commit_layer2_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
-        w.ws<float>(B_commit_layer2_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+        w.ws<float>(B_commit_begin_kv2_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_begin_kv2_plain)[c * 256 + outer * 32 + n_high] = v0_high;
       });
     }
     else if (in_period >= 2 && in_period < 4) {
@@ -2171,106 +2114,60 @@ TILE_PHASE static void commit_layer2_kv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(312);
+    w.join_release(309);
   }
-  w.role_barrier(308);
-  if (w.index == 0) w.signal(309, C_commit_layer2_kv);
+  w.role_barrier(305);
+  if (w.index == 0) w.signal(306, C_commit_begin_kv2);
 }
 
-// ---- commit_layer2.norm ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer2_norm_compute(Warp& w, const At& at) {
-  w.wait(313, C_commit_layer2_kv, at.runs(C_commit_layer2_kv) + 1);
-  reads_all(w, at, R_commit_layer2_kv_plain);
-  writes_own(w, at, R_cache_layers_1_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_layer2_kv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393216));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(314);
-  if (w.index == 0) w.signal(315, C_commit_layer2_norm);
-}
-
-// ==== commit_layer3: 2 ====
-
-// ---- commit_layer3.kv: 384 KiB of weights ----
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer3_kv_load(Warp& w, const At& at) {
+// ---- commit_begin.kv3: 384 KiB of weights ----
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv3_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(316);
-    w.ring_copy(317, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(318, 12288);
+    w.ring_acquire(310);
+    w.ring_copy(311, 0, w.image(at.image + 1671936 + size_t(tile) * 12288), 12288);
+    w.ring_commit(312, 12288);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer3_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 320, w.image(size_t(26921728ull)) + w.index % 12 * 64);
-  w.wait(319, C_commit_x, at.runs(C_commit_x));
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_commit_x_columns);
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv3_compute(Warp& w, const At& at, Kept<1>& kept) {
+  bring_weights<1>(w, 314, w.image(at.image + 884736) + w.index % 12 * 64);
+  w.wait(313, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  reads_all(w, at, R_commit_begin_fc_columns);
   const int part = w.index % 12;
-  Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 320,
+  Staged<1>& x = kept.x;
+  ColumnScale& scale = kept.scale;
+  stage_for_norm(w, x, w.ws<bf16>(B_commit_begin_fc_columns), part * 1);
+  scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 884736)), 12, 314,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(321);
+    const char* page = w.ring_await(315);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(322);
-    w.join_acquire(323);
+    w.ring_release(316);
+    w.join_acquire(317);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(324);
+    w.join_commit(318);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
-  w.wait(328, C_commit_x, at.runs(C_commit_x));
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv3_epilogue(Warp& w, const At& at) {
+  w.wait(322, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(329);
-    writes_own(w, at, R_commit_layer3_kv_plain);
+    w.join_wait(323);
+    writes_own(w, at, R_commit_begin_kv3_plain);
     writes_own(w, at, R_cache_layers_2_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2282,8 +2179,8 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        w.ws<float>(B_commit_layer3_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
-        w.ws<float>(B_commit_layer3_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+        w.ws<float>(B_commit_begin_kv3_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_begin_kv3_plain)[c * 256 + outer * 32 + n_high] = v0_high;
       });
     }
     else if (in_period >= 2 && in_period < 4) {
@@ -2295,106 +2192,57 @@ TILE_PHASE static void commit_layer3_kv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(330);
+    w.join_release(324);
   }
-  w.role_barrier(326);
-  if (w.index == 0) w.signal(327, C_commit_layer3_kv);
+  w.role_barrier(320);
+  if (w.index == 0) w.signal(321, C_commit_begin_kv3);
 }
 
-// ---- commit_layer3.norm ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer3_norm_compute(Warp& w, const At& at) {
-  w.wait(331, C_commit_layer3_kv, at.runs(C_commit_layer3_kv) + 1);
-  reads_all(w, at, R_commit_layer3_kv_plain);
-  writes_own(w, at, R_cache_layers_2_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_layer3_kv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393216));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(332);
-  if (w.index == 0) w.signal(333, C_commit_layer3_norm);
-}
-
-// ==== commit_layer4: 3 ====
-
-// ---- commit_layer4.kv: 384 KiB of weights ----
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer4_kv_load(Warp& w, const At& at) {
+// ---- commit_begin.kv4: 384 KiB of weights ----
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv4_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(334);
-    w.ring_copy(335, 0, w.image(at.image + 0 + size_t(tile) * 12288), 12288);
-    w.ring_commit(336, 12288);
+    w.ring_acquire(325);
+    w.ring_copy(326, 0, w.image(at.image + 2065152 + size_t(tile) * 12288), 12288);
+    w.ring_commit(327, 12288);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer4_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 338, w.image(size_t(26921728ull)) + w.index % 12 * 64);
-  w.wait(337, C_commit_x, at.runs(C_commit_x));
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv4_compute(Warp& w, const At& at, Kept<1>& kept) {
+  w.wait(328, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_commit_x_columns);
   const int part = w.index % 12;
-  Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_commit_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(size_t(26921728ull))), 12, 338,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  // staged by kv3
+  Staged<1>& x = kept.x;
+  ColumnScale& scale = kept.scale;
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(339);
+    const char* page = w.ring_await(330);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(340);
-    w.join_acquire(341);
+    w.ring_release(331);
+    w.join_acquire(332);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(342);
+    w.join_commit(333);
   }
 }
-#line 72 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
-  w.wait(346, C_commit_x, at.runs(C_commit_x));
+#line 73 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv4_epilogue(Warp& w, const At& at) {
+  w.wait(337, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(347);
-    writes_own(w, at, R_commit_layer4_kv_plain);
+    w.join_wait(338);
+    writes_own(w, at, R_commit_begin_kv4_plain);
     writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2406,8 +2254,8 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        w.ws<float>(B_commit_layer4_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
-        w.ws<float>(B_commit_layer4_kv_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+        w.ws<float>(B_commit_begin_kv4_plain)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_begin_kv4_plain)[c * 256 + outer * 32 + n_high] = v0_high;
       });
     }
     else if (in_period >= 2 && in_period < 4) {
@@ -2419,28 +2267,28 @@ TILE_PHASE static void commit_layer4_kv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(348);
+    w.join_release(339);
   }
-  w.role_barrier(344);
-  if (w.index == 0) w.signal(345, C_commit_layer4_kv);
+  w.role_barrier(335);
+  if (w.index == 0) w.signal(336, C_commit_begin_kv4);
 }
 
-// ---- commit_layer4.norm ----
+// ---- commit_begin.norm ----
 #line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
-  w.wait(349, C_commit_layer4_kv, at.runs(C_commit_layer4_kv) + 1);
-  reads_all(w, at, R_commit_layer4_kv_plain);
-  writes_own(w, at, R_cache_layers_3_keys);
+TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
+  w.wait(340, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
+  reads_all(w, at, R_commit_begin_kv_plain);
+  writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
   const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_layer4_kv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 393216));
+    const float* source = w.ws<const float>(B_commit_begin_kv_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458368));
     PerLane<float> part;
     w.lanes([&](int lane) {
       part[lane] = 0;
@@ -2464,36 +2312,168 @@ TILE_PHASE static void commit_layer4_norm_compute(Warp& w, const At& at) {
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(341);
+  if (w.index == 0) w.signal(342, C_commit_begin_norm);
+}
+
+// ---- commit_begin.norm2 ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_norm2_compute(Warp& w, const At& at) {
+  w.wait(343, C_commit_begin_kv2, at.runs(C_commit_begin_kv2) + 1);
+  reads_all(w, at, R_commit_begin_kv2_plain);
+  writes_own(w, at, R_cache_layers_1_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_commit_begin_kv2_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458496));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(344);
+  if (w.index == 0) w.signal(345, C_commit_begin_norm2);
+}
+
+// ---- commit_begin.norm3 ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_norm3_compute(Warp& w, const At& at) {
+  w.wait(346, C_commit_begin_kv3, at.runs(C_commit_begin_kv3) + 1);
+  reads_all(w, at, R_commit_begin_kv3_plain);
+  writes_own(w, at, R_cache_layers_2_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_commit_begin_kv3_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458624));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+      }
+    });
+  }
+  w.role_barrier(347);
+  if (w.index == 0) w.signal(348, C_commit_begin_norm3);
+}
+
+// ---- commit_begin.norm4 ----
+#line 55 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_norm4_compute(Warp& w, const At& at) {
+  w.wait(349, C_commit_begin_kv4, at.runs(C_commit_begin_kv4) + 1);
+  reads_all(w, at, R_commit_begin_kv4_plain);
+  writes_own(w, at, R_cache_layers_3_keys);
+  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
+  for (int task = tasks.begin; task < tasks.end; ++task) {
+    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+    const float* source = w.ws<const float>(B_commit_begin_kv4_plain) + size_t(task) * 32;
+    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458752));
+    PerLane<float> part;
+    w.lanes([&](int lane) {
+      part[lane] = 0;
+      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+    });
+    const float mean = w.sum(part) / 32.0f;
+    w.lanes([&](int lane) {
+      for (int i = lane; i < 16; i += 32) {
+        const bool rotates = i < 8;
+        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+        (void)d;
+        const int n_low = first + at_low, n_high = first + at_high;
+        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+        const float v0_low = low;
+        const float v0_high = high;
+        float v1_low = v0_low, v1_high = v0_high;
+        if (rotates) {
+          const float angle = float(at.block->position[c]) * rope_10000_16[d];
+          const Rotation by = rotation(angle);
+          v1_low = v0_low * by.cosine - v0_high * by.sine;
+          v1_high = v0_high * by.cosine + v0_low * by.sine;
+        }
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
   w.role_barrier(350);
-  if (w.index == 0) w.signal(351, C_commit_layer4_norm);
+  if (w.index == 0) w.signal(351, C_commit_begin_norm4);
 }
 
 // ==== commit_end ====
 
 // ---- commit_end.conclude ----
-#line 75 "models/mimo/drafter.ts"
+#line 78 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(352, C_commit_layer4_norm, at.runs(C_commit_layer4_norm));
-  w.wait(353, C_commit_layer3_norm, at.runs(C_commit_layer3_norm));
-  w.wait(354, C_commit_layer2_norm, at.runs(C_commit_layer2_norm));
-  w.wait(355, C_commit_layer_norm, at.runs(C_commit_layer_norm));
-  reads_all(w, at, R_commit_x_columns);
-  reads_all(w, at, R_commit_layer_kv_plain);
+  w.wait(352, C_commit_begin_norm4, at.runs(C_commit_begin_norm4));
+  w.wait(353, C_commit_begin_norm3, at.runs(C_commit_begin_norm3));
+  w.wait(354, C_commit_begin_norm2, at.runs(C_commit_begin_norm2));
+  w.wait(355, C_commit_begin_norm, at.runs(C_commit_begin_norm));
+  reads_all(w, at, R_commit_begin_fc_columns);
+  reads_all(w, at, R_commit_begin_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
-  reads_all(w, at, R_cache_layers_0_keys);
-  reads_all(w, at, R_commit_layer2_kv_plain);
+  reads_all(w, at, R_commit_begin_kv2_plain);
   reads_all(w, at, R_cache_layers_1_values);
-  reads_all(w, at, R_cache_layers_1_keys);
-  reads_all(w, at, R_commit_layer3_kv_plain);
+  reads_all(w, at, R_commit_begin_kv3_plain);
   reads_all(w, at, R_cache_layers_2_values);
-  reads_all(w, at, R_cache_layers_2_keys);
-  reads_all(w, at, R_commit_layer4_kv_plain);
+  reads_all(w, at, R_commit_begin_kv4_plain);
   reads_all(w, at, R_cache_layers_3_values);
+  reads_all(w, at, R_cache_layers_0_keys);
+  reads_all(w, at, R_cache_layers_1_keys);
+  reads_all(w, at, R_cache_layers_2_keys);
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
@@ -2504,7 +2484,7 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
 // ==== draft_begin ====
 
 // ---- draft_begin.embed_tokens ----
-#line 109 "models/mimo/drafter.ts"
+#line 110 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_draft_x_columns);
   writes_own(w, at, R_draft_x_plain);
@@ -2529,7 +2509,7 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 // ==== draft_sliding_dense: 0 ====
 
 // ---- draft_sliding_dense.qkv: 768 KiB of weights ----
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2538,7 +2518,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
     w.ring_commit(363, 24576);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   bring_weights<3>(w, 366, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(364, C_draft_x, at.runs(C_draft_x));
@@ -2563,7 +2543,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
     w.join_commit(370);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
   w.wait(374, C_draft_x, at.runs(C_draft_x));
   w.wait(375, C_commit_end_conclude, at.runs(C_commit_end_conclude));
@@ -2612,8 +2592,8 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -2702,8 +2682,8 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
@@ -2712,7 +2692,7 @@ TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) 
 }
 
 // ---- draft_sliding_dense.attend ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(384, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
@@ -2725,13 +2705,13 @@ TILE_LOOP
       reads_all(w, at, R_cache_layers_0_keys);
       reads_all(w, at, R_cache_layers_0_values);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(387, 0, w.kv(at.kv + B_cache_layers_0_keys) + slot * 4096, 4096);
-      w.ring_copy(387, 4096, w.kv(at.kv + B_cache_layers_0_values) + slot * 4096, 4096);
+      w.ring_copy(387, 0, w.kv(B_cache_layers_0_keys) + slot * 4096, 4096);
+      w.ring_copy(387, 4096, w.kv(B_cache_layers_0_values) + slot * 4096, 4096);
       w.ring_commit(388, 8192);
     }
   }
 }
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(389, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
@@ -2757,7 +2737,7 @@ TILE_LOOP
 }
 
 // ---- draft_sliding_dense.attend.merge ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
@@ -2776,7 +2756,7 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2785,7 +2765,7 @@ TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
     w.ring_commit(400, 32768);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   w.wait(401, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -2805,7 +2785,7 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
     w.join_commit(406);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
   w.wait(410, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -2856,7 +2836,7 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2865,7 +2845,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
     w.ring_commit(415, 12288);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
   bring_weights<1>(w, 417, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(416, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
@@ -2888,7 +2868,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
     w.join_commit(421);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(425, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
@@ -2916,7 +2896,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2925,7 +2905,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at
     w.ring_commit(430, 16384);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
   w.wait(431, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -2945,7 +2925,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
     w.join_commit(436);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(440, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -2998,7 +2978,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 // ==== draft_sliding_dense2: 1 ====
 
 // ---- draft_sliding_dense2.qkv: 768 KiB of weights ----
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3007,7 +2987,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
     w.ring_commit(445, 24576);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
   bring_weights<3>(w, 447, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(446, C_draft_x, at.runs(C_draft_x));
@@ -3031,7 +3011,7 @@ TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
     w.join_commit(451);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
   w.wait(455, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
@@ -3079,8 +3059,8 @@ TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) 
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -3169,8 +3149,8 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
@@ -3179,7 +3159,7 @@ TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at)
 }
 
 // ---- draft_sliding_dense2.attend ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(464, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
@@ -3192,13 +3172,13 @@ TILE_LOOP
       reads_all(w, at, R_cache_layers_1_keys);
       reads_all(w, at, R_cache_layers_1_values);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(467, 0, w.kv(at.kv + B_cache_layers_1_keys) + slot * 4096, 4096);
-      w.ring_copy(467, 4096, w.kv(at.kv + B_cache_layers_1_values) + slot * 4096, 4096);
+      w.ring_copy(467, 0, w.kv(B_cache_layers_1_keys) + slot * 4096, 4096);
+      w.ring_copy(467, 4096, w.kv(B_cache_layers_1_values) + slot * 4096, 4096);
       w.ring_commit(468, 8192);
     }
   }
 }
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(469, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
@@ -3224,7 +3204,7 @@ TILE_LOOP
 }
 
 // ---- draft_sliding_dense2.attend.merge ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
@@ -3243,7 +3223,7 @@ TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const 
 }
 
 // ---- draft_sliding_dense2.o: 384 KiB of weights ----
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3252,7 +3232,7 @@ TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
     w.ring_commit(480, 32768);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
   w.wait(481, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3272,7 +3252,7 @@ TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
     w.join_commit(486);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
   w.wait(490, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -3323,7 +3303,7 @@ TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3332,7 +3312,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at)
     w.ring_commit(495, 12288);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
   bring_weights<1>(w, 497, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(496, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
@@ -3355,7 +3335,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& 
     w.join_commit(501);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(505, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
   const Share tiles = share(w, 32);
@@ -3383,7 +3363,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At&
 }
 
 // ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3392,7 +3372,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& a
     w.ring_commit(510, 16384);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
   w.wait(511, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3412,7 +3392,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At
     w.join_commit(516);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(520, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -3465,7 +3445,7 @@ TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const A
 // ==== draft_sliding_dense3: 2 ====
 
 // ---- draft_sliding_dense3.qkv: 768 KiB of weights ----
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3474,7 +3454,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
     w.ring_commit(525, 24576);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
   bring_weights<3>(w, 527, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(526, C_draft_x, at.runs(C_draft_x));
@@ -3498,7 +3478,7 @@ TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
     w.join_commit(531);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
   w.wait(535, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
@@ -3546,8 +3526,8 @@ TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) 
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -3636,8 +3616,8 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
@@ -3646,7 +3626,7 @@ TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at)
 }
 
 // ---- draft_sliding_dense3.attend ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(544, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
@@ -3659,13 +3639,13 @@ TILE_LOOP
       reads_all(w, at, R_cache_layers_2_keys);
       reads_all(w, at, R_cache_layers_2_values);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(547, 0, w.kv(at.kv + B_cache_layers_2_keys) + slot * 4096, 4096);
-      w.ring_copy(547, 4096, w.kv(at.kv + B_cache_layers_2_values) + slot * 4096, 4096);
+      w.ring_copy(547, 0, w.kv(B_cache_layers_2_keys) + slot * 4096, 4096);
+      w.ring_copy(547, 4096, w.kv(B_cache_layers_2_values) + slot * 4096, 4096);
       w.ring_commit(548, 8192);
     }
   }
 }
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(549, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
@@ -3691,7 +3671,7 @@ TILE_LOOP
 }
 
 // ---- draft_sliding_dense3.attend.merge ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
@@ -3710,7 +3690,7 @@ TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const 
 }
 
 // ---- draft_sliding_dense3.o: 384 KiB of weights ----
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3719,7 +3699,7 @@ TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
     w.ring_commit(560, 32768);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
   w.wait(561, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3739,7 +3719,7 @@ TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
     w.join_commit(566);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
   w.wait(570, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -3790,7 +3770,7 @@ TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3799,7 +3779,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at)
     w.ring_commit(575, 12288);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
   bring_weights<1>(w, 577, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(576, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
@@ -3822,7 +3802,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& 
     w.join_commit(581);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(585, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
   const Share tiles = share(w, 32);
@@ -3850,7 +3830,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At&
 }
 
 // ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3859,7 +3839,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& a
     w.ring_commit(590, 16384);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
   w.wait(591, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -3879,7 +3859,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At
     w.join_commit(596);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(600, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -3932,7 +3912,7 @@ TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const A
 // ==== draft_sliding_dense4: 3 ====
 
 // ---- draft_sliding_dense4.qkv: 768 KiB of weights ----
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -3941,7 +3921,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
     w.ring_commit(605, 24576);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
   bring_weights<3>(w, 607, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(606, C_draft_x, at.runs(C_draft_x));
@@ -3965,7 +3945,7 @@ TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
     w.join_commit(611);
   }
 }
-#line 88 "models/mimo/drafter.ts"
+#line 89 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
   w.wait(615, C_draft_x, at.runs(C_draft_x));
   const Share tiles = share(w, 32);
@@ -4013,8 +3993,8 @@ TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) 
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -4103,8 +4083,8 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       }
     });
   }
@@ -4113,7 +4093,7 @@ TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at)
 }
 
 // ---- draft_sliding_dense4.attend ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(624, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
@@ -4126,13 +4106,13 @@ TILE_LOOP
       reads_all(w, at, R_cache_layers_3_keys);
       reads_all(w, at, R_cache_layers_3_values);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(627, 0, w.kv(at.kv + B_cache_layers_3_keys) + slot * 4096, 4096);
-      w.ring_copy(627, 4096, w.kv(at.kv + B_cache_layers_3_values) + slot * 4096, 4096);
+      w.ring_copy(627, 0, w.kv(B_cache_layers_3_keys) + slot * 4096, 4096);
+      w.ring_copy(627, 4096, w.kv(B_cache_layers_3_values) + slot * 4096, 4096);
       w.ring_commit(628, 8192);
     }
   }
 }
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(629, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
@@ -4158,7 +4138,7 @@ TILE_LOOP
 }
 
 // ---- draft_sliding_dense4.attend.merge ----
-#line 92 "models/mimo/drafter.ts"
+#line 93 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
@@ -4177,7 +4157,7 @@ TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const 
 }
 
 // ---- draft_sliding_dense4.o: 384 KiB of weights ----
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4186,7 +4166,7 @@ TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
     w.ring_commit(640, 32768);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
   w.wait(641, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -4206,7 +4186,7 @@ TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
     w.join_commit(646);
   }
 }
-#line 100 "models/mimo/drafter.ts"
+#line 101 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
   w.wait(650, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -4257,7 +4237,7 @@ TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4266,7 +4246,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at)
     w.ring_commit(655, 12288);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
   bring_weights<1>(w, 657, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(656, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
@@ -4289,7 +4269,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& 
     w.join_commit(661);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(665, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
   const Share tiles = share(w, 32);
@@ -4317,7 +4297,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At&
 }
 
 // ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4326,7 +4306,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& a
     w.ring_commit(670, 16384);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
   w.wait(671, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
@@ -4346,7 +4326,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At
     w.join_commit(676);
   }
 }
-#line 103 "models/mimo/drafter.ts"
+#line 104 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(680, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -4399,7 +4379,7 @@ TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const A
 // ==== draft_end ====
 
 // ---- draft_end.head: 3.1 MiB of weights ----
-#line 127 "models/mimo/drafter.ts"
+#line 128 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4408,7 +4388,7 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
     w.ring_commit(685, 12288);
   }
 }
-#line 127 "models/mimo/drafter.ts"
+#line 128 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   bring_weights<1>(w, 687, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(686, C_draft_x, at.runs(C_draft_x));
@@ -4431,7 +4411,7 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
     w.join_commit(691);
   }
 }
-#line 127 "models/mimo/drafter.ts"
+#line 128 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4459,7 +4439,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_end.logits.firsts ----
-#line 127 "models/mimo/drafter.ts"
+#line 128 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
   w.wait(697, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
@@ -4470,7 +4450,7 @@ TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
 }
 
 // ---- draft_end.logits ----
-#line 127 "models/mimo/drafter.ts"
+#line 128 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
   w.wait(700, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_head_logits);
@@ -4570,37 +4550,21 @@ static TILE_FN void run_load(Warp& w) {
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_begin_fc_load);
           });
-          break;
-        }
-        case 6: {
-          // commit_layer
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer_kv_load);
+            traced(w, at, 1, commit_begin_kv_load);
           });
-          break;
-        }
-        case 7: {
-          // commit_layer2
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer2_kv_load);
+            traced(w, at, 2, commit_begin_kv2_load);
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 3, commit_begin_kv3_load);
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 4, commit_begin_kv4_load);
           });
           break;
         }
         case 8: {
-          // commit_layer3
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer3_kv_load);
-          });
-          break;
-        }
-        case 9: {
-          // commit_layer4
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer4_kv_load);
-          });
-          break;
-        }
-        case 12: {
           // draft_sliding_dense
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense_qkv_load);
@@ -4619,7 +4583,7 @@ static TILE_FN void run_load(Warp& w) {
           });
           break;
         }
-        case 13: {
+        case 9: {
           // draft_sliding_dense2
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense2_qkv_load);
@@ -4638,7 +4602,7 @@ static TILE_FN void run_load(Warp& w) {
           });
           break;
         }
-        case 14: {
+        case 10: {
           // draft_sliding_dense3
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense3_qkv_load);
@@ -4657,7 +4621,7 @@ static TILE_FN void run_load(Warp& w) {
           });
           break;
         }
-        case 15: {
+        case 11: {
           // draft_sliding_dense4
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense4_qkv_load);
@@ -4676,7 +4640,7 @@ static TILE_FN void run_load(Warp& w) {
           });
           break;
         }
-        case 16: {
+        case 12: {
           // draft_end
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_load);
@@ -4796,63 +4760,45 @@ static TILE_FN void run_compute(Warp& w) {
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_begin_fc_compute);
           });
+          run(w, [](Warp& w, const At& at) {
+            Kept<1> kept;
+            traced(w, at, 1, [&](Warp& w, const At& at) { commit_begin_kv_compute(w, at, kept); });
+            traced(w, at, 2, [&](Warp& w, const At& at) { commit_begin_kv2_compute(w, at, kept); });
+          });
+          run(w, [](Warp& w, const At& at) {
+            Kept<1> kept;
+            traced(w, at, 3, [&](Warp& w, const At& at) { commit_begin_kv3_compute(w, at, kept); });
+            traced(w, at, 4, [&](Warp& w, const At& at) { commit_begin_kv4_compute(w, at, kept); });
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 5, commit_begin_norm_compute);
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 6, commit_begin_norm2_compute);
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 7, commit_begin_norm3_compute);
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 8, commit_begin_norm4_compute);
+          });
           break;
         }
         case 6: {
-          // commit_layer
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer_kv_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, commit_layer_norm_compute);
-          });
-          break;
-        }
-        case 7: {
-          // commit_layer2
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer2_kv_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, commit_layer2_norm_compute);
-          });
-          break;
-        }
-        case 8: {
-          // commit_layer3
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer3_kv_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, commit_layer3_norm_compute);
-          });
-          break;
-        }
-        case 9: {
-          // commit_layer4
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer4_kv_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, commit_layer4_norm_compute);
-          });
-          break;
-        }
-        case 10: {
           // commit_end
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_end_conclude_compute);
           });
           break;
         }
-        case 11: {
+        case 7: {
           // draft_begin
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_begin_embed_tokens_compute);
           });
           break;
         }
-        case 12: {
+        case 8: {
           // draft_sliding_dense
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense_qkv_compute);
@@ -4880,7 +4826,7 @@ static TILE_FN void run_compute(Warp& w) {
           });
           break;
         }
-        case 13: {
+        case 9: {
           // draft_sliding_dense2
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense2_qkv_compute);
@@ -4908,7 +4854,7 @@ static TILE_FN void run_compute(Warp& w) {
           });
           break;
         }
-        case 14: {
+        case 10: {
           // draft_sliding_dense3
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense3_qkv_compute);
@@ -4936,7 +4882,7 @@ static TILE_FN void run_compute(Warp& w) {
           });
           break;
         }
-        case 15: {
+        case 11: {
           // draft_sliding_dense4
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense4_qkv_compute);
@@ -4964,7 +4910,7 @@ static TILE_FN void run_compute(Warp& w) {
           });
           break;
         }
-        case 16: {
+        case 12: {
           // draft_end
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_compute);
@@ -5055,37 +5001,21 @@ static TILE_FN void run_epilogue(Warp& w) {
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, commit_begin_fc_epilogue);
           });
-          break;
-        }
-        case 6: {
-          // commit_layer
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer_kv_epilogue);
+            traced(w, at, 1, commit_begin_kv_epilogue);
           });
-          break;
-        }
-        case 7: {
-          // commit_layer2
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer2_kv_epilogue);
+            traced(w, at, 2, commit_begin_kv2_epilogue);
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 3, commit_begin_kv3_epilogue);
+          });
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 4, commit_begin_kv4_epilogue);
           });
           break;
         }
         case 8: {
-          // commit_layer3
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer3_kv_epilogue);
-          });
-          break;
-        }
-        case 9: {
-          // commit_layer4
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, commit_layer4_kv_epilogue);
-          });
-          break;
-        }
-        case 12: {
           // draft_sliding_dense
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense_qkv_epilogue);
@@ -5101,7 +5031,7 @@ static TILE_FN void run_epilogue(Warp& w) {
           });
           break;
         }
-        case 13: {
+        case 9: {
           // draft_sliding_dense2
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense2_qkv_epilogue);
@@ -5117,7 +5047,7 @@ static TILE_FN void run_epilogue(Warp& w) {
           });
           break;
         }
-        case 14: {
+        case 10: {
           // draft_sliding_dense3
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense3_qkv_epilogue);
@@ -5133,7 +5063,7 @@ static TILE_FN void run_epilogue(Warp& w) {
           });
           break;
         }
-        case 15: {
+        case 11: {
           // draft_sliding_dense4
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_sliding_dense4_qkv_epilogue);
@@ -5149,7 +5079,7 @@ static TILE_FN void run_epilogue(Warp& w) {
           });
           break;
         }
-        case 16: {
+        case 12: {
           // draft_end
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_epilogue);
