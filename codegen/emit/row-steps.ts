@@ -36,55 +36,8 @@ export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
     })
   },
   normed: (s, ctx) => {
-    const { out } = ctx
-    const p = s.phase
-    const pairs = p.head / 2
-    out.line(
-      `// a warp takes one head of one row: pair i is (i, i + ${p.rotary / 2}) where it rotates, neighbours behind that`,
-    )
-    out.line(`const Share tasks = share_of(at.block->rows * ${p.heads}, w.sm * w.count + w.index, w.sms * w.count);`)
-    out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
-      out.line(
-        `const int c = task / ${p.heads}, outer = task % ${p.heads} / ${p.group}, first = task % ${p.group} * ${p.head};`,
-      )
-      out.line(`const float* source = w.ws<const float>(${ctx.offset(p.source)}) + size_t(task) * ${p.head};`)
-      out.line(`const bf16* weight = reinterpret_cast<const bf16*>(w.image(${imageAt(s.weight, ctx)}));`)
-      out.line('PerLane<float> part;')
-      out.block(
-        'w.lanes([&](int lane)',
-        () => {
-          out.line('part[lane] = 0;')
-          out.line(
-            `for (int n = lane; n < ${p.head}; n += 32) part[lane] += ${lambdaBody(p.norm.stat, ['source[n]'])};`,
-          )
-        },
-        ');',
-      )
-      out.line(`const float mean = w.sum(part) / ${p.head}.0f;`)
-      out.block(
-        'w.lanes([&](int lane)',
-        () => {
-          out.block(`for (int i = lane; i < ${pairs}; i += 32)`, () => {
-            out.line(`const bool rotates = i < ${p.rotary / 2};`)
-            out.line(
-              `const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + ${p.rotary / 2} : 2 * i + 1;`,
-            )
-            out.line('(void)d;')
-            out.line('const int n_low = first + at_low, n_high = first + at_high;')
-            for (const half of ['low', 'high']) {
-              const names = [`source[at_${half}]`, 'mean', `to_f32(weight[at_${half}])`]
-              out.line(`const float ${half} = ${lambdaBody(p.norm.apply, names)};`)
-            }
-            emitPairElements(
-              p.elements,
-              { rows: p.group * p.head, head: p.head, rotary: p.rotary, halves: ['low', 'high'] },
-              ctx,
-            )
-          })
-        },
-        ');',
-      )
-    })
+    if (s.turn === 0) normed(s, ctx)
+    else ctx.out.block('', () => normed(s, ctx))
   },
   prefetch: (s, { out }) =>
     out.line(
@@ -116,6 +69,58 @@ function scalars(n: number, { out }: EmitContext, body: () => void): void {
         out.line('const int n_low = unit * 32 + lane;')
         if (n % 32 !== 0) out.line(`if (n_low >= ${n}) return;`)
         out.block('for (int c = 0; c < at.block->rows; ++c)', body)
+      },
+      ');',
+    )
+  })
+}
+
+/** Norms side by side begin with different warps, so that an SM has one of each where there are few. */
+function normed(s: Extract<WorkStep, { kind: 'normed' }>, ctx: EmitContext): void {
+  const { out } = ctx
+  const p = s.part
+  const pairs = p.head / 2
+  const warp = s.turn === 0 ? 'w.sm * w.count + w.index' : `(w.sm * w.count + w.index + ${s.turn}) % (w.sms * w.count)`
+  out.line(
+    `// a warp takes one head of one row: pair i is (i, i + ${p.rotary / 2}) where it rotates, neighbours behind that`,
+  )
+  out.line(`const Share tasks = share_of(at.block->rows * ${p.heads}, ${warp}, w.sms * w.count);`)
+  out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
+    out.line(
+      `const int c = task / ${p.heads}, outer = task % ${p.heads} / ${p.group}, first = task % ${p.group} * ${p.head};`,
+    )
+    out.line(`const float* source = w.ws<const float>(${ctx.offset(p.source)}) + size_t(task) * ${p.head};`)
+    out.line(`const bf16* weight = reinterpret_cast<const bf16*>(w.image(${imageAt(s.weight, ctx)}));`)
+    out.line('PerLane<float> part;')
+    out.block(
+      'w.lanes([&](int lane)',
+      () => {
+        out.line('part[lane] = 0;')
+        out.line(`for (int n = lane; n < ${p.head}; n += 32) part[lane] += ${lambdaBody(p.norm.stat, ['source[n]'])};`)
+      },
+      ');',
+    )
+    out.line(`const float mean = w.sum(part) / ${p.head}.0f;`)
+    out.block(
+      'w.lanes([&](int lane)',
+      () => {
+        out.block(`for (int i = lane; i < ${pairs}; i += 32)`, () => {
+          out.line(`const bool rotates = i < ${p.rotary / 2};`)
+          out.line(
+            `const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + ${p.rotary / 2} : 2 * i + 1;`,
+          )
+          out.line('(void)d;')
+          out.line('const int n_low = first + at_low, n_high = first + at_high;')
+          for (const half of ['low', 'high']) {
+            const names = [`source[at_${half}]`, 'mean', `to_f32(weight[at_${half}])`]
+            out.line(`const float ${half} = ${lambdaBody(p.norm.apply, names)};`)
+          }
+          emitPairElements(
+            p.elements,
+            { rows: p.group * p.head, head: p.head, rotary: p.rotary, halves: ['low', 'high'] },
+            ctx,
+          )
+        })
       },
       ');',
     )

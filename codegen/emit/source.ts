@@ -16,13 +16,13 @@ import {
   type SegmentPlan,
   type Step,
 } from '../../compiler/plan/ir.ts'
-import { isCache } from '../../compiler/tile/forms.ts'
 import type { ElementStep } from '../../compiler/tile/ir.ts'
 import { type EngineKind, engines } from '../engines.ts'
 import { EmitContext, identifier } from './context.ts'
 import { ropeTable } from './elements.ts'
 import { floatLiteral } from './expr.ts'
 import { phaseKernels } from './phase-kernels.ts'
+import { emitHomes, regionNames } from './regions.ts'
 import { emitAhead, emitOwn, emitSteps, ownTiles } from './steps.ts'
 import { Writer } from './writer.ts'
 
@@ -169,17 +169,6 @@ function constants(plan: Plan, validIds: number): string {
   return out.toString()
 }
 
-/** Buffers, and behind them what is handed over by halves once more, for its first half. */
-const regionNames = (plan: Plan): string[] => [
-  ...plan.buffers.map((b) => b.name),
-  ...new Set(plan.segments.flatMap((s) => s.phases.flatMap((p) => writtenByHalves(p.roles.epilogue)))),
-]
-const writtenByHalves = (steps: readonly Step[]): string[] =>
-  steps.flatMap((s) => {
-    if (s.kind === 'loop') return writtenByHalves(s.body)
-    return 'writes' in s ? (s.writes ?? []).flatMap((a) => (a.ofHalf ? [`${a.region}.early`] : [])) : []
-  })
-
 /** The token that a draft's rows are fed: the one that its embedding has a vector for. */
 function maskToken(plan: Plan): number {
   for (const s of plan.segments) {
@@ -217,8 +206,7 @@ function names(plan: Plan): string {
     'Region',
     regionNames(plan).map((name) => `R_${identifier(name)}`),
   )
-  const caches = plan.buffers.map((b, i) => (isCache(b.form) ? `region == ${i}` : '')).filter((t) => t !== '')
-  out.line(`TILE_FN bool region_is_cache(int region) { return ${caches.join(' || ') || 'region < 0'}; }`)
+  emitHomes(plan, out)
   out.line().line("// Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.")
   for (const b of plan.buffers) out.line(`constexpr size_t B_${identifier(b.name)} = ${b.offset};`)
   return out.toString()

@@ -249,6 +249,7 @@ export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
         `bring_weights<${unitsPerPart}>(w, ${step.site}, w.image(${image}) + w.index % ${parts} * ${bytes});`,
       )
     }
+    if (step.kind === 'normed') ctx.out.line(`touch(w, w.image(${imageAt(step.weight, ctx)}), ${step.part.head * 2});`)
     if (step.kind === 'route' && step.bias !== undefined)
       ctx.out.line(`touch(w, w.image(${imageAt(step.bias, ctx)}), ${step.phase.experts * 4});`)
   }

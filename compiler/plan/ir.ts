@@ -26,7 +26,7 @@ import type {
   MergePhase,
   NearPhase,
   Norm,
-  NormedPhase,
+  NormedPart,
   PointwisePhase,
   RoutePhase,
   SamplePhase,
@@ -170,7 +170,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'mergeNear'; readonly near: NearPhase }
   | { readonly kind: 'mergeChunks'; readonly merge: MergePhase; readonly sink?: ImagePlace }
   | { readonly kind: 'embed'; readonly phase: EmbedPhase; readonly table: ImagePlace; readonly instead?: ImagePlace }
-  | { readonly kind: 'normed'; readonly phase: NormedPhase; readonly weight: ImagePlace }
+  /** `turn`: which of the norms side by side; their tasks are dealt out from another warp on. */
+  | { readonly kind: 'normed'; readonly part: NormedPart; readonly turn: number; readonly weight: ImagePlace }
   | { readonly kind: 'pointwise'; readonly phase: PointwisePhase }
   | { readonly kind: 'firsts'; readonly phase: FirstsPhase }
   | { readonly kind: 'sample'; readonly phase: SamplePhase; readonly site: number }

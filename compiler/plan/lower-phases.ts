@@ -7,6 +7,7 @@
  * (barrier). Packets hand over nothing but themselves: who receives them waits for itself. The prover checks all this.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
+import { touched } from '../tile/chain.ts'
 import { chunkSpans, mTilesOf } from '../tile/forms.ts'
 import type {
   AttendPhase,
@@ -50,14 +51,14 @@ function lowerEmbed(phase: EmbedPhase, to: Steps, ctx: LowerContext): Lowered {
 }
 
 function lowerNormed(phase: NormedPhase, to: Steps, ctx: LowerContext): Lowered {
-  const weight = ctx.plain(phase.norm.param)
+  const norms = phase.parts.map((part, turn): Step => {
+    const { reads, writes } = touched(part.elements)
+    const weight = ctx.plain(part.norm.param)
+    return { kind: 'normed', part, turn, weight, reads: [part.source, ...reads].map(all), writes: writes.map(own) }
+  })
   return {
     roles: {
-      compute: [
-        ...to.waits('compute'),
-        { kind: 'normed', phase, weight, reads: phase.reads.map(all), writes: phase.writes.map(own) },
-        ...to.signal('compute'),
-      ],
+      compute: [...to.waits('compute'), ...norms, ...to.signal('compute')],
     },
     signals: 'compute',
   }

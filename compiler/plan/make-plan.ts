@@ -15,7 +15,7 @@ import { halvedExperts } from './halve-experts.ts'
 import type { PhasePlan, PlacedBuffer, Plan, ProductPlan, SegmentPlan } from './ir.ts'
 import { lowerPhase } from './lower-phases.ts'
 import { Sites } from './lower-steps.ts'
-import { fixedCaches, isFixed, placeCaches, segmentCaches } from './place-caches.ts'
+import { type CachePart, placeCaches, segmentCaches } from './place-caches.ts'
 import { placeImage, type SharedParams } from './place-image.ts'
 import { placePrefetches } from './place-prefetches.ts'
 import { keptInputs, normWeights, sharedInput } from './plan-product.ts'
@@ -118,7 +118,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     end: 0,
   })
   const first = areas.end
-  const { buffers, end } = placeBuffers(program, products, ctx.ctx, schedule.sms, align(first, 128))
+  const { buffers, end } = placeBuffers(program, products, caching.fixed, ctx.ctx, schedule.sms, align(first, 128))
 
   const phases = program.segments.flatMap((s) => s.phases)
   const nears = phases.filter((p) => p.kind === 'near')
@@ -194,6 +194,7 @@ const withParts = (form: Form, parts: number): Form => (form.kind === 'plain' ? 
 function placeBuffers(
   program: PhaseProgram,
   products: readonly ProductPlan[],
+  fixed: readonly CachePart[],
   ctx: number,
   sms: number,
   first: number,
@@ -206,13 +207,13 @@ function placeBuffers(
       if (e.kind === 'store') parts.set(e.buffer, p.geometry.chunks)
   }
   const caches = program.segments.flatMap((s) => segmentCaches(s, program, ctx))
-  const cached = new Map([...fixedCaches(program, ctx), ...caches].map((c) => [c.name, c]))
+  const cached = new Map([...fixed, ...caches].map((c) => [c.name, c]))
   const buffers = program.buffers.map((b): PlacedBuffer => {
     const cut = parts.get(b.name)
     const form = b.form.kind === 'firsts' ? { ...b.form, sms } : cut !== undefined ? withParts(b.form, cut) : b.form
     const bytes = formBytes(form, { ctx, ranks: program.ranks })
     const cache = cached.get(b.name)
-    if (cache) return { ...b, bytes, offset: cache.offset, fixed: isFixed(b.name) }
+    if (cache) return { ...b, bytes, offset: cache.offset, fixed: fixed.includes(cache) }
     const offset = end
     end += bytes
     return { ...b, form, bytes, offset }

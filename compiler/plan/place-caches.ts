@@ -2,13 +2,15 @@
  * place-caches: where each cache lies in the KV memory of a rank.
  *
  * Vocabulary: a cache is two buffers, keys and values. An attention has a cache of its own for each layer that it runs as, in the
- * *part* of the entry, at the same offset in each; a *named* cache (`cache NAME.keys`) is one for all programs that name it. Where
- * its name says no layer it is *fixed*: its place is the same for every entry, whichever and how many of them an entry uses.
+ * *part* of the entry, at the same offset in each; a *named* cache is one for all programs that name it. Where a name depends on the
+ * layer, the cache lies in the part of an entry, too; where it does not it is *fixed*: its place is the same for every entry,
+ * whichever and how many of them an entry uses. A drafter's commit has the caches of all layers fixed, and each layer of its draft has
+ * one of them in its part.
  * Invariants: one cache has one place, two caches have no byte in common (check-plan.ts).
  */
 import { formBytes, isCache } from '../tile/forms.ts'
-import type { PhaseProgram, Segment, SequenceEntry } from '../tile/ir.ts'
-import { absoluteName } from '../tile/split-segments.ts'
+import type { PhaseProgram, Segment } from '../tile/ir.ts'
+import { cacheNamed } from '../tile/split-segments.ts'
 
 export interface CachePart {
   readonly name: string
@@ -17,55 +19,56 @@ export interface CachePart {
   readonly bytes: number
 }
 
-const isNamed = (name: string): boolean => name.startsWith('cache ')
-export const isFixed = (name: string): boolean => isNamed(name) && !name.includes('{layer}')
+export const isFixed = (name: string): boolean => cacheNamed(name, undefined)?.includes('{layer}') === false
 
-/** Caches one behind the other. */
-function placed(program: PhaseProgram, ctx: number, wanted: (name: string) => boolean): CachePart[] {
+const cachesOf = (program: PhaseProgram, ctx: number): { readonly name: string; readonly bytes: number }[] =>
+  program.buffers
+    .filter((b) => isCache(b.form))
+    .map((b) => ({ name: b.name, bytes: formBytes(b.form, { ctx, ranks: program.ranks }) }))
+
+/** Of the cache buffers that a segment writes, those in its entries' parts, one behind the other. */
+export function segmentCaches(segment: Segment, program: PhaseProgram, ctx: number): CachePart[] {
+  const used = new Set(segment.phases.flatMap((p) => p.writes))
   let end = 0
-  return program.buffers
-    .filter((b) => isCache(b.form) && wanted(b.name))
-    .map((b) => {
-      const bytes = formBytes(b.form, { ctx, ranks: program.ranks })
+  return cachesOf(program, ctx)
+    .filter(({ name }) => used.has(name) && !isFixed(name))
+    .map(({ name, bytes }) => {
       end += bytes
-      return { name: b.name, offset: end - bytes, bytes }
+      return { name, offset: end - bytes, bytes }
     })
 }
 
-const bytesOf = (parts: readonly CachePart[]): number => parts.reduce((n, p) => n + p.bytes, 0)
-
-/** The fixed caches, which lie before all others. */
-export const fixedCaches = (program: PhaseProgram, ctx: number): CachePart[] => placed(program, ctx, isFixed)
-
-/** Of the cache buffers that a segment writes, those in its entries' parts. */
-export function segmentCaches(segment: Segment, program: PhaseProgram, ctx: number): CachePart[] {
-  const used = new Set(segment.phases.flatMap((p) => p.writes))
-  return placed(program, ctx, (name) => used.has(name) && !isFixed(name))
-}
-
 /** The identity of a cache buffer at one entry: what two entries share, if they share it. */
-export function cacheOf(name: string, entry: { readonly layer?: string }, at: number): string {
-  return isNamed(name) ? absoluteName(name, entry.layer) : `${name}@${at}`
-}
+export const cacheOf = (name: string, entry: { readonly layer?: string }, at: number): string =>
+  cacheNamed(name, entry.layer) ?? `${name}@${at}`
 
-/** The place of each entry's part, and the bytes of all. */
+/** The place of each entry's part, the fixed caches, which lie in such a part or behind all, and the bytes of everything. */
 export function placeCaches(
   program: PhaseProgram,
   ctx: number,
-): { readonly offsets: number[]; readonly bytes: number } {
+): { readonly offsets: readonly number[]; readonly fixed: readonly CachePart[]; readonly bytes: number } {
   const places = new Map<string, number>()
-  let end = bytesOf(fixedCaches(program, ctx))
-  const offsets = program.sequence.map((entry: SequenceEntry, at) => {
+  let end = 0
+  const offsets = program.sequence.map((entry, at) => {
     const parts = segmentCaches(program.segments[entry.segment]!, program, ctx)
     const first = parts[0]
     if (!first) return end
-    const id = cacheOf(first.name, entry, at)
-    const known = places.get(id)
+    const known = places.get(cacheOf(first.name, entry, at))
     if (known !== undefined) return known
     const offset = end
-    places.set(id, offset)
-    end += bytesOf(parts)
+    for (const p of parts) {
+      places.set(cacheOf(p.name, entry, at), offset + p.offset)
+      end += p.bytes
+    }
     return offset
   })
-  return { offsets, bytes: end }
+  const fixed = cachesOf(program, ctx)
+    .filter(({ name }) => isFixed(name))
+    .map(({ name, bytes }): CachePart => {
+      const known = places.get(cacheNamed(name, undefined)!)
+      if (known !== undefined) return { name, offset: known, bytes }
+      end += bytes
+      return { name, offset: end - bytes, bytes }
+    })
+  return { offsets, fixed, bytes: end }
 }

@@ -32,7 +32,7 @@ type PlainParam = readonly [name: string, scalar: 'f32' | 'bf16']
 /** The params that each kind of phase reads as they are; a norm that a product applies is placed with the product. */
 const plainParams: { readonly [K in PhaseKind]?: (p: Extract<Phase, { kind: K }>) => readonly PlainParam[] } = {
   embed: (p) => [p.param, ...(p.instead ? [p.instead.param] : [])].map((name) => [name, 'bf16'] as const),
-  normed: (p) => [[p.norm.param, 'bf16']],
+  normed: (p) => p.parts.map(({ norm }) => [norm.param, 'bf16'] as const),
   near: (p) => (p.sink === undefined ? [] : [[p.sink, 'f32']]),
   merge: (p) => (p.sink === undefined ? [] : [[p.sink, 'f32']]),
   route: (p) => (p.bias === undefined ? [] : [[p.bias, 'f32']]),

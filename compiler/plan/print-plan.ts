@@ -69,7 +69,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   mergeNear: (w) => `merge blocks into ${w.near.output}`,
   mergeChunks: (w) => `merge chunks into ${w.merge.output}`,
   embed: (w) => `embed ${w.phase.param}`,
-  normed: (w) => `norm ${w.phase.source} over heads of ${w.phase.head}`,
+  normed: (w) => `norm ${w.part.source} over heads of ${w.part.head}`,
   pointwise: (w) => `pointwise ${w.phase.name}`,
   firsts: (w) => `firsts of ${w.phase.logits}`,
   sample: (w) => (w.phase.logits === undefined ? `end of ${w.phase.program}` : `sample ${w.phase.logits}`),

@@ -14,8 +14,9 @@ import type { Surroundings } from './form-phases.ts'
 import { mTilesOf } from './forms.ts'
 import type { Phase } from './ir.ts'
 import { nearParts } from './near-attention.ts'
+import { normsTogether } from './norms-together.ts'
 import { type DraftKind, type FormKind, ruleOf } from './op-rules.ts'
-import { type Piece, relativeName } from './split-segments.ts'
+import { namedCache, type Piece, relativeName } from './split-segments.ts'
 
 export function buildPhases(
   segment: string,
@@ -41,7 +42,7 @@ export function buildPhases(
     if (buffer !== undefined) return buffer
     if (form === 'keys' || form === 'values') {
       const named = cacheReader(value, around).cache
-      if (named !== undefined) return `cache ${relativeName(named, piece.layer)}.${form}`
+      if (named !== undefined) return namedCache(named, form, segment, piece.layer)
     }
     const draft = owner.get(value)
     if (!draft) throw new InternalError(`value ${value} is read in '${segment}' but neither made there nor carried`)
@@ -50,7 +51,7 @@ export function buildPhases(
     return `${segment}.${phaseName.get(draft)}.${form}${ordinal > 0 ? ordinal + 1 : ''}`
   }
   const scope: Scope = { segment, piece, around, bufferOf, name, phaseName }
-  return drafts.flatMap((d) => draftRules[d.kind].build(d, phaseName.get(d)!, scope))
+  return normsTogether(drafts.flatMap((d) => draftRules[d.kind].build(d, phaseName.get(d)!, scope)))
 }
 
 const spanOf = (nodes: readonly GraphNode[]): Pick<Phase, 'span'> => {
@@ -84,13 +85,17 @@ function buildNormed(draft: Draft, name: string, scope: Scope): Phase[] {
       kind: 'normed',
       name,
       ...spanOf([node]),
-      norm: { param: relativeName(node.param, scope.piece.layer), stat: node.stat, apply: node.apply },
-      source,
-      heads,
-      head,
-      group: heads > 1 && sizes.length > 1 ? heads / sizes[0]! : heads,
-      rotary: rotaryOf(elements),
-      elements,
+      parts: [
+        {
+          norm: { param: relativeName(node.param, scope.piece.layer), stat: node.stat, apply: node.apply },
+          source,
+          heads,
+          head,
+          group: heads > 1 && sizes.length > 1 ? heads / sizes[0]! : heads,
+          rotary: rotaryOf(elements),
+          elements,
+        },
+      ],
       reads: [source, ...t.reads],
       writes: t.writes,
     },

@@ -95,9 +95,17 @@ const rules: Rules = {
   embed: (p, c) => elementsAgree(p, p.elements, [], c),
   pointwise: (p, c) => elementsAgree(p, p.elements, [], c),
   normed: (p, c) => {
-    elementsAgree(p, p.elements, [p.source], c)
-    c.demand(p.head % 2 === 0 && p.rotary % 2 === 0 && p.rotary <= p.head, `rotary ${p.rotary} of heads of ${p.head}`)
-    c.demand(p.heads % p.group === 0, `${p.heads} heads in groups of ${p.group}`)
+    const loads = p.parts.flatMap((part) => touched(part.elements)).filter((e) => e.kind === 'load')
+    const sources = p.parts.map((part) => part.source)
+    const elements = p.parts.flatMap((part) => part.elements)
+    agrees(p, [...sources, ...loads.map((e) => e.buffer)], elements, c)
+    c.demand(!p.writes.some((w) => p.reads.includes(w)), 'a part reads what another writes')
+    c.demand(new Set(p.writes).size === p.writes.length, 'two parts write the same')
+    for (const { elements, head, heads, group, rotary } of p.parts) {
+      numbered(elements, c)
+      c.demand(head % 2 === 0 && rotary % 2 === 0 && rotary <= head, `rotary ${rotary} of heads of ${head}`)
+      c.demand(heads % group === 0, `${heads} heads in groups of ${group}`)
+    }
   },
   product: (p, c) => {
     const elements = p.sections.flatMap((s) => s.elements)

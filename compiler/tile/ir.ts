@@ -179,9 +179,8 @@ export interface RoutePhase extends PhaseBase {
   readonly factor: number
 }
 
-/** A norm whose result is no product's input: over each head of a value, with the elements that follow. */
-export interface NormedPhase extends PhaseBase {
-  readonly kind: 'normed'
+/** One norm over each head of a value, with the elements that follow. */
+export interface NormedPart {
   readonly norm: Norm
   readonly source: string
   /** Heads of the value, elements of a head, heads that make a period of the stores (a KV head's group). */
@@ -190,6 +189,11 @@ export interface NormedPhase extends PhaseBase {
   readonly group: number
   readonly rotary: number
   readonly elements: readonly ElementStep[]
+}
+/** Norms whose results are no product's input, side by side: none needs another's (norms-together.ts). */
+export interface NormedPhase extends PhaseBase {
+  readonly kind: 'normed'
+  readonly parts: readonly NormedPart[]
 }
 
 /** Pointwise work that no product takes along. */

@@ -57,9 +57,12 @@ const phaseRules: { readonly [K in Phase['kind']]: (p: Extract<Phase, { kind: K 
     `route ${p.topK} of ${p.experts}: score ${printExpr(p.score, ['logit'])}, choose ${printExpr(p.choose, ['score', 'bias'])}`,
     `weights ${p.normalise ? `score / (sum + ${p.epsilon})` : 'score'} * ${p.factor}${p.bias === undefined ? '' : `, bias ${p.bias}`}`,
   ],
-  normed: (p) => [
-    `normed ${p.norm.param} over ${p.heads} heads of ${p.head}: mean of ${printExpr(p.norm.stat, ['x'])}; ${printExpr(p.norm.apply, ['x', 'mean', 'w'])}`,
-    elements(p.elements),
+  normed: ({ parts }) => [
+    parts.length === 1 ? 'normed' : `normed, ${parts.length} side by side`,
+    ...parts.flatMap((p) => [
+      `${p.norm.param} over ${p.heads} heads of ${p.head}: mean of ${printExpr(p.norm.stat, ['x'])}; ${printExpr(p.norm.apply, ['x', 'mean', 'w'])}`,
+      elements(p.elements),
+    ]),
   ],
   pointwise: (p) => [`pointwise n=${p.n}`, elements(p.elements)],
   firsts: (p) => [`firsts of ${p.logits} -> ${p.output}`],

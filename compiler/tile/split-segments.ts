@@ -52,12 +52,28 @@ export function pieceShape(piece: Piece, taps: boolean): string {
     .join('\n')
 }
 
-/** `model.layers.3.mlp.gate` in layer `model.layers.3` is `{layer}.mlp.gate`. */
+/** `model.layers.3.mlp.gate` in layer `model.layers.3` is `{layer}.mlp.gate`; the layer's own name is `{layer}`. */
 export function relativeName(name: string, layer: string | undefined): string {
-  return layer !== undefined && name.startsWith(`${layer}.`) ? `{layer}${name.slice(layer.length)}` : name
+  const inside = layer !== undefined && (name === layer || name.startsWith(`${layer}.`))
+  return inside ? `{layer}${name.slice(layer.length)}` : name
 }
 
 /** The inverse of relativeName for the layer that a segment runs as. */
 export function absoluteName(name: string, layer: string | undefined): string {
   return layer === undefined ? name : name.replace('{layer}', layer)
+}
+
+/**
+ * The buffer of a named cache. Where a segment runs as several layers, each with a cache of its own, it says the segment, too:
+ * another kind of layer may keep keys of other dims, or another window, under a name that is relative like this one.
+ */
+export function namedCache(name: string, form: 'keys' | 'values', segment: string, layer: string | undefined): string {
+  const relative = relativeName(name, layer)
+  return `cache ${relative}.${form}${relative === name ? '' : ` in ${segment}`}`
+}
+
+/** The cache that the buffer is in the layer that its segment runs as; undefined where it is no named one. */
+export function cacheNamed(buffer: string, layer: string | undefined): string | undefined {
+  const found = /^cache (\S+)(?: in \S+)?$/.exec(buffer)
+  return found ? absoluteName(found[1]!, layer) : undefined
 }

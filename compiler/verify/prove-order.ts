@@ -96,20 +96,11 @@ export function proveOrder(
   return { events: run.events, joins: run.joins, agents: size, classes: sms.length, instances, blocked }
 }
 
-/** Caches belong to entries: a named one to the first entry of its layer, others to each entry. */
-function homes(plan: Plan): (name: string, entry: number) => number {
-  const first = new Map<string, number>()
-  const caches = new Map<string, number[]>()
-  for (const { name, form } of plan.buffers) {
-    if (!isCache(form)) continue
-    const at = plan.entries.map((entry, i) => {
-      const id = cacheOf(name, entry, i)
-      if (!first.has(id)) first.set(id, i)
-      return first.get(id)!
-    })
-    caches.set(name, at)
-  }
-  return (name, entry) => caches.get(name)?.[entry] ?? 0
+/** A cache is what its name is at an entry; every other buffer is itself. */
+function homes(plan: Plan): (name: string, entry: number) => string {
+  const caches = plan.buffers.filter((b) => isCache(b.form)).map(({ name }) => name)
+  const at = new Map(caches.map((name) => [name, plan.entries.map((entry, i) => cacheOf(name, entry, i))]))
+  return (name, entry) => at.get(name)?.[entry] ?? name
 }
 
 const distinct = (valuations: readonly Valuation[]): Valuation[] => [

@@ -33,8 +33,8 @@ type Rules = { [K in Op['kind']]: (op: Extract<Op, { kind: K }>, agent: Agent, s
 
 interface OfRank {
   readonly counters: Map<string, Counter>
-  /** By name and, for caches, entry. */
-  readonly regions: Map<string, Region[]>
+  /** By what `home` says. */
+  readonly regions: Map<string, Region>
 }
 
 export class Run {
@@ -47,8 +47,8 @@ export class Run {
   joins = 0
   constructor(
     readonly sizes: Sizes,
-    /** The entry whose cache a buffer is at an entry; 0 for what is no cache. */
-    readonly home: (name: string, entry: number) => number,
+    /** The memory that a buffer is at an entry: the same for two that are one cache. */
+    readonly home: (name: string, entry: number) => string,
     readonly findings: Findings,
     readonly faults: ReadonlyMap<number, Fault['kind']>,
     readonly nothing: Global,
@@ -89,16 +89,13 @@ export class Run {
     return found(this.#of(rank).counters, name, make)
   }
   region(rank: number, name: string, entry: number): Region {
-    const of = found(this.#of(rank).regions, name, () => [])
-    const at = this.home(name, entry)
-    of[at] ??= new Region(name, this.sizes.order === 'seen' ? 'writes' : 'reads')
-    return of[at]
+    const make = (): Region => new Region(name, this.sizes.order === 'seen' ? 'writes' : 'reads')
+    return found(this.#of(rank).regions, this.home(name, entry), make)
   }
   /** Memory that packets are sent to. */
   inbox(rank: number, name: string): Region {
-    const of = found(this.#of(rank).regions, name, () => [])
-    of[0] ??= new Region(name, this.sizes.order === 'seen' ? 'none' : 'all')
-    return of[0]
+    const make = (): Region => new Region(name, this.sizes.order === 'seen' ? 'none' : 'all')
+    return found(this.#of(rank).regions, name, make)
   }
   #of(rank: number): OfRank {
     this.#ranks[rank] ??= { counters: new Map(), regions: new Map() }

@@ -11,22 +11,22 @@
 
 struct Plan {
   static constexpr int ranks = 1, sms = 132, rows = 8, ctx = 2048, valid_ids = 4096, programs = 3, mask_token = 4095;
-  static constexpr int entries = 16, phases = 9;
+  static constexpr int entries = 16, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 26944;
   static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
   static constexpr int experts = 16, max_active = 16, top_k = 4, expert_group = 2;
   using Exchange = tile::i64;
-  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 2491776;
-  static constexpr size_t counters_at = 0, abort_at = 8704, control_at = 8832, control_inbox_at = 9600;
-  static constexpr size_t decode_at = 10624, sampler_at = 15232, history_at = 123776, inbox_at = 11136, logits_inbox_at = 15232;
-  static constexpr size_t zeroed_bytes = 15232;
-  static constexpr int counters = 68, control_counter = 66, control_left_counter = 67, local_counters = 2;
+  static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 1984384;
+  static constexpr size_t counters_at = 0, abort_at = 5120, control_at = 5248, control_inbox_at = 6016;
+  static constexpr size_t decode_at = 7040, sampler_at = 11648, history_at = 120192, inbox_at = 7552, logits_inbox_at = 11648;
+  static constexpr size_t zeroed_bytes = 11648;
+  static constexpr int counters = 40, control_counter = 38, control_left_counter = 39, local_counters = 2;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
-  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.kv2", "commit_begin.kv3", "commit_begin.kv4", "commit_begin.norm", "commit_begin.norm2", "commit_begin.norm3", "commit_begin.norm4", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.norm2", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_sliding_dense2.qkv", "draft_sliding_dense2.norm", "draft_sliding_dense2.norm2", "draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o", "draft_sliding_dense2.dense.up", "draft_sliding_dense3.qkv", "draft_sliding_dense3.norm", "draft_sliding_dense3.norm2", "draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o", "draft_sliding_dense3.dense.up", "draft_sliding_dense4.qkv", "draft_sliding_dense4.norm", "draft_sliding_dense4.norm2", "draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o", "draft_sliding_dense4.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 706, site_round = 702, site_relay = 703, site_mailbox = 704, site_sample = 705;
+  static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
+  static constexpr int sites = 404, site_round = 400, site_relay = 401, site_mailbox = 402, site_sample = 403;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -101,127 +101,47 @@ struct Plan {
     "commit_begin.kv/load acquire ring", "commit_begin.kv/load copy page", "commit_begin.kv/load commit ring", "commit_begin.kv/compute wait commit_begin.fc",
     "commit_begin.kv/compute norm barrier", "commit_begin.kv/compute await ring", "commit_begin.kv/compute release ring", "commit_begin.kv/compute acquire join",
     "commit_begin.kv/compute commit join", "commit_begin.kv/epilogue finish", "commit_begin.kv/epilogue barrier", "commit_begin.kv/epilogue signal commit_begin.kv",
-    "commit_begin.kv/epilogue wait commit_begin.fc", "commit_begin.kv/epilogue await join", "commit_begin.kv/epilogue release join", "commit_begin.kv2/load acquire ring",
-    "commit_begin.kv2/load copy page", "commit_begin.kv2/load commit ring", "commit_begin.kv2/compute wait commit_begin.fc", "commit_begin.kv2/compute norm barrier",
-    "commit_begin.kv2/compute await ring", "commit_begin.kv2/compute release ring", "commit_begin.kv2/compute acquire join", "commit_begin.kv2/compute commit join",
-    "commit_begin.kv2/epilogue finish", "commit_begin.kv2/epilogue barrier", "commit_begin.kv2/epilogue signal commit_begin.kv2", "commit_begin.kv2/epilogue wait commit_begin.fc",
-    "commit_begin.kv2/epilogue await join", "commit_begin.kv2/epilogue release join", "commit_begin.kv3/load acquire ring", "commit_begin.kv3/load copy page",
-    "commit_begin.kv3/load commit ring", "commit_begin.kv3/compute wait commit_begin.fc", "commit_begin.kv3/compute norm barrier", "commit_begin.kv3/compute await ring",
-    "commit_begin.kv3/compute release ring", "commit_begin.kv3/compute acquire join", "commit_begin.kv3/compute commit join", "commit_begin.kv3/epilogue finish",
-    "commit_begin.kv3/epilogue barrier", "commit_begin.kv3/epilogue signal commit_begin.kv3", "commit_begin.kv3/epilogue wait commit_begin.fc", "commit_begin.kv3/epilogue await join",
-    "commit_begin.kv3/epilogue release join", "commit_begin.kv4/load acquire ring", "commit_begin.kv4/load copy page", "commit_begin.kv4/load commit ring",
-    "commit_begin.kv4/compute wait commit_begin.fc", "commit_begin.kv4/compute norm barrier", "commit_begin.kv4/compute await ring", "commit_begin.kv4/compute release ring",
-    "commit_begin.kv4/compute acquire join", "commit_begin.kv4/compute commit join", "commit_begin.kv4/epilogue finish", "commit_begin.kv4/epilogue barrier",
-    "commit_begin.kv4/epilogue signal commit_begin.kv4", "commit_begin.kv4/epilogue wait commit_begin.fc", "commit_begin.kv4/epilogue await join", "commit_begin.kv4/epilogue release join",
-    "commit_begin.norm/compute wait commit_begin.kv", "commit_begin.norm/compute barrier", "commit_begin.norm/compute signal commit_begin.norm", "commit_begin.norm2/compute wait commit_begin.kv2",
-    "commit_begin.norm2/compute barrier", "commit_begin.norm2/compute signal commit_begin.norm2", "commit_begin.norm3/compute wait commit_begin.kv3", "commit_begin.norm3/compute barrier",
-    "commit_begin.norm3/compute signal commit_begin.norm3", "commit_begin.norm4/compute wait commit_begin.kv4", "commit_begin.norm4/compute barrier", "commit_begin.norm4/compute signal commit_begin.norm4",
-    "commit_end.conclude/compute wait commit_begin.norm4", "commit_end.conclude/compute wait commit_begin.norm3", "commit_end.conclude/compute wait commit_begin.norm2", "commit_end.conclude/compute wait commit_begin.norm",
-    "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier",
-    "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring",
-    "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring",
-    "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish",
-    "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude",
-    "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier",
-    "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.norm2/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm2/compute barrier", "draft_sliding_dense.norm2/compute signal draft_sliding_dense.norm2",
-    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span",
-    "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm2", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring",
-    "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend",
-    "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page",
-    "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring",
-    "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish",
-    "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join",
-    "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring",
-    "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring",
-    "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue barrier",
-    "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join",
-    "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up",
-    "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join",
-    "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x",
-    "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_sliding_dense2.qkv/load acquire ring",
-    "draft_sliding_dense2.qkv/load copy page", "draft_sliding_dense2.qkv/load commit ring", "draft_sliding_dense2.qkv/compute wait draft_x", "draft_sliding_dense2.qkv/compute norm barrier",
-    "draft_sliding_dense2.qkv/compute await ring", "draft_sliding_dense2.qkv/compute release ring", "draft_sliding_dense2.qkv/compute acquire join", "draft_sliding_dense2.qkv/compute commit join",
-    "draft_sliding_dense2.qkv/epilogue finish", "draft_sliding_dense2.qkv/epilogue barrier", "draft_sliding_dense2.qkv/epilogue signal draft_sliding_dense2.qkv", "draft_sliding_dense2.qkv/epilogue wait draft_x",
-    "draft_sliding_dense2.qkv/epilogue await join", "draft_sliding_dense2.qkv/epilogue release join", "draft_sliding_dense2.norm/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm/compute barrier",
-    "draft_sliding_dense2.norm/compute signal draft_sliding_dense2.norm", "draft_sliding_dense2.norm2/compute wait draft_sliding_dense2.qkv", "draft_sliding_dense2.norm2/compute barrier", "draft_sliding_dense2.norm2/compute signal draft_sliding_dense2.norm2",
-    "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/load wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/load acquire ring", "draft_sliding_dense2.attend/load copy span",
-    "draft_sliding_dense2.attend/load commit ring", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm2", "draft_sliding_dense2.attend/compute wait draft_sliding_dense2.norm", "draft_sliding_dense2.attend/compute await ring",
-    "draft_sliding_dense2.attend/compute release ring", "draft_sliding_dense2.attend/compute barrier", "draft_sliding_dense2.attend/compute signal draft_sliding_dense2.attend", "draft_sliding_dense2.attend.merge/compute wait draft_sliding_dense2.attend",
-    "draft_sliding_dense2.attend.merge/compute barrier", "draft_sliding_dense2.attend.merge/compute signal draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/load acquire ring", "draft_sliding_dense2.o/load copy page",
-    "draft_sliding_dense2.o/load commit ring", "draft_sliding_dense2.o/compute wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/compute norm barrier", "draft_sliding_dense2.o/compute await ring",
-    "draft_sliding_dense2.o/compute release ring", "draft_sliding_dense2.o/compute acquire join", "draft_sliding_dense2.o/compute commit join", "draft_sliding_dense2.o/epilogue finish",
-    "draft_sliding_dense2.o/epilogue barrier", "draft_sliding_dense2.o/epilogue signal draft_sliding_dense2.o", "draft_sliding_dense2.o/epilogue wait draft_sliding_dense2.attend.merge", "draft_sliding_dense2.o/epilogue await join",
-    "draft_sliding_dense2.o/epilogue release join", "draft_sliding_dense2.dense.up/load acquire ring", "draft_sliding_dense2.dense.up/load copy page", "draft_sliding_dense2.dense.up/load commit ring",
-    "draft_sliding_dense2.dense.up/compute wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/compute norm barrier", "draft_sliding_dense2.dense.up/compute await ring", "draft_sliding_dense2.dense.up/compute release ring",
-    "draft_sliding_dense2.dense.up/compute acquire join", "draft_sliding_dense2.dense.up/compute commit join", "draft_sliding_dense2.dense.up/epilogue finish", "draft_sliding_dense2.dense.up/epilogue barrier",
-    "draft_sliding_dense2.dense.up/epilogue signal draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.up/epilogue wait draft_sliding_dense2.o", "draft_sliding_dense2.dense.up/epilogue await join", "draft_sliding_dense2.dense.up/epilogue release join",
-    "draft_sliding_dense2.dense.down/load acquire ring", "draft_sliding_dense2.dense.down/load copy page", "draft_sliding_dense2.dense.down/load commit ring", "draft_sliding_dense2.dense.down/compute wait draft_sliding_dense2.dense.up",
-    "draft_sliding_dense2.dense.down/compute norm barrier", "draft_sliding_dense2.dense.down/compute await ring", "draft_sliding_dense2.dense.down/compute release ring", "draft_sliding_dense2.dense.down/compute acquire join",
-    "draft_sliding_dense2.dense.down/compute commit join", "draft_sliding_dense2.dense.down/epilogue finish", "draft_sliding_dense2.dense.down/epilogue barrier", "draft_sliding_dense2.dense.down/epilogue signal draft_x",
-    "draft_sliding_dense2.dense.down/epilogue wait draft_sliding_dense2.dense.up", "draft_sliding_dense2.dense.down/epilogue await join", "draft_sliding_dense2.dense.down/epilogue release join", "draft_sliding_dense3.qkv/load acquire ring",
-    "draft_sliding_dense3.qkv/load copy page", "draft_sliding_dense3.qkv/load commit ring", "draft_sliding_dense3.qkv/compute wait draft_x", "draft_sliding_dense3.qkv/compute norm barrier",
-    "draft_sliding_dense3.qkv/compute await ring", "draft_sliding_dense3.qkv/compute release ring", "draft_sliding_dense3.qkv/compute acquire join", "draft_sliding_dense3.qkv/compute commit join",
-    "draft_sliding_dense3.qkv/epilogue finish", "draft_sliding_dense3.qkv/epilogue barrier", "draft_sliding_dense3.qkv/epilogue signal draft_sliding_dense3.qkv", "draft_sliding_dense3.qkv/epilogue wait draft_x",
-    "draft_sliding_dense3.qkv/epilogue await join", "draft_sliding_dense3.qkv/epilogue release join", "draft_sliding_dense3.norm/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm/compute barrier",
-    "draft_sliding_dense3.norm/compute signal draft_sliding_dense3.norm", "draft_sliding_dense3.norm2/compute wait draft_sliding_dense3.qkv", "draft_sliding_dense3.norm2/compute barrier", "draft_sliding_dense3.norm2/compute signal draft_sliding_dense3.norm2",
-    "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/load wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/load acquire ring", "draft_sliding_dense3.attend/load copy span",
-    "draft_sliding_dense3.attend/load commit ring", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm2", "draft_sliding_dense3.attend/compute wait draft_sliding_dense3.norm", "draft_sliding_dense3.attend/compute await ring",
-    "draft_sliding_dense3.attend/compute release ring", "draft_sliding_dense3.attend/compute barrier", "draft_sliding_dense3.attend/compute signal draft_sliding_dense3.attend", "draft_sliding_dense3.attend.merge/compute wait draft_sliding_dense3.attend",
-    "draft_sliding_dense3.attend.merge/compute barrier", "draft_sliding_dense3.attend.merge/compute signal draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/load acquire ring", "draft_sliding_dense3.o/load copy page",
-    "draft_sliding_dense3.o/load commit ring", "draft_sliding_dense3.o/compute wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/compute norm barrier", "draft_sliding_dense3.o/compute await ring",
-    "draft_sliding_dense3.o/compute release ring", "draft_sliding_dense3.o/compute acquire join", "draft_sliding_dense3.o/compute commit join", "draft_sliding_dense3.o/epilogue finish",
-    "draft_sliding_dense3.o/epilogue barrier", "draft_sliding_dense3.o/epilogue signal draft_sliding_dense3.o", "draft_sliding_dense3.o/epilogue wait draft_sliding_dense3.attend.merge", "draft_sliding_dense3.o/epilogue await join",
-    "draft_sliding_dense3.o/epilogue release join", "draft_sliding_dense3.dense.up/load acquire ring", "draft_sliding_dense3.dense.up/load copy page", "draft_sliding_dense3.dense.up/load commit ring",
-    "draft_sliding_dense3.dense.up/compute wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/compute norm barrier", "draft_sliding_dense3.dense.up/compute await ring", "draft_sliding_dense3.dense.up/compute release ring",
-    "draft_sliding_dense3.dense.up/compute acquire join", "draft_sliding_dense3.dense.up/compute commit join", "draft_sliding_dense3.dense.up/epilogue finish", "draft_sliding_dense3.dense.up/epilogue barrier",
-    "draft_sliding_dense3.dense.up/epilogue signal draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.up/epilogue wait draft_sliding_dense3.o", "draft_sliding_dense3.dense.up/epilogue await join", "draft_sliding_dense3.dense.up/epilogue release join",
-    "draft_sliding_dense3.dense.down/load acquire ring", "draft_sliding_dense3.dense.down/load copy page", "draft_sliding_dense3.dense.down/load commit ring", "draft_sliding_dense3.dense.down/compute wait draft_sliding_dense3.dense.up",
-    "draft_sliding_dense3.dense.down/compute norm barrier", "draft_sliding_dense3.dense.down/compute await ring", "draft_sliding_dense3.dense.down/compute release ring", "draft_sliding_dense3.dense.down/compute acquire join",
-    "draft_sliding_dense3.dense.down/compute commit join", "draft_sliding_dense3.dense.down/epilogue finish", "draft_sliding_dense3.dense.down/epilogue barrier", "draft_sliding_dense3.dense.down/epilogue signal draft_x",
-    "draft_sliding_dense3.dense.down/epilogue wait draft_sliding_dense3.dense.up", "draft_sliding_dense3.dense.down/epilogue await join", "draft_sliding_dense3.dense.down/epilogue release join", "draft_sliding_dense4.qkv/load acquire ring",
-    "draft_sliding_dense4.qkv/load copy page", "draft_sliding_dense4.qkv/load commit ring", "draft_sliding_dense4.qkv/compute wait draft_x", "draft_sliding_dense4.qkv/compute norm barrier",
-    "draft_sliding_dense4.qkv/compute await ring", "draft_sliding_dense4.qkv/compute release ring", "draft_sliding_dense4.qkv/compute acquire join", "draft_sliding_dense4.qkv/compute commit join",
-    "draft_sliding_dense4.qkv/epilogue finish", "draft_sliding_dense4.qkv/epilogue barrier", "draft_sliding_dense4.qkv/epilogue signal draft_sliding_dense4.qkv", "draft_sliding_dense4.qkv/epilogue wait draft_x",
-    "draft_sliding_dense4.qkv/epilogue await join", "draft_sliding_dense4.qkv/epilogue release join", "draft_sliding_dense4.norm/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm/compute barrier",
-    "draft_sliding_dense4.norm/compute signal draft_sliding_dense4.norm", "draft_sliding_dense4.norm2/compute wait draft_sliding_dense4.qkv", "draft_sliding_dense4.norm2/compute barrier", "draft_sliding_dense4.norm2/compute signal draft_sliding_dense4.norm2",
-    "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/load wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/load acquire ring", "draft_sliding_dense4.attend/load copy span",
-    "draft_sliding_dense4.attend/load commit ring", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm2", "draft_sliding_dense4.attend/compute wait draft_sliding_dense4.norm", "draft_sliding_dense4.attend/compute await ring",
-    "draft_sliding_dense4.attend/compute release ring", "draft_sliding_dense4.attend/compute barrier", "draft_sliding_dense4.attend/compute signal draft_sliding_dense4.attend", "draft_sliding_dense4.attend.merge/compute wait draft_sliding_dense4.attend",
-    "draft_sliding_dense4.attend.merge/compute barrier", "draft_sliding_dense4.attend.merge/compute signal draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/load acquire ring", "draft_sliding_dense4.o/load copy page",
-    "draft_sliding_dense4.o/load commit ring", "draft_sliding_dense4.o/compute wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/compute norm barrier", "draft_sliding_dense4.o/compute await ring",
-    "draft_sliding_dense4.o/compute release ring", "draft_sliding_dense4.o/compute acquire join", "draft_sliding_dense4.o/compute commit join", "draft_sliding_dense4.o/epilogue finish",
-    "draft_sliding_dense4.o/epilogue barrier", "draft_sliding_dense4.o/epilogue signal draft_sliding_dense4.o", "draft_sliding_dense4.o/epilogue wait draft_sliding_dense4.attend.merge", "draft_sliding_dense4.o/epilogue await join",
-    "draft_sliding_dense4.o/epilogue release join", "draft_sliding_dense4.dense.up/load acquire ring", "draft_sliding_dense4.dense.up/load copy page", "draft_sliding_dense4.dense.up/load commit ring",
-    "draft_sliding_dense4.dense.up/compute wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/compute norm barrier", "draft_sliding_dense4.dense.up/compute await ring", "draft_sliding_dense4.dense.up/compute release ring",
-    "draft_sliding_dense4.dense.up/compute acquire join", "draft_sliding_dense4.dense.up/compute commit join", "draft_sliding_dense4.dense.up/epilogue finish", "draft_sliding_dense4.dense.up/epilogue barrier",
-    "draft_sliding_dense4.dense.up/epilogue signal draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.up/epilogue wait draft_sliding_dense4.o", "draft_sliding_dense4.dense.up/epilogue await join", "draft_sliding_dense4.dense.up/epilogue release join",
-    "draft_sliding_dense4.dense.down/load acquire ring", "draft_sliding_dense4.dense.down/load copy page", "draft_sliding_dense4.dense.down/load commit ring", "draft_sliding_dense4.dense.down/compute wait draft_sliding_dense4.dense.up",
-    "draft_sliding_dense4.dense.down/compute norm barrier", "draft_sliding_dense4.dense.down/compute await ring", "draft_sliding_dense4.dense.down/compute release ring", "draft_sliding_dense4.dense.down/compute acquire join",
-    "draft_sliding_dense4.dense.down/compute commit join", "draft_sliding_dense4.dense.down/epilogue finish", "draft_sliding_dense4.dense.down/epilogue barrier", "draft_sliding_dense4.dense.down/epilogue signal draft_x",
-    "draft_sliding_dense4.dense.down/epilogue wait draft_sliding_dense4.dense.up", "draft_sliding_dense4.dense.down/epilogue await join", "draft_sliding_dense4.dense.down/epilogue release join", "draft_end.head/load acquire ring",
-    "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier",
-    "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join",
-    "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue await join",
-    "draft_end.head/epilogue release join", "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts",
-    "draft_end.logits/compute wait draft_end.logits.firsts", "draft_end.logits/compute sample", "round", "relay",
-    "mailbox", "sample",
+    "commit_begin.kv/epilogue wait commit_begin.fc", "commit_begin.kv/epilogue await join", "commit_begin.kv/epilogue release join", "commit_begin.norm/compute wait commit_begin.kv",
+    "commit_begin.norm/compute barrier", "commit_begin.norm/compute signal commit_begin.norm", "commit_end.conclude/compute wait commit_begin.norm", "commit_end.conclude/compute sample",
+    "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x",
+    "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x",
+    "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring",
+    "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue barrier",
+    "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join",
+    "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm",
+    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring",
+    "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier",
+    "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge",
+    "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge",
+    "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join",
+    "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish", "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o",
+    "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.dense.up/load acquire ring",
+    "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring", "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier",
+    "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring", "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join",
+    "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o",
+    "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page",
+    "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring",
+    "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join", "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish",
+    "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join",
+    "draft_sliding_dense.dense.down/epilogue release join", "draft_end.head/load acquire ring", "draft_end.head/load copy page", "draft_end.head/load commit ring",
+    "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier", "draft_end.head/compute await ring", "draft_end.head/compute release ring",
+    "draft_end.head/compute acquire join", "draft_end.head/compute commit join", "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier",
+    "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.logits.firsts/compute wait draft_end.head",
+    "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts", "draft_end.logits/compute wait draft_end.logits.firsts", "draft_end.logits/compute sample",
+    "round", "relay", "mailbox", "sample",
   };
-  static constexpr int regions = 81;
+  static constexpr int regions = 59;
   static constexpr const char* region_names[] = {
     "x.columns", "x.plain", "full_dense.qkv.queries", "full_dense.qkv.keys", "full_dense.qkv.values", "full_dense.attend.columns",
     "full_dense.attend.partials", "full_dense.o.columns", "full_dense.o.plain", "full_dense.dense.up.columns", "taps.columns", "sliding_experts.qkv.queries",
     "sliding_experts.qkv.keys", "sliding_experts.qkv.values", "sliding_experts.attend.columns", "sliding_experts.o.columns", "sliding_experts.o.plain", "sliding_experts.router.plain",
     "sliding_experts.expert.up.routedRows", "full_experts.qkv.queries", "full_experts.qkv.keys", "full_experts.qkv.values", "full_experts.attend.columns", "full_experts.attend.partials",
     "full_experts.o.columns", "full_experts.o.plain", "full_experts.router.plain", "full_experts.expert.up.routedRows", "end.head.logits", "end.logits.firsts",
-    "commit_begin.fc.columns", "commit_begin.kv.plain", "cache layers.0.values", "commit_begin.kv2.plain", "cache layers.1.values", "commit_begin.kv3.plain",
-    "cache layers.2.values", "commit_begin.kv4.plain", "cache layers.3.values", "cache layers.0.keys", "cache layers.1.keys", "cache layers.2.keys",
-    "cache layers.3.keys", "draft_x.columns", "draft_x.plain", "draft_sliding_dense.qkv.plain", "draft_sliding_dense.qkv.plain2", "draft_sliding_dense.norm.queries",
-    "draft_sliding_dense.attend.columns", "draft_sliding_dense.attend.partials", "draft_sliding_dense.o.columns", "draft_sliding_dense.o.plain", "draft_sliding_dense.dense.up.columns", "draft_sliding_dense2.qkv.plain",
-    "draft_sliding_dense2.qkv.plain2", "draft_sliding_dense2.norm.queries", "draft_sliding_dense2.attend.columns", "draft_sliding_dense2.attend.partials", "draft_sliding_dense2.o.columns", "draft_sliding_dense2.o.plain",
-    "draft_sliding_dense2.dense.up.columns", "draft_sliding_dense3.qkv.plain", "draft_sliding_dense3.qkv.plain2", "draft_sliding_dense3.norm.queries", "draft_sliding_dense3.attend.columns", "draft_sliding_dense3.attend.partials",
-    "draft_sliding_dense3.o.columns", "draft_sliding_dense3.o.plain", "draft_sliding_dense3.dense.up.columns", "draft_sliding_dense4.qkv.plain", "draft_sliding_dense4.qkv.plain2", "draft_sliding_dense4.norm.queries",
-    "draft_sliding_dense4.attend.columns", "draft_sliding_dense4.attend.partials", "draft_sliding_dense4.o.columns", "draft_sliding_dense4.o.plain", "draft_sliding_dense4.dense.up.columns", "draft_end.head.logits",
-    "draft_end.logits.firsts", "sliding_experts.expert.up.routedRows.early", "full_experts.expert.up.routedRows.early",
+    "commit_begin.fc.columns", "commit_begin.kv.plain", "cache layers.0.values", "commit_begin.kv.plain2", "cache layers.1.values", "commit_begin.kv.plain3",
+    "cache layers.2.values", "commit_begin.kv.plain4", "cache layers.3.values", "cache layers.0.keys", "cache layers.1.keys", "cache layers.2.keys",
+    "cache layers.3.keys", "draft_x.columns", "draft_x.plain", "draft_sliding_dense.qkv.plain", "draft_sliding_dense.qkv.plain2", "cache {layer}.values in draft_sliding_dense",
+    "draft_sliding_dense.norm.queries", "cache {layer}.keys in draft_sliding_dense", "draft_sliding_dense.attend.columns", "draft_sliding_dense.attend.partials", "draft_sliding_dense.o.columns", "draft_sliding_dense.o.plain",
+    "draft_sliding_dense.dense.up.columns", "draft_end.head.logits", "draft_end.logits.firsts", "sliding_experts.expert.up.routedRows.early", "full_experts.expert.up.routedRows.early",
   };
 };
 
@@ -235,16 +155,12 @@ enum Counter : int {
   C_sliding_experts_qkv, C_sliding_experts_attend, C_sliding_experts_o, C_sliding_experts_router, C_sliding_experts_route, C_sliding_experts_expert_up,
   C_sliding_experts_expert_up_early, C_full_experts_qkv, C_full_experts_attend, C_full_experts_attend_merge, C_full_experts_o, C_full_experts_router,
   C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts, C_end_logits,
-  C_commit_begin_fc, C_commit_begin_kv, C_commit_begin_kv2, C_commit_begin_kv3, C_commit_begin_kv4, C_commit_begin_norm,
-  C_commit_begin_norm2, C_commit_begin_norm3, C_commit_begin_norm4, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv,
-  C_draft_sliding_dense_norm, C_draft_sliding_dense_norm2, C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o, C_draft_sliding_dense_dense_up,
-  C_draft_sliding_dense2_qkv, C_draft_sliding_dense2_norm, C_draft_sliding_dense2_norm2, C_draft_sliding_dense2_attend, C_draft_sliding_dense2_attend_merge, C_draft_sliding_dense2_o,
-  C_draft_sliding_dense2_dense_up, C_draft_sliding_dense3_qkv, C_draft_sliding_dense3_norm, C_draft_sliding_dense3_norm2, C_draft_sliding_dense3_attend, C_draft_sliding_dense3_attend_merge,
-  C_draft_sliding_dense3_o, C_draft_sliding_dense3_dense_up, C_draft_sliding_dense4_qkv, C_draft_sliding_dense4_norm, C_draft_sliding_dense4_norm2, C_draft_sliding_dense4_attend,
-  C_draft_sliding_dense4_attend_merge, C_draft_sliding_dense4_o, C_draft_sliding_dense4_dense_up, C_draft_end_head, C_draft_end_logits_firsts, C_draft_end_logits,
+  C_commit_begin_fc, C_commit_begin_kv, C_commit_begin_norm, C_commit_end_conclude, C_draft_x, C_draft_sliding_dense_qkv,
+  C_draft_sliding_dense_norm, C_draft_sliding_dense_attend, C_draft_sliding_dense_attend_merge, C_draft_sliding_dense_o, C_draft_sliding_dense_dense_up, C_draft_end_head,
+  C_draft_end_logits_firsts, C_draft_end_logits,
 };
 enum Tally : int {
-  T_route = 66, T_table = 67, T_exchange = 68,
+  T_route = 38, T_table = 39, T_exchange = 40,
 };
 enum Local : int {
   L_route, L_table,
@@ -255,129 +171,106 @@ enum Region : int {
   R_sliding_experts_qkv_keys, R_sliding_experts_qkv_values, R_sliding_experts_attend_columns, R_sliding_experts_o_columns, R_sliding_experts_o_plain, R_sliding_experts_router_plain,
   R_sliding_experts_expert_up_routedRows, R_full_experts_qkv_queries, R_full_experts_qkv_keys, R_full_experts_qkv_values, R_full_experts_attend_columns, R_full_experts_attend_partials,
   R_full_experts_o_columns, R_full_experts_o_plain, R_full_experts_router_plain, R_full_experts_expert_up_routedRows, R_end_head_logits, R_end_logits_firsts,
-  R_commit_begin_fc_columns, R_commit_begin_kv_plain, R_cache_layers_0_values, R_commit_begin_kv2_plain, R_cache_layers_1_values, R_commit_begin_kv3_plain,
-  R_cache_layers_2_values, R_commit_begin_kv4_plain, R_cache_layers_3_values, R_cache_layers_0_keys, R_cache_layers_1_keys, R_cache_layers_2_keys,
-  R_cache_layers_3_keys, R_draft_x_columns, R_draft_x_plain, R_draft_sliding_dense_qkv_plain, R_draft_sliding_dense_qkv_plain2, R_draft_sliding_dense_norm_queries,
-  R_draft_sliding_dense_attend_columns, R_draft_sliding_dense_attend_partials, R_draft_sliding_dense_o_columns, R_draft_sliding_dense_o_plain, R_draft_sliding_dense_dense_up_columns, R_draft_sliding_dense2_qkv_plain,
-  R_draft_sliding_dense2_qkv_plain2, R_draft_sliding_dense2_norm_queries, R_draft_sliding_dense2_attend_columns, R_draft_sliding_dense2_attend_partials, R_draft_sliding_dense2_o_columns, R_draft_sliding_dense2_o_plain,
-  R_draft_sliding_dense2_dense_up_columns, R_draft_sliding_dense3_qkv_plain, R_draft_sliding_dense3_qkv_plain2, R_draft_sliding_dense3_norm_queries, R_draft_sliding_dense3_attend_columns, R_draft_sliding_dense3_attend_partials,
-  R_draft_sliding_dense3_o_columns, R_draft_sliding_dense3_o_plain, R_draft_sliding_dense3_dense_up_columns, R_draft_sliding_dense4_qkv_plain, R_draft_sliding_dense4_qkv_plain2, R_draft_sliding_dense4_norm_queries,
-  R_draft_sliding_dense4_attend_columns, R_draft_sliding_dense4_attend_partials, R_draft_sliding_dense4_o_columns, R_draft_sliding_dense4_o_plain, R_draft_sliding_dense4_dense_up_columns, R_draft_end_head_logits,
-  R_draft_end_logits_firsts, R_sliding_experts_expert_up_routedRows_early, R_full_experts_expert_up_routedRows_early,
+  R_commit_begin_fc_columns, R_commit_begin_kv_plain, R_cache_layers_0_values, R_commit_begin_kv_plain2, R_cache_layers_1_values, R_commit_begin_kv_plain3,
+  R_cache_layers_2_values, R_commit_begin_kv_plain4, R_cache_layers_3_values, R_cache_layers_0_keys, R_cache_layers_1_keys, R_cache_layers_2_keys,
+  R_cache_layers_3_keys, R_draft_x_columns, R_draft_x_plain, R_draft_sliding_dense_qkv_plain, R_draft_sliding_dense_qkv_plain2, R_cache_layer_values_in_draft_sliding_dense,
+  R_draft_sliding_dense_norm_queries, R_cache_layer_keys_in_draft_sliding_dense, R_draft_sliding_dense_attend_columns, R_draft_sliding_dense_attend_partials, R_draft_sliding_dense_o_columns, R_draft_sliding_dense_o_plain,
+  R_draft_sliding_dense_dense_up_columns, R_draft_end_head_logits, R_draft_end_logits_firsts, R_sliding_experts_expert_up_routedRows_early, R_full_experts_expert_up_routedRows_early,
 };
-TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 20 || region == 21 || region == 32 || region == 34 || region == 36 || region == 38 || region == 39 || region == 40 || region == 41 || region == 42; }
+TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 12 || region == 13 || region == 20 || region == 21 || region == 47 || region == 49; }
+TILE_TABLE short home_47[] = {47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 32, 34, 36, 38, 47};
+TILE_TABLE short home_49[] = {49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 39, 40, 41, 42, 49};
+TILE_FN int home_of(int region, int entry) { return region == 47 ? home_47[entry] : region == 49 ? home_49[entry] : region; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
-constexpr size_t B_x_columns = 157568;
-constexpr size_t B_x_plain = 163712;
-constexpr size_t B_full_dense_qkv_queries = 176000;
+constexpr size_t B_x_columns = 153984;
+constexpr size_t B_x_plain = 160128;
+constexpr size_t B_full_dense_qkv_queries = 172416;
 constexpr size_t B_full_dense_qkv_keys = 0;
 constexpr size_t B_full_dense_qkv_values = 2097152;
-constexpr size_t B_full_dense_attend_columns = 188288;
-constexpr size_t B_full_dense_attend_partials = 196480;
-constexpr size_t B_full_dense_o_columns = 753536;
-constexpr size_t B_full_dense_o_plain = 759680;
-constexpr size_t B_full_dense_dense_up_columns = 771968;
-constexpr size_t B_taps_columns = 788352;
-constexpr size_t B_sliding_experts_qkv_queries = 806784;
+constexpr size_t B_full_dense_attend_columns = 184704;
+constexpr size_t B_full_dense_attend_partials = 192896;
+constexpr size_t B_full_dense_o_columns = 749952;
+constexpr size_t B_full_dense_o_plain = 756096;
+constexpr size_t B_full_dense_dense_up_columns = 768384;
+constexpr size_t B_taps_columns = 784768;
+constexpr size_t B_sliding_experts_qkv_queries = 803200;
 constexpr size_t B_sliding_experts_qkv_keys = 0;
 constexpr size_t B_sliding_experts_qkv_values = 262144;
-constexpr size_t B_sliding_experts_attend_columns = 819072;
-constexpr size_t B_sliding_experts_o_columns = 827264;
-constexpr size_t B_sliding_experts_o_plain = 833408;
-constexpr size_t B_sliding_experts_router_plain = 845696;
-constexpr size_t B_sliding_experts_expert_up_routedRows = 846208;
-constexpr size_t B_full_experts_qkv_queries = 862592;
+constexpr size_t B_sliding_experts_attend_columns = 815488;
+constexpr size_t B_sliding_experts_o_columns = 823680;
+constexpr size_t B_sliding_experts_o_plain = 829824;
+constexpr size_t B_sliding_experts_router_plain = 842112;
+constexpr size_t B_sliding_experts_expert_up_routedRows = 842624;
+constexpr size_t B_full_experts_qkv_queries = 859008;
 constexpr size_t B_full_experts_qkv_keys = 0;
 constexpr size_t B_full_experts_qkv_values = 2097152;
-constexpr size_t B_full_experts_attend_columns = 874880;
-constexpr size_t B_full_experts_attend_partials = 883072;
-constexpr size_t B_full_experts_o_columns = 1440128;
-constexpr size_t B_full_experts_o_plain = 1446272;
-constexpr size_t B_full_experts_router_plain = 1458560;
-constexpr size_t B_full_experts_expert_up_routedRows = 1459072;
-constexpr size_t B_end_head_logits = 1475456;
-constexpr size_t B_end_logits_firsts = 1610624;
-constexpr size_t B_commit_begin_fc_columns = 1619072;
-constexpr size_t B_commit_begin_kv_plain = 1625216;
-constexpr size_t B_cache_layers_0_values = 0;
-constexpr size_t B_commit_begin_kv2_plain = 1633408;
-constexpr size_t B_cache_layers_1_values = 196608;
-constexpr size_t B_commit_begin_kv3_plain = 1641600;
-constexpr size_t B_cache_layers_2_values = 393216;
-constexpr size_t B_commit_begin_kv4_plain = 1649792;
-constexpr size_t B_cache_layers_3_values = 589824;
-constexpr size_t B_cache_layers_0_keys = 786432;
-constexpr size_t B_cache_layers_1_keys = 983040;
-constexpr size_t B_cache_layers_2_keys = 1179648;
-constexpr size_t B_cache_layers_3_keys = 1376256;
-constexpr size_t B_draft_x_columns = 1657984;
-constexpr size_t B_draft_x_plain = 1664128;
-constexpr size_t B_draft_sliding_dense_qkv_plain = 1676416;
-constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1692800;
-constexpr size_t B_draft_sliding_dense_norm_queries = 1700992;
-constexpr size_t B_draft_sliding_dense_attend_columns = 1709184;
-constexpr size_t B_draft_sliding_dense_attend_partials = 1717376;
-constexpr size_t B_draft_sliding_dense_o_columns = 1821824;
-constexpr size_t B_draft_sliding_dense_o_plain = 1827968;
-constexpr size_t B_draft_sliding_dense_dense_up_columns = 1840256;
-constexpr size_t B_draft_sliding_dense2_qkv_plain = 1844352;
-constexpr size_t B_draft_sliding_dense2_qkv_plain2 = 1860736;
-constexpr size_t B_draft_sliding_dense2_norm_queries = 1868928;
-constexpr size_t B_draft_sliding_dense2_attend_columns = 1877120;
-constexpr size_t B_draft_sliding_dense2_attend_partials = 1885312;
-constexpr size_t B_draft_sliding_dense2_o_columns = 1989760;
-constexpr size_t B_draft_sliding_dense2_o_plain = 1995904;
-constexpr size_t B_draft_sliding_dense2_dense_up_columns = 2008192;
-constexpr size_t B_draft_sliding_dense3_qkv_plain = 2012288;
-constexpr size_t B_draft_sliding_dense3_qkv_plain2 = 2028672;
-constexpr size_t B_draft_sliding_dense3_norm_queries = 2036864;
-constexpr size_t B_draft_sliding_dense3_attend_columns = 2045056;
-constexpr size_t B_draft_sliding_dense3_attend_partials = 2053248;
-constexpr size_t B_draft_sliding_dense3_o_columns = 2157696;
-constexpr size_t B_draft_sliding_dense3_o_plain = 2163840;
-constexpr size_t B_draft_sliding_dense3_dense_up_columns = 2176128;
-constexpr size_t B_draft_sliding_dense4_qkv_plain = 2180224;
-constexpr size_t B_draft_sliding_dense4_qkv_plain2 = 2196608;
-constexpr size_t B_draft_sliding_dense4_norm_queries = 2204800;
-constexpr size_t B_draft_sliding_dense4_attend_columns = 2212992;
-constexpr size_t B_draft_sliding_dense4_attend_partials = 2221184;
-constexpr size_t B_draft_sliding_dense4_o_columns = 2325632;
-constexpr size_t B_draft_sliding_dense4_o_plain = 2331776;
-constexpr size_t B_draft_sliding_dense4_dense_up_columns = 2344064;
-constexpr size_t B_draft_end_head_logits = 2348160;
-constexpr size_t B_draft_end_logits_firsts = 2483328;
+constexpr size_t B_full_experts_attend_columns = 871296;
+constexpr size_t B_full_experts_attend_partials = 879488;
+constexpr size_t B_full_experts_o_columns = 1436544;
+constexpr size_t B_full_experts_o_plain = 1442688;
+constexpr size_t B_full_experts_router_plain = 1454976;
+constexpr size_t B_full_experts_expert_up_routedRows = 1455488;
+constexpr size_t B_end_head_logits = 1471872;
+constexpr size_t B_end_logits_firsts = 1607040;
+constexpr size_t B_commit_begin_fc_columns = 1615488;
+constexpr size_t B_commit_begin_kv_plain = 1621632;
+constexpr size_t B_cache_layers_0_values = 10616832;
+constexpr size_t B_commit_begin_kv_plain2 = 1629824;
+constexpr size_t B_cache_layers_1_values = 11010048;
+constexpr size_t B_commit_begin_kv_plain3 = 1638016;
+constexpr size_t B_cache_layers_2_values = 11403264;
+constexpr size_t B_commit_begin_kv_plain4 = 1646208;
+constexpr size_t B_cache_layers_3_values = 11796480;
+constexpr size_t B_cache_layers_0_keys = 10813440;
+constexpr size_t B_cache_layers_1_keys = 11206656;
+constexpr size_t B_cache_layers_2_keys = 11599872;
+constexpr size_t B_cache_layers_3_keys = 11993088;
+constexpr size_t B_draft_x_columns = 1654400;
+constexpr size_t B_draft_x_plain = 1660544;
+constexpr size_t B_draft_sliding_dense_qkv_plain = 1672832;
+constexpr size_t B_draft_sliding_dense_qkv_plain2 = 1689216;
+constexpr size_t B_cache_layer_values_in_draft_sliding_dense = 0;
+constexpr size_t B_draft_sliding_dense_norm_queries = 1697408;
+constexpr size_t B_cache_layer_keys_in_draft_sliding_dense = 196608;
+constexpr size_t B_draft_sliding_dense_attend_columns = 1705600;
+constexpr size_t B_draft_sliding_dense_attend_partials = 1713792;
+constexpr size_t B_draft_sliding_dense_o_columns = 1818240;
+constexpr size_t B_draft_sliding_dense_o_plain = 1824384;
+constexpr size_t B_draft_sliding_dense_dense_up_columns = 1836672;
+constexpr size_t B_draft_end_head_logits = 1840768;
+constexpr size_t B_draft_end_logits_firsts = 1975936;
 // ---- entries ----
 
-// 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_end, 7 draft_begin, 8 draft_sliding_dense, 9 draft_sliding_dense2, 10 draft_sliding_dense3, 11 draft_sliding_dense4, 12 draft_end
+// 0 begin, 1 full_dense, 2 sliding_experts, 3 full_experts, 4 end, 5 commit_begin, 6 commit_end, 7 draft_begin, 8 draft_sliding_dense, 9 draft_end
 TILE_TABLE unsigned char entry_segment[16] = {
-  0, 1, 2, 2, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+  0, 1, 2, 2, 3, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8, 9,
 };
 TILE_TABLE unsigned long long entry_image[16] = {
   0ull, 3244032ull, 5401088ull, 8879360ull, 12357632ull, 15835776ull, 19314048ull, 22792192ull,
   26036992ull, 28495872ull, 28495872ull, 28496640ull, 30268032ull, 32039424ull, 33810816ull, 35582208ull,
 };
 TILE_TABLE unsigned long long entry_kv[16] = {
-  1572864ull, 1572864ull, 4718592ull, 5111808ull, 5505024ull, 8650752ull, 9043968ull, 12189696ull,
-  12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull, 12189696ull,
+  0ull, 0ull, 3145728ull, 3538944ull, 3932160ull, 7077888ull, 7471104ull, 10616832ull,
+  10616832ull, 10616832ull, 10616832ull, 10616832ull, 11010048ull, 11403264ull, 11796480ull, 12189696ull,
 };
-TILE_TABLE unsigned short entry_runs[16][69] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
-  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
-  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 0},
+TILE_TABLE unsigned short entry_runs[16][41] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
+  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
+  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 2, 2, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 4, 3, 3, 3, 3, 3, 3, 0, 0, 0, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 0, 0, 0, 5, 5, 0},
 };
 TILE_TABLE unsigned char entry_program[16] = {
   0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2,
@@ -385,9 +278,9 @@ TILE_TABLE unsigned char entry_program[16] = {
 TILE_TABLE unsigned char entry_taps[16] = {
   0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-TILE_TABLE unsigned char tally_program[69] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2,
-  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[41] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2,
+  2, 2, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[16] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -395,9 +288,9 @@ TILE_TABLE unsigned short entry_exchanges[16] = {
 TILE_TABLE unsigned short program_exchanges[3] = {
   0, 0, 0,
 };
-TILE_TABLE unsigned short round_runs[69] = {
-  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1,
-  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 5, 0,
+TILE_TABLE unsigned short round_runs[41] = {
+  7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 1,
+  1, 1, 5, 5, 0,
 };
 TILE_TABLE float rope_500000_16[8] = {
   1.0f, 0.1939227432012558f, 0.03760603070259094f, 0.007292664609849453f, 0.0014142135623842478f, 0.00027424818836152554f, 0.000053182957344688475f, 0.000010313385246263351f,
@@ -431,11 +324,18 @@ constexpr int widest_role = wider(wider(Plan::compute_warps, Plan::epilogue_warp
 TILE_FN int part_of(Warp& w, const At& at, int region, int sm, int warp) {
   return ((region_is_cache(region) ? at.entry : 0) * w.sms + sm) * widest_role + warp;
 }
-TILE_FN void reads_own(Warp& w, const At& at, int region) { w.reads(region, part_of(w, at, region, w.sm, w.index)); }
-TILE_FN void writes_own(Warp& w, const At& at, int region) { w.writes(region, part_of(w, at, region, w.sm, w.index)); }
+TILE_FN void reads_own(Warp& w, const At& at, int region) {
+  const int home = home_of(region, at.entry);
+  w.reads(home, part_of(w, at, home, w.sm, w.index));
+}
+TILE_FN void writes_own(Warp& w, const At& at, int region) {
+  const int home = home_of(region, at.entry);
+  w.writes(home, part_of(w, at, home, w.sm, w.index));
+}
 TILE_FN void reads_all(Warp& w, const At& at, int region) {
+  const int home = home_of(region, at.entry);
   for (int sm = 0; sm < w.sms; ++sm)
-    for (int warp = 0; warp < widest_role; ++warp) w.reads(region, part_of(w, at, region, sm, warp));
+    for (int warp = 0; warp < widest_role; ++warp) w.reads(home, part_of(w, at, home, sm, warp));
 }
 
 // ==== begin ====
@@ -1971,28 +1871,28 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
   if (w.index == 0) w.signal(277, C_commit_begin_fc);
 }
 
-// ---- commit_begin.kv: 384 KiB of weights ----
-#line 73 "models/mimo/drafter.ts"
+// ---- commit_begin.kv: 1.5 MiB of weights ----
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
+  const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     w.ring_acquire(280);
     w.ring_copy(281, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
     w.ring_commit(282, 12288);
   }
 }
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at, Kept<1>& kept) {
+#line 72 "models/mimo/drafter.ts"
+TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
   bring_weights<1>(w, 284, w.image(at.image + 884736) + w.index % 12 * 64);
   w.wait(283, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_commit_begin_fc_columns);
   const int part = w.index % 12;
-  Staged<1>& x = kept.x;
-  ColumnScale& scale = kept.scale;
+  Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_begin_fc_columns), part * 1);
-  scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 884736)), 12, 284,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 884736)), 12, 284,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
+  const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
     const char* page = w.ring_await(285);
@@ -2004,10 +1904,10 @@ TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at, Kept<1>& k
     w.join_commit(288);
   }
 }
-#line 73 "models/mimo/drafter.ts"
+#line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
   w.wait(292, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  const Share tiles = share(w, 32);
+  const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
@@ -2016,9 +1916,15 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
     w.join_wait(293);
     writes_own(w, at, R_commit_begin_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
+    writes_own(w, at, R_commit_begin_kv_plain2);
+    writes_own(w, at, R_cache_layers_1_values);
+    writes_own(w, at, R_commit_begin_kv_plain3);
+    writes_own(w, at, R_cache_layers_2_values);
+    writes_own(w, at, R_commit_begin_kv_plain4);
+    writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
-    const int in_period = t % 4, outer = t / 4;
+    const int in_period = t % 16, outer = t / 16;
     if (in_period < 2) {
       const int u = in_period;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
@@ -2043,70 +1949,19 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(294);
-  }
-  w.role_barrier(290);
-  if (w.index == 0) w.signal(291, C_commit_begin_kv);
-}
-
-// ---- commit_begin.kv2: 384 KiB of weights ----
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv2_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(295);
-    w.ring_copy(296, 0, w.image(at.image + 1278720 + size_t(tile) * 12288), 12288);
-    w.ring_commit(297, 12288);
-  }
-}
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv2_compute(Warp& w, const At& at, Kept<1>& kept) {
-  w.wait(298, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  const int part = w.index % 12;
-  // staged by kv
-  Staged<1>& x = kept.x;
-  ColumnScale& scale = kept.scale;
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(300);
-    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(301);
-    w.join_acquire(302);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(303);
-  }
-}
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv2_epilogue(Warp& w, const At& at) {
-  w.wait(307, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(308);
-    writes_own(w, at, R_commit_begin_kv2_plain);
-    writes_own(w, at, R_cache_layers_1_values);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 12);
-    const int in_period = t % 4, outer = t / 4;
-    if (in_period < 2) {
-      const int u = in_period;
+    else if (in_period >= 4 && in_period < 6) {
+      const int u = in_period - 4;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        w.ws<float>(B_commit_begin_kv2_plain)[c * 256 + outer * 32 + n_low] = v0_low;
-        w.ws<float>(B_commit_begin_kv2_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+        w.ws<float>(B_commit_begin_kv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_begin_kv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
       });
     }
-    else if (in_period >= 2 && in_period < 4) {
-      const int u = in_period - 2;
+    else if (in_period >= 6 && in_period < 8) {
+      const int u = in_period - 6;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
@@ -2118,73 +1973,19 @@ TILE_PHASE static void commit_begin_kv2_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(309);
-  }
-  w.role_barrier(305);
-  if (w.index == 0) w.signal(306, C_commit_begin_kv2);
-}
-
-// ---- commit_begin.kv3: 384 KiB of weights ----
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv3_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(310);
-    w.ring_copy(311, 0, w.image(at.image + 1671936 + size_t(tile) * 12288), 12288);
-    w.ring_commit(312, 12288);
-  }
-}
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv3_compute(Warp& w, const At& at, Kept<1>& kept) {
-  bring_weights<1>(w, 314, w.image(at.image + 884736) + w.index % 12 * 64);
-  w.wait(313, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  reads_all(w, at, R_commit_begin_fc_columns);
-  const int part = w.index % 12;
-  Staged<1>& x = kept.x;
-  ColumnScale& scale = kept.scale;
-  stage_for_norm(w, x, w.ws<bf16>(B_commit_begin_fc_columns), part * 1);
-  scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 884736)), 12, 314,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(315);
-    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(316);
-    w.join_acquire(317);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(318);
-  }
-}
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv3_epilogue(Warp& w, const At& at) {
-  w.wait(322, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(323);
-    writes_own(w, at, R_commit_begin_kv3_plain);
-    writes_own(w, at, R_cache_layers_2_values);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 12);
-    const int in_period = t % 4, outer = t / 4;
-    if (in_period < 2) {
-      const int u = in_period;
+    else if (in_period >= 8 && in_period < 10) {
+      const int u = in_period - 8;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        w.ws<float>(B_commit_begin_kv3_plain)[c * 256 + outer * 32 + n_low] = v0_low;
-        w.ws<float>(B_commit_begin_kv3_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+        w.ws<float>(B_commit_begin_kv_plain3)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_begin_kv_plain3)[c * 256 + outer * 32 + n_high] = v0_high;
       });
     }
-    else if (in_period >= 2 && in_period < 4) {
-      const int u = in_period - 2;
+    else if (in_period >= 10 && in_period < 12) {
+      const int u = in_period - 10;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
@@ -2196,70 +1997,19 @@ TILE_PHASE static void commit_begin_kv3_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(324);
-  }
-  w.role_barrier(320);
-  if (w.index == 0) w.signal(321, C_commit_begin_kv3);
-}
-
-// ---- commit_begin.kv4: 384 KiB of weights ----
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv4_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(325);
-    w.ring_copy(326, 0, w.image(at.image + 2065152 + size_t(tile) * 12288), 12288);
-    w.ring_commit(327, 12288);
-  }
-}
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv4_compute(Warp& w, const At& at, Kept<1>& kept) {
-  w.wait(328, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  const int part = w.index % 12;
-  // staged by kv3
-  Staged<1>& x = kept.x;
-  ColumnScale& scale = kept.scale;
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(330);
-    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(331);
-    w.join_acquire(332);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(333);
-  }
-}
-#line 73 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_kv4_epilogue(Warp& w, const At& at) {
-  w.wait(337, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(338);
-    writes_own(w, at, R_commit_begin_kv4_plain);
-    writes_own(w, at, R_cache_layers_3_values);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 12);
-    const int in_period = t % 4, outer = t / 4;
-    if (in_period < 2) {
-      const int u = in_period;
+    else if (in_period >= 12 && in_period < 14) {
+      const int u = in_period - 12;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
-        w.ws<float>(B_commit_begin_kv4_plain)[c * 256 + outer * 32 + n_low] = v0_low;
-        w.ws<float>(B_commit_begin_kv4_plain)[c * 256 + outer * 32 + n_high] = v0_high;
+        w.ws<float>(B_commit_begin_kv_plain4)[c * 256 + outer * 32 + n_low] = v0_low;
+        w.ws<float>(B_commit_begin_kv_plain4)[c * 256 + outer * 32 + n_high] = v0_high;
       });
     }
-    else if (in_period >= 2 && in_period < 4) {
-      const int u = in_period - 2;
+    else if (in_period >= 14 && in_period < 16) {
+      const int u = in_period - 14;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
         const int n_low = u * 16 + i, n_high = n_low + 8;
@@ -2271,16 +2021,20 @@ TILE_PHASE static void commit_begin_kv4_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(339);
+    w.join_release(294);
   }
-  w.role_barrier(335);
-  if (w.index == 0) w.signal(336, C_commit_begin_kv4);
+  w.role_barrier(290);
+  if (w.index == 0) w.signal(291, C_commit_begin_kv);
 }
 
 // ---- commit_begin.norm ----
 #line 55 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
-  w.wait(340, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
+  touch(w, w.image(at.image + 2458368), 64);
+  touch(w, w.image(at.image + 2458496), 64);
+  touch(w, w.image(at.image + 2458624), 64);
+  touch(w, w.image(at.image + 2458752), 64);
+  w.wait(295, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
   reads_all(w, at, R_commit_begin_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2317,159 +2071,138 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(341);
-  if (w.index == 0) w.signal(342, C_commit_begin_norm);
-}
-
-// ---- commit_begin.norm2 ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_norm2_compute(Warp& w, const At& at) {
-  w.wait(343, C_commit_begin_kv2, at.runs(C_commit_begin_kv2) + 1);
-  reads_all(w, at, R_commit_begin_kv2_plain);
+  reads_all(w, at, R_commit_begin_kv_plain2);
   writes_own(w, at, R_cache_layers_1_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_begin_kv2_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458496));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+  {
+    // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 1) % (w.sms * w.count), w.sms * w.count);
+    for (int task = tasks.begin; task < tasks.end; ++task) {
+      const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+      const float* source = w.ws<const float>(B_commit_begin_kv_plain2) + size_t(task) * 32;
+      const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458496));
+      PerLane<float> part;
+      w.lanes([&](int lane) {
+        part[lane] = 0;
+        for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+      });
+      const float mean = w.sum(part) / 32.0f;
+      w.lanes([&](int lane) {
+        for (int i = lane; i < 16; i += 32) {
+          const bool rotates = i < 8;
+          const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+          (void)d;
+          const int n_low = first + at_low, n_high = first + at_high;
+          const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+          const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+          const float v0_low = low;
+          const float v0_high = high;
+          float v1_low = v0_low, v1_high = v0_high;
+          if (rotates) {
+            const float angle = float(at.block->position[c]) * rope_10000_16[d];
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
+          }
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
+      });
+    }
   }
-  w.role_barrier(344);
-  if (w.index == 0) w.signal(345, C_commit_begin_norm2);
-}
-
-// ---- commit_begin.norm3 ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_norm3_compute(Warp& w, const At& at) {
-  w.wait(346, C_commit_begin_kv3, at.runs(C_commit_begin_kv3) + 1);
-  reads_all(w, at, R_commit_begin_kv3_plain);
+  reads_all(w, at, R_commit_begin_kv_plain3);
   writes_own(w, at, R_cache_layers_2_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_begin_kv3_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458624));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+  {
+    // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 2) % (w.sms * w.count), w.sms * w.count);
+    for (int task = tasks.begin; task < tasks.end; ++task) {
+      const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+      const float* source = w.ws<const float>(B_commit_begin_kv_plain3) + size_t(task) * 32;
+      const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458624));
+      PerLane<float> part;
+      w.lanes([&](int lane) {
+        part[lane] = 0;
+        for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+      });
+      const float mean = w.sum(part) / 32.0f;
+      w.lanes([&](int lane) {
+        for (int i = lane; i < 16; i += 32) {
+          const bool rotates = i < 8;
+          const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+          (void)d;
+          const int n_low = first + at_low, n_high = first + at_high;
+          const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+          const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+          const float v0_low = low;
+          const float v0_high = high;
+          float v1_low = v0_low, v1_high = v0_high;
+          if (rotates) {
+            const float angle = float(at.block->position[c]) * rope_10000_16[d];
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
+          }
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
+      });
+    }
   }
-  w.role_barrier(347);
-  if (w.index == 0) w.signal(348, C_commit_begin_norm3);
-}
-
-// ---- commit_begin.norm4 ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void commit_begin_norm4_compute(Warp& w, const At& at) {
-  w.wait(349, C_commit_begin_kv4, at.runs(C_commit_begin_kv4) + 1);
-  reads_all(w, at, R_commit_begin_kv4_plain);
+  reads_all(w, at, R_commit_begin_kv_plain4);
   writes_own(w, at, R_cache_layers_3_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_begin_kv4_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458752));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+  {
+    // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 3) % (w.sms * w.count), w.sms * w.count);
+    for (int task = tasks.begin; task < tasks.end; ++task) {
+      const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+      const float* source = w.ws<const float>(B_commit_begin_kv_plain4) + size_t(task) * 32;
+      const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458752));
+      PerLane<float> part;
+      w.lanes([&](int lane) {
+        part[lane] = 0;
+        for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+      });
+      const float mean = w.sum(part) / 32.0f;
+      w.lanes([&](int lane) {
+        for (int i = lane; i < 16; i += 32) {
+          const bool rotates = i < 8;
+          const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+          (void)d;
+          const int n_low = first + at_low, n_high = first + at_high;
+          const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+          const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+          const float v0_low = low;
+          const float v0_high = high;
+          float v1_low = v0_low, v1_high = v0_high;
+          if (rotates) {
+            const float angle = float(at.block->position[c]) * rope_10000_16[d];
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
+          }
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
+      });
+    }
   }
-  w.role_barrier(350);
-  if (w.index == 0) w.signal(351, C_commit_begin_norm4);
+  w.role_barrier(296);
+  if (w.index == 0) w.signal(297, C_commit_begin_norm);
 }
 
 // ==== commit_end ====
 
 // ---- commit_end.conclude ----
-#line 78 "models/mimo/drafter.ts"
+#line 76 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(352, C_commit_begin_norm4, at.runs(C_commit_begin_norm4));
-  w.wait(353, C_commit_begin_norm3, at.runs(C_commit_begin_norm3));
-  w.wait(354, C_commit_begin_norm2, at.runs(C_commit_begin_norm2));
-  w.wait(355, C_commit_begin_norm, at.runs(C_commit_begin_norm));
+  w.wait(298, C_commit_begin_norm, at.runs(C_commit_begin_norm));
   reads_all(w, at, R_commit_begin_fc_columns);
   reads_all(w, at, R_commit_begin_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
-  reads_all(w, at, R_commit_begin_kv2_plain);
+  reads_all(w, at, R_commit_begin_kv_plain2);
   reads_all(w, at, R_cache_layers_1_values);
-  reads_all(w, at, R_commit_begin_kv3_plain);
+  reads_all(w, at, R_commit_begin_kv_plain3);
   reads_all(w, at, R_cache_layers_2_values);
-  reads_all(w, at, R_commit_begin_kv4_plain);
+  reads_all(w, at, R_commit_begin_kv_plain4);
   reads_all(w, at, R_cache_layers_3_values);
   reads_all(w, at, R_cache_layers_0_keys);
   reads_all(w, at, R_cache_layers_1_keys);
@@ -2477,14 +2210,14 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(357);
-  if (w.index == 0) w.signal(358, C_commit_end_conclude);
+  w.role_barrier(300);
+  if (w.index == 0) w.signal(301, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
 
 // ---- draft_begin.embed_tokens ----
-#line 110 "models/mimo/drafter.ts"
+#line 108 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_draft_x_columns);
   writes_own(w, at, R_draft_x_plain);
@@ -2502,61 +2235,61 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(359);
-  if (w.index == 0) w.signal(360, C_draft_x);
+  w.role_barrier(302);
+  if (w.index == 0) w.signal(303, C_draft_x);
 }
 
-// ==== draft_sliding_dense: 0 ====
+// ==== draft_sliding_dense: 0 1 2 3 ====
 
 // ---- draft_sliding_dense.qkv: 768 KiB of weights ----
-#line 89 "models/mimo/drafter.ts"
+#line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(361);
-    w.ring_copy(362, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(363, 24576);
+    w.ring_acquire(304);
+    w.ring_copy(305, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(306, 24576);
   }
 }
-#line 89 "models/mimo/drafter.ts"
+#line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 366, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(364, C_draft_x, at.runs(C_draft_x));
-  w.wait(365, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  bring_weights<3>(w, 309, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(307, C_draft_x, at.runs(C_draft_x));
+  w.wait(308, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 366,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 309,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(367);
+    const char* page = w.ring_await(310);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(368);
-    w.join_acquire(369);
+    w.ring_release(311);
+    w.join_acquire(312);
     scale_columns(acc, scale);
     if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(370);
+    w.join_commit(313);
   }
 }
-#line 89 "models/mimo/drafter.ts"
+#line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(374, C_draft_x, at.runs(C_draft_x));
-  w.wait(375, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(317, C_draft_x, at.runs(C_draft_x));
+  w.wait(318, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(376);
+    w.join_wait(319);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
-    writes_own(w, at, R_cache_layers_0_values);
+    writes_own(w, at, R_cache_layer_values_in_draft_sliding_dense);
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
       Acc acc = w.join_sum(g * 4, 4);
@@ -2592,21 +2325,23 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
-    w.join_release(377);
+    w.join_release(320);
   }
-  w.role_barrier(372);
-  if (w.index == 0) w.signal(373, C_draft_sliding_dense_qkv);
+  w.role_barrier(315);
+  if (w.index == 0) w.signal(316, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
 #line 57 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
-  w.wait(378, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  touch(w, w.image(at.image + 787200), 64);
+  touch(w, w.image(at.image + 787328), 64);
+  w.wait(321, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
@@ -2643,105 +2378,97 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(379);
-  if (w.index == 0) w.signal(380, C_draft_sliding_dense_norm);
-}
-
-// ---- draft_sliding_dense.norm2 ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense_norm2_compute(Warp& w, const At& at) {
-  w.wait(381, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain2);
-  writes_own(w, at, R_cache_layers_0_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense_qkv_plain2) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+  writes_own(w, at, R_cache_layer_keys_in_draft_sliding_dense);
+  {
+    // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 1) % (w.sms * w.count), w.sms * w.count);
+    for (int task = tasks.begin; task < tasks.end; ++task) {
+      const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+      const float* source = w.ws<const float>(B_draft_sliding_dense_qkv_plain2) + size_t(task) * 32;
+      const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
+      PerLane<float> part;
+      w.lanes([&](int lane) {
+        part[lane] = 0;
+        for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+      });
+      const float mean = w.sum(part) / 32.0f;
+      w.lanes([&](int lane) {
+        for (int i = lane; i < 16; i += 32) {
+          const bool rotates = i < 8;
+          const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+          (void)d;
+          const int n_low = first + at_low, n_high = first + at_high;
+          const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+          const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+          const float v0_low = low;
+          const float v0_high = high;
+          float v1_low = v0_low, v1_high = v0_high;
+          if (rotates) {
+            const float angle = float(at.block->position[c]) * rope_10000_16[d];
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
+          }
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
+      });
+    }
   }
-  w.role_barrier(382);
-  if (w.index == 0) w.signal(383, C_draft_sliding_dense_norm2);
+  w.role_barrier(322);
+  if (w.index == 0) w.signal(323, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.attend ----
-#line 93 "models/mimo/drafter.ts"
+#line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(384, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(385, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(324, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(386);
-      reads_all(w, at, R_cache_layers_0_keys);
-      reads_all(w, at, R_cache_layers_0_values);
+      w.ring_acquire(325);
+      reads_all(w, at, R_cache_layer_keys_in_draft_sliding_dense);
+      reads_all(w, at, R_cache_layer_values_in_draft_sliding_dense);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(387, 0, w.kv(B_cache_layers_0_keys) + slot * 4096, 4096);
-      w.ring_copy(387, 4096, w.kv(B_cache_layers_0_values) + slot * 4096, 4096);
-      w.ring_commit(388, 8192);
+      w.ring_copy(326, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_copy(326, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_commit(327, 8192);
     }
   }
 }
-#line 93 "models/mimo/drafter.ts"
+#line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(389, C_draft_sliding_dense_norm2, at.runs(C_draft_sliding_dense_norm2) + 1);
-  w.wait(390, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(328, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(391);
+      const char* page = w.ring_await(329);
       reads_all(w, at, R_draft_sliding_dense_norm_queries);
       tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(392);
+      w.ring_release(330);
     }
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
     float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(393);
-  if (w.index == 0) w.signal(394, C_draft_sliding_dense_attend);
+  w.role_barrier(331);
+  if (w.index == 0) w.signal(332, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
-#line 93 "models/mimo/drafter.ts"
+#line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(395, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(333, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -2751,23 +2478,23 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(396);
-  if (w.index == 0) w.signal(397, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(334);
+  if (w.index == 0) w.signal(335, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
+#line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(398);
-    w.ring_copy(399, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(400, 32768);
+    w.ring_acquire(336);
+    w.ring_copy(337, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(338, 32768);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(401, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(339, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2777,24 +2504,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(403);
+    const char* page = w.ring_await(341);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(404);
-    w.join_acquire(405);
+    w.ring_release(342);
+    w.join_acquire(343);
     w.join_put(w.index, acc);
-    w.join_commit(406);
+    w.join_commit(344);
   }
 }
-#line 101 "models/mimo/drafter.ts"
+#line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(410, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(348, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(411);
+    w.join_wait(349);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2829,55 +2556,55 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(412);
+    w.join_release(350);
   }
-  w.role_barrier(408);
-  if (w.index == 0) w.signal(409, C_draft_sliding_dense_o);
+  w.role_barrier(346);
+  if (w.index == 0) w.signal(347, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
+#line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(413);
-    w.ring_copy(414, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(415, 12288);
+    w.ring_acquire(351);
+    w.ring_copy(352, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(353, 12288);
   }
 }
-#line 104 "models/mimo/drafter.ts"
+#line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 417, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(416, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  bring_weights<1>(w, 355, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(354, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 417,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 355,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(418);
+    const char* page = w.ring_await(356);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(419);
-    w.join_acquire(420);
+    w.ring_release(357);
+    w.join_acquire(358);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(421);
+    w.join_commit(359);
   }
 }
-#line 104 "models/mimo/drafter.ts"
+#line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(425, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(363, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(426);
+    w.join_wait(364);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2889,25 +2616,25 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(427);
+    w.join_release(365);
   }
-  w.role_barrier(423);
-  if (w.index == 0) w.signal(424, C_draft_sliding_dense_dense_up);
+  w.role_barrier(361);
+  if (w.index == 0) w.signal(362, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
+#line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(428);
-    w.ring_copy(429, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(430, 16384);
+    w.ring_acquire(366);
+    w.ring_copy(367, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(368, 16384);
   }
 }
-#line 104 "models/mimo/drafter.ts"
+#line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(431, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(369, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2917,24 +2644,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(433);
+    const char* page = w.ring_await(371);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(434);
-    w.join_acquire(435);
+    w.ring_release(372);
+    w.join_acquire(373);
     w.join_put(w.index, acc);
-    w.join_commit(436);
+    w.join_commit(374);
   }
 }
-#line 104 "models/mimo/drafter.ts"
+#line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(440, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(378, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(441);
+    w.join_wait(379);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -2969,1449 +2696,48 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(442);
+    w.join_release(380);
   }
-  w.role_barrier(438);
-  if (w.index == 0) w.signal(439, C_draft_x);
-}
-
-// ==== draft_sliding_dense2: 1 ====
-
-// ---- draft_sliding_dense2.qkv: 768 KiB of weights ----
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_qkv_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(443);
-    w.ring_copy(444, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(445, 24576);
-  }
-}
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 447, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(446, C_draft_x, at.runs(C_draft_x));
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_x_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
-  Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 447,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(448);
-    if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(449);
-    w.join_acquire(450);
-    scale_columns(acc, scale);
-    if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(451);
-  }
-}
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(455, C_draft_x, at.runs(C_draft_x));
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(456);
-    writes_own(w, at, R_draft_sliding_dense2_qkv_plain);
-    writes_own(w, at, R_draft_sliding_dense2_qkv_plain2);
-    writes_own(w, at, R_cache_layers_1_values);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc acc = w.join_sum(g * 4, 4);
-      const int in_period = t % 8, outer = t / 8;
-      if (in_period < 4) {
-        const int u = in_period;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          w.ws<float>(B_draft_sliding_dense2_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
-          w.ws<float>(B_draft_sliding_dense2_qkv_plain)[c * 512 + outer * 64 + n_high] = v0_high;
-        });
-      }
-      else if (in_period >= 4 && in_period < 6) {
-        const int u = in_period - 4;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          w.ws<float>(B_draft_sliding_dense2_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
-          w.ws<float>(B_draft_sliding_dense2_qkv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
-        });
-      }
-      else if (in_period >= 6 && in_period < 8) {
-        const int u = in_period - 6;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          const float v1_low = (v0_low * 0.611999989f);
-          const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-        });
-      }
-    }
-    w.join_release(457);
-  }
-  w.role_barrier(453);
-  if (w.index == 0) w.signal(454, C_draft_sliding_dense2_qkv);
-}
-
-// ---- draft_sliding_dense2.norm ----
-#line 57 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_norm_compute(Warp& w, const At& at) {
-  w.wait(458, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
-  reads_all(w, at, R_draft_sliding_dense2_qkv_plain);
-  writes_own(w, at, R_draft_sliding_dense2_norm_queries);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense2_qkv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        w.ws<bf16>(B_draft_sliding_dense2_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
-        w.ws<bf16>(B_draft_sliding_dense2_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(459);
-  if (w.index == 0) w.signal(460, C_draft_sliding_dense2_norm);
-}
-
-// ---- draft_sliding_dense2.norm2 ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_norm2_compute(Warp& w, const At& at) {
-  w.wait(461, C_draft_sliding_dense2_qkv, at.runs(C_draft_sliding_dense2_qkv) + 1);
-  reads_all(w, at, R_draft_sliding_dense2_qkv_plain2);
-  writes_own(w, at, R_cache_layers_1_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense2_qkv_plain2) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(462);
-  if (w.index == 0) w.signal(463, C_draft_sliding_dense2_norm2);
-}
-
-// ---- draft_sliding_dense2.attend ----
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_attend_load(Warp& w, const At& at) {
-  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(464, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(465, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
-  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
-    const AttendTask task = tasks.task(number);
-TILE_LOOP
-    for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(466);
-      reads_all(w, at, R_cache_layers_1_keys);
-      reads_all(w, at, R_cache_layers_1_values);
-      const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(467, 0, w.kv(B_cache_layers_1_keys) + slot * 4096, 4096);
-      w.ring_copy(467, 4096, w.kv(B_cache_layers_1_values) + slot * 4096, 4096);
-      w.ring_commit(468, 8192);
-    }
-  }
-}
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_attend_compute(Warp& w, const At& at) {
-  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(469, C_draft_sliding_dense2_norm2, at.runs(C_draft_sliding_dense2_norm2) + 1);
-  w.wait(470, C_draft_sliding_dense2_norm, at.runs(C_draft_sliding_dense2_norm) + 1);
-  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
-    const AttendTask task = tasks.task(number);
-    reads_all(w, at, R_draft_sliding_dense2_norm_queries);
-    AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense2_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
-TILE_LOOP
-    for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(471);
-      reads_all(w, at, R_draft_sliding_dense2_norm_queries);
-      tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(472);
-    }
-    writes_own(w, at, R_draft_sliding_dense2_attend_partials);
-    float* o = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
-    float* peaks = w.ws<float>(B_draft_sliding_dense2_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
-    tile.leave(w, o, peaks, peaks + 96);
-  }
-  w.role_barrier(473);
-  if (w.index == 0) w.signal(474, C_draft_sliding_dense2_attend);
-}
-
-// ---- draft_sliding_dense2.attend.merge ----
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_attend_merge_compute(Warp& w, const At& at) {
-  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(475, C_draft_sliding_dense2_attend, at.runs(C_draft_sliding_dense2_attend) + 1);
-  reads_all(w, at, R_draft_sliding_dense2_attend_partials);
-  writes_own(w, at, R_draft_sliding_dense2_attend_columns);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int first_dim = task % 1 * 32, of_all = task / 1;
-    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
-    const float* o = w.ws<const float>(B_draft_sliding_dense2_attend_partials) + size_t(head) * 3264;
-    merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
-        w.ws<bf16>(B_draft_sliding_dense2_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
-  }
-  w.role_barrier(476);
-  if (w.index == 0) w.signal(477, C_draft_sliding_dense2_attend_merge);
-}
-
-// ---- draft_sliding_dense2.o: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_o_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(478);
-    w.ring_copy(479, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(480, 32768);
-  }
-}
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_o_compute(Warp& w, const At& at) {
-  w.wait(481, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense2_attend_columns);
-  const int part = w.index % 8;
-  const int tile_of_page = w.index / 8;
-  Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense2_attend_columns), part * 2);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Exact acc = nothing();
-    const char* page = w.ring_await(483);
-    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(484);
-    w.join_acquire(485);
-    w.join_put(w.index, acc);
-    w.join_commit(486);
-  }
-}
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_o_epilogue(Warp& w, const At& at) {
-  w.wait(490, C_draft_sliding_dense2_attend_merge, at.runs(C_draft_sliding_dense2_attend_merge) + 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(491);
-    reads_all(w, at, R_draft_x_plain);
-    writes_own(w, at, R_draft_sliding_dense2_o_columns);
-    writes_own(w, at, R_draft_sliding_dense2_o_plain);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc ahead_0 = zeros();
-      {
-        const int u = t;
-        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
-          const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
-          low = v1_low;
-          high = v1_high;
-        });
-      }
-      Acc acc = rounded(w, w.join_total(g * 8, 8));
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
-        const float v0_low = low;
-        const float v0_high = high;
-        const float v1_low = low_of(ahead_0, i, c);
-        const float v1_high = high_of(ahead_0, i, c);
-        const float v2_low = (v1_low + v0_low);
-        const float v2_high = (v1_high + v0_high);
-        w.ws<bf16>(B_draft_sliding_dense2_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-        w.ws<bf16>(B_draft_sliding_dense2_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-        w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_low] = v2_low;
-        w.ws<float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high] = v2_high;
-      });
-    }
-    w.join_release(492);
-  }
-  w.role_barrier(488);
-  if (w.index == 0) w.signal(489, C_draft_sliding_dense2_o);
-}
-
-// ---- draft_sliding_dense2.dense.up: 384 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_dense_up_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(493);
-    w.ring_copy(494, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(495, 12288);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 497, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(496, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense2_o_columns);
-  const int part = w.index % 12;
-  Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense2_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 497,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(498);
-    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(499);
-    w.join_acquire(500);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(501);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(505, C_draft_sliding_dense2_o, at.runs(C_draft_sliding_dense2_o) + 1);
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(506);
-    writes_own(w, at, R_draft_sliding_dense2_dense_up_columns);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 12);
-    const int u = t;
-    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int n_low = u * 8 + i;
-      (void)high;
-      const float v0_low = ((low * sigmoid(low)) * high);
-      w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
-    });
-    w.join_release(507);
-  }
-  w.role_barrier(503);
-  if (w.index == 0) w.signal(504, C_draft_sliding_dense2_dense_up);
-}
-
-// ---- draft_sliding_dense2.dense.down: 192 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_dense_down_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(508);
-    w.ring_copy(509, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(510, 16384);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_dense_down_compute(Warp& w, const At& at) {
-  w.wait(511, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense2_dense_up_columns);
-  const int part = w.index % 8;
-  const int tile_of_page = w.index / 8;
-  Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense2_dense_up_columns), part * 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Exact acc = nothing();
-    const char* page = w.ring_await(513);
-    multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(514);
-    w.join_acquire(515);
-    w.join_put(w.index, acc);
-    w.join_commit(516);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense2_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(520, C_draft_sliding_dense2_dense_up, at.runs(C_draft_sliding_dense2_dense_up) + 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(521);
-    reads_all(w, at, R_draft_sliding_dense2_o_plain);
-    writes_own(w, at, R_draft_x_columns);
-    writes_own(w, at, R_draft_x_plain);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc ahead_0 = zeros();
-      {
-        const int u = t;
-        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v1_low = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_low];
-          const float v1_high = w.ws<const float>(B_draft_sliding_dense2_o_plain)[c * 384 + n_high];
-          low = v1_low;
-          high = v1_high;
-        });
-      }
-      Acc acc = rounded(w, w.join_total(g * 8, 8));
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
-        const float v0_low = low;
-        const float v0_high = high;
-        const float v1_low = low_of(ahead_0, i, c);
-        const float v1_high = high_of(ahead_0, i, c);
-        const float v2_low = (v1_low + v0_low);
-        const float v2_high = (v1_high + v0_high);
-        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-        w.ws<bf16>(B_draft_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v2_low;
-        w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
-      });
-    }
-    w.join_release(522);
-  }
-  w.role_barrier(518);
-  if (w.index == 0) w.signal(519, C_draft_x);
-}
-
-// ==== draft_sliding_dense3: 2 ====
-
-// ---- draft_sliding_dense3.qkv: 768 KiB of weights ----
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_qkv_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(523);
-    w.ring_copy(524, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(525, 24576);
-  }
-}
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 527, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(526, C_draft_x, at.runs(C_draft_x));
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_x_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
-  Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 527,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(528);
-    if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(529);
-    w.join_acquire(530);
-    scale_columns(acc, scale);
-    if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(531);
-  }
-}
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(535, C_draft_x, at.runs(C_draft_x));
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(536);
-    writes_own(w, at, R_draft_sliding_dense3_qkv_plain);
-    writes_own(w, at, R_draft_sliding_dense3_qkv_plain2);
-    writes_own(w, at, R_cache_layers_2_values);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc acc = w.join_sum(g * 4, 4);
-      const int in_period = t % 8, outer = t / 8;
-      if (in_period < 4) {
-        const int u = in_period;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          w.ws<float>(B_draft_sliding_dense3_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
-          w.ws<float>(B_draft_sliding_dense3_qkv_plain)[c * 512 + outer * 64 + n_high] = v0_high;
-        });
-      }
-      else if (in_period >= 4 && in_period < 6) {
-        const int u = in_period - 4;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          w.ws<float>(B_draft_sliding_dense3_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
-          w.ws<float>(B_draft_sliding_dense3_qkv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
-        });
-      }
-      else if (in_period >= 6 && in_period < 8) {
-        const int u = in_period - 6;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          const float v1_low = (v0_low * 0.611999989f);
-          const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-        });
-      }
-    }
-    w.join_release(537);
-  }
-  w.role_barrier(533);
-  if (w.index == 0) w.signal(534, C_draft_sliding_dense3_qkv);
-}
-
-// ---- draft_sliding_dense3.norm ----
-#line 57 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_norm_compute(Warp& w, const At& at) {
-  w.wait(538, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
-  reads_all(w, at, R_draft_sliding_dense3_qkv_plain);
-  writes_own(w, at, R_draft_sliding_dense3_norm_queries);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense3_qkv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        w.ws<bf16>(B_draft_sliding_dense3_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
-        w.ws<bf16>(B_draft_sliding_dense3_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(539);
-  if (w.index == 0) w.signal(540, C_draft_sliding_dense3_norm);
-}
-
-// ---- draft_sliding_dense3.norm2 ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_norm2_compute(Warp& w, const At& at) {
-  w.wait(541, C_draft_sliding_dense3_qkv, at.runs(C_draft_sliding_dense3_qkv) + 1);
-  reads_all(w, at, R_draft_sliding_dense3_qkv_plain2);
-  writes_own(w, at, R_cache_layers_2_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense3_qkv_plain2) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(542);
-  if (w.index == 0) w.signal(543, C_draft_sliding_dense3_norm2);
-}
-
-// ---- draft_sliding_dense3.attend ----
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_attend_load(Warp& w, const At& at) {
-  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(544, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(545, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
-  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
-    const AttendTask task = tasks.task(number);
-TILE_LOOP
-    for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(546);
-      reads_all(w, at, R_cache_layers_2_keys);
-      reads_all(w, at, R_cache_layers_2_values);
-      const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(547, 0, w.kv(B_cache_layers_2_keys) + slot * 4096, 4096);
-      w.ring_copy(547, 4096, w.kv(B_cache_layers_2_values) + slot * 4096, 4096);
-      w.ring_commit(548, 8192);
-    }
-  }
-}
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_attend_compute(Warp& w, const At& at) {
-  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(549, C_draft_sliding_dense3_norm2, at.runs(C_draft_sliding_dense3_norm2) + 1);
-  w.wait(550, C_draft_sliding_dense3_norm, at.runs(C_draft_sliding_dense3_norm) + 1);
-  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
-    const AttendTask task = tasks.task(number);
-    reads_all(w, at, R_draft_sliding_dense3_norm_queries);
-    AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense3_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
-TILE_LOOP
-    for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(551);
-      reads_all(w, at, R_draft_sliding_dense3_norm_queries);
-      tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(552);
-    }
-    writes_own(w, at, R_draft_sliding_dense3_attend_partials);
-    float* o = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
-    float* peaks = w.ws<float>(B_draft_sliding_dense3_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
-    tile.leave(w, o, peaks, peaks + 96);
-  }
-  w.role_barrier(553);
-  if (w.index == 0) w.signal(554, C_draft_sliding_dense3_attend);
-}
-
-// ---- draft_sliding_dense3.attend.merge ----
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_attend_merge_compute(Warp& w, const At& at) {
-  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(555, C_draft_sliding_dense3_attend, at.runs(C_draft_sliding_dense3_attend) + 1);
-  reads_all(w, at, R_draft_sliding_dense3_attend_partials);
-  writes_own(w, at, R_draft_sliding_dense3_attend_columns);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int first_dim = task % 1 * 32, of_all = task / 1;
-    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
-    const float* o = w.ws<const float>(B_draft_sliding_dense3_attend_partials) + size_t(head) * 3264;
-    merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
-        w.ws<bf16>(B_draft_sliding_dense3_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
-  }
-  w.role_barrier(556);
-  if (w.index == 0) w.signal(557, C_draft_sliding_dense3_attend_merge);
-}
-
-// ---- draft_sliding_dense3.o: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_o_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(558);
-    w.ring_copy(559, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(560, 32768);
-  }
-}
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_o_compute(Warp& w, const At& at) {
-  w.wait(561, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense3_attend_columns);
-  const int part = w.index % 8;
-  const int tile_of_page = w.index / 8;
-  Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense3_attend_columns), part * 2);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Exact acc = nothing();
-    const char* page = w.ring_await(563);
-    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(564);
-    w.join_acquire(565);
-    w.join_put(w.index, acc);
-    w.join_commit(566);
-  }
-}
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_o_epilogue(Warp& w, const At& at) {
-  w.wait(570, C_draft_sliding_dense3_attend_merge, at.runs(C_draft_sliding_dense3_attend_merge) + 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(571);
-    reads_all(w, at, R_draft_x_plain);
-    writes_own(w, at, R_draft_sliding_dense3_o_columns);
-    writes_own(w, at, R_draft_sliding_dense3_o_plain);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc ahead_0 = zeros();
-      {
-        const int u = t;
-        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
-          const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
-          low = v1_low;
-          high = v1_high;
-        });
-      }
-      Acc acc = rounded(w, w.join_total(g * 8, 8));
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
-        const float v0_low = low;
-        const float v0_high = high;
-        const float v1_low = low_of(ahead_0, i, c);
-        const float v1_high = high_of(ahead_0, i, c);
-        const float v2_low = (v1_low + v0_low);
-        const float v2_high = (v1_high + v0_high);
-        w.ws<bf16>(B_draft_sliding_dense3_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-        w.ws<bf16>(B_draft_sliding_dense3_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-        w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_low] = v2_low;
-        w.ws<float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high] = v2_high;
-      });
-    }
-    w.join_release(572);
-  }
-  w.role_barrier(568);
-  if (w.index == 0) w.signal(569, C_draft_sliding_dense3_o);
-}
-
-// ---- draft_sliding_dense3.dense.up: 384 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_dense_up_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(573);
-    w.ring_copy(574, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(575, 12288);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 577, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(576, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense3_o_columns);
-  const int part = w.index % 12;
-  Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense3_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 577,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(578);
-    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(579);
-    w.join_acquire(580);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(581);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(585, C_draft_sliding_dense3_o, at.runs(C_draft_sliding_dense3_o) + 1);
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(586);
-    writes_own(w, at, R_draft_sliding_dense3_dense_up_columns);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 12);
-    const int u = t;
-    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int n_low = u * 8 + i;
-      (void)high;
-      const float v0_low = ((low * sigmoid(low)) * high);
-      w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
-    });
-    w.join_release(587);
-  }
-  w.role_barrier(583);
-  if (w.index == 0) w.signal(584, C_draft_sliding_dense3_dense_up);
-}
-
-// ---- draft_sliding_dense3.dense.down: 192 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_dense_down_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(588);
-    w.ring_copy(589, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(590, 16384);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_dense_down_compute(Warp& w, const At& at) {
-  w.wait(591, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense3_dense_up_columns);
-  const int part = w.index % 8;
-  const int tile_of_page = w.index / 8;
-  Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense3_dense_up_columns), part * 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Exact acc = nothing();
-    const char* page = w.ring_await(593);
-    multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(594);
-    w.join_acquire(595);
-    w.join_put(w.index, acc);
-    w.join_commit(596);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense3_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(600, C_draft_sliding_dense3_dense_up, at.runs(C_draft_sliding_dense3_dense_up) + 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(601);
-    reads_all(w, at, R_draft_sliding_dense3_o_plain);
-    writes_own(w, at, R_draft_x_columns);
-    writes_own(w, at, R_draft_x_plain);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc ahead_0 = zeros();
-      {
-        const int u = t;
-        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v1_low = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_low];
-          const float v1_high = w.ws<const float>(B_draft_sliding_dense3_o_plain)[c * 384 + n_high];
-          low = v1_low;
-          high = v1_high;
-        });
-      }
-      Acc acc = rounded(w, w.join_total(g * 8, 8));
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
-        const float v0_low = low;
-        const float v0_high = high;
-        const float v1_low = low_of(ahead_0, i, c);
-        const float v1_high = high_of(ahead_0, i, c);
-        const float v2_low = (v1_low + v0_low);
-        const float v2_high = (v1_high + v0_high);
-        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-        w.ws<bf16>(B_draft_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v2_low;
-        w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
-      });
-    }
-    w.join_release(602);
-  }
-  w.role_barrier(598);
-  if (w.index == 0) w.signal(599, C_draft_x);
-}
-
-// ==== draft_sliding_dense4: 3 ====
-
-// ---- draft_sliding_dense4.qkv: 768 KiB of weights ----
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_qkv_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(603);
-    w.ring_copy(604, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(605, 24576);
-  }
-}
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 607, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(606, C_draft_x, at.runs(C_draft_x));
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_x_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
-  Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 607,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(608);
-    if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(609);
-    w.join_acquire(610);
-    scale_columns(acc, scale);
-    if (w.index < 8) w.join_put(w.index, acc);
-    w.join_commit(611);
-  }
-}
-#line 89 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(615, C_draft_x, at.runs(C_draft_x));
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(616);
-    writes_own(w, at, R_draft_sliding_dense4_qkv_plain);
-    writes_own(w, at, R_draft_sliding_dense4_qkv_plain2);
-    writes_own(w, at, R_cache_layers_3_values);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc acc = w.join_sum(g * 4, 4);
-      const int in_period = t % 8, outer = t / 8;
-      if (in_period < 4) {
-        const int u = in_period;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          w.ws<float>(B_draft_sliding_dense4_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
-          w.ws<float>(B_draft_sliding_dense4_qkv_plain)[c * 512 + outer * 64 + n_high] = v0_high;
-        });
-      }
-      else if (in_period >= 4 && in_period < 6) {
-        const int u = in_period - 4;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          w.ws<float>(B_draft_sliding_dense4_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
-          w.ws<float>(B_draft_sliding_dense4_qkv_plain2)[c * 256 + outer * 32 + n_high] = v0_high;
-        });
-      }
-      else if (in_period >= 6 && in_period < 8) {
-        const int u = in_period - 6;
-        each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v0_low = low;
-          const float v0_high = high;
-          const float v1_low = (v0_low * 0.611999989f);
-          const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-        });
-      }
-    }
-    w.join_release(617);
-  }
-  w.role_barrier(613);
-  if (w.index == 0) w.signal(614, C_draft_sliding_dense4_qkv);
-}
-
-// ---- draft_sliding_dense4.norm ----
-#line 57 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_norm_compute(Warp& w, const At& at) {
-  w.wait(618, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
-  reads_all(w, at, R_draft_sliding_dense4_qkv_plain);
-  writes_own(w, at, R_draft_sliding_dense4_norm_queries);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense4_qkv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        w.ws<bf16>(B_draft_sliding_dense4_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
-        w.ws<bf16>(B_draft_sliding_dense4_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(619);
-  if (w.index == 0) w.signal(620, C_draft_sliding_dense4_norm);
-}
-
-// ---- draft_sliding_dense4.norm2 ----
-#line 55 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_norm2_compute(Warp& w, const At& at) {
-  w.wait(621, C_draft_sliding_dense4_qkv, at.runs(C_draft_sliding_dense4_qkv) + 1);
-  reads_all(w, at, R_draft_sliding_dense4_qkv_plain2);
-  writes_own(w, at, R_cache_layers_3_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense4_qkv_plain2) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787328));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
-        }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
-  }
-  w.role_barrier(622);
-  if (w.index == 0) w.signal(623, C_draft_sliding_dense4_norm2);
-}
-
-// ---- draft_sliding_dense4.attend ----
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_attend_load(Warp& w, const At& at) {
-  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(624, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(625, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
-  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
-    const AttendTask task = tasks.task(number);
-TILE_LOOP
-    for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(626);
-      reads_all(w, at, R_cache_layers_3_keys);
-      reads_all(w, at, R_cache_layers_3_values);
-      const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(627, 0, w.kv(B_cache_layers_3_keys) + slot * 4096, 4096);
-      w.ring_copy(627, 4096, w.kv(B_cache_layers_3_values) + slot * 4096, 4096);
-      w.ring_commit(628, 8192);
-    }
-  }
-}
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_attend_compute(Warp& w, const At& at) {
-  const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(629, C_draft_sliding_dense4_norm2, at.runs(C_draft_sliding_dense4_norm2) + 1);
-  w.wait(630, C_draft_sliding_dense4_norm, at.runs(C_draft_sliding_dense4_norm) + 1);
-  for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
-    const AttendTask task = tasks.task(number);
-    reads_all(w, at, R_draft_sliding_dense4_norm_queries);
-    AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense4_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
-TILE_LOOP
-    for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(631);
-      reads_all(w, at, R_draft_sliding_dense4_norm_queries);
-      tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(632);
-    }
-    writes_own(w, at, R_draft_sliding_dense4_attend_partials);
-    float* o = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
-    float* peaks = w.ws<float>(B_draft_sliding_dense4_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
-    tile.leave(w, o, peaks, peaks + 96);
-  }
-  w.role_barrier(633);
-  if (w.index == 0) w.signal(634, C_draft_sliding_dense4_attend);
-}
-
-// ---- draft_sliding_dense4.attend.merge ----
-#line 93 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_attend_merge_compute(Warp& w, const At& at) {
-  const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
-  const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(635, C_draft_sliding_dense4_attend, at.runs(C_draft_sliding_dense4_attend) + 1);
-  reads_all(w, at, R_draft_sliding_dense4_attend_partials);
-  writes_own(w, at, R_draft_sliding_dense4_attend_columns);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int first_dim = task % 1 * 32, of_all = task / 1;
-    const int head = of_all / (at.block->rows * 2), m_row = of_all % (at.block->rows * 2);
-    const float* o = w.ws<const float>(B_draft_sliding_dense4_attend_partials) + size_t(head) * 3264;
-    merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
-        w.ws<bf16>(B_draft_sliding_dense4_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
-  }
-  w.role_barrier(636);
-  if (w.index == 0) w.signal(637, C_draft_sliding_dense4_attend_merge);
-}
-
-// ---- draft_sliding_dense4.o: 384 KiB of weights ----
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_o_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(638);
-    w.ring_copy(639, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(640, 32768);
-  }
-}
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_o_compute(Warp& w, const At& at) {
-  w.wait(641, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense4_attend_columns);
-  const int part = w.index % 8;
-  const int tile_of_page = w.index / 8;
-  Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense4_attend_columns), part * 2);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Exact acc = nothing();
-    const char* page = w.ring_await(643);
-    multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(644);
-    w.join_acquire(645);
-    w.join_put(w.index, acc);
-    w.join_commit(646);
-  }
-}
-#line 101 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_o_epilogue(Warp& w, const At& at) {
-  w.wait(650, C_draft_sliding_dense4_attend_merge, at.runs(C_draft_sliding_dense4_attend_merge) + 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(651);
-    reads_all(w, at, R_draft_x_plain);
-    writes_own(w, at, R_draft_sliding_dense4_o_columns);
-    writes_own(w, at, R_draft_sliding_dense4_o_plain);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc ahead_0 = zeros();
-      {
-        const int u = t;
-        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
-          const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
-          low = v1_low;
-          high = v1_high;
-        });
-      }
-      Acc acc = rounded(w, w.join_total(g * 8, 8));
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
-        const float v0_low = low;
-        const float v0_high = high;
-        const float v1_low = low_of(ahead_0, i, c);
-        const float v1_high = high_of(ahead_0, i, c);
-        const float v2_low = (v1_low + v0_low);
-        const float v2_high = (v1_high + v0_high);
-        w.ws<bf16>(B_draft_sliding_dense4_o_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-        w.ws<bf16>(B_draft_sliding_dense4_o_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-        w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_low] = v2_low;
-        w.ws<float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high] = v2_high;
-      });
-    }
-    w.join_release(652);
-  }
-  w.role_barrier(648);
-  if (w.index == 0) w.signal(649, C_draft_sliding_dense4_o);
-}
-
-// ---- draft_sliding_dense4.dense.up: 384 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_dense_up_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(653);
-    w.ring_copy(654, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(655, 12288);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 657, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(656, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
-  if (empty(share(w, 32))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense4_o_columns);
-  const int part = w.index % 12;
-  Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense4_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 657,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Acc acc = zeros();
-    const char* page = w.ring_await(658);
-    if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(659);
-    w.join_acquire(660);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(661);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(665, C_draft_sliding_dense4_o, at.runs(C_draft_sliding_dense4_o) + 1);
-  const Share tiles = share(w, 32);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(666);
-    writes_own(w, at, R_draft_sliding_dense4_dense_up_columns);
-    const int t = tile;
-    Acc acc = w.join_sum(0, 12);
-    const int u = t;
-    each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-      if (c >= at.block->rows) return;
-      const int n_low = u * 8 + i;
-      (void)high;
-      const float v0_low = ((low * sigmoid(low)) * high);
-      w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
-    });
-    w.join_release(667);
-  }
-  w.role_barrier(663);
-  if (w.index == 0) w.signal(664, C_draft_sliding_dense4_dense_up);
-}
-
-// ---- draft_sliding_dense4.dense.down: 192 KiB of weights ----
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_dense_down_load(Warp& w, const At& at) {
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(668);
-    w.ring_copy(669, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(670, 16384);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_dense_down_compute(Warp& w, const At& at) {
-  w.wait(671, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
-  reads_all(w, at, R_draft_sliding_dense4_dense_up_columns);
-  const int part = w.index % 8;
-  const int tile_of_page = w.index / 8;
-  Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense4_dense_up_columns), part * 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    Exact acc = nothing();
-    const char* page = w.ring_await(673);
-    multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(674);
-    w.join_acquire(675);
-    w.join_put(w.index, acc);
-    w.join_commit(676);
-  }
-}
-#line 104 "models/mimo/drafter.ts"
-TILE_PHASE static void draft_sliding_dense4_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(680, C_draft_sliding_dense4_dense_up, at.runs(C_draft_sliding_dense4_dense_up) + 1);
-  const Share tiles = share(w, 12);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    if ((tile - tiles.begin) % w.count != w.index) {
-      w.join_skip();
-      continue;
-    }
-    w.join_wait(681);
-    reads_all(w, at, R_draft_sliding_dense4_o_plain);
-    writes_own(w, at, R_draft_x_columns);
-    writes_own(w, at, R_draft_x_plain);
-    for (int g = 0; g < 2; ++g) {
-      const int t = tile * 2 + g;
-      Acc ahead_0 = zeros();
-      {
-        const int u = t;
-        each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
-          if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
-          const float v1_low = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_low];
-          const float v1_high = w.ws<const float>(B_draft_sliding_dense4_o_plain)[c * 384 + n_high];
-          low = v1_low;
-          high = v1_high;
-        });
-      }
-      Acc acc = rounded(w, w.join_total(g * 8, 8));
-      const int u = t;
-      each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
-        if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
-        const float v0_low = low;
-        const float v0_high = high;
-        const float v1_low = low_of(ahead_0, i, c);
-        const float v1_high = high_of(ahead_0, i, c);
-        const float v2_low = (v1_low + v0_low);
-        const float v2_high = (v1_high + v0_high);
-        w.ws<bf16>(B_draft_x_columns)[columns_at(n_low, c)] = to_bf16(v2_low);
-        w.ws<bf16>(B_draft_x_columns)[columns_at(n_high, c)] = to_bf16(v2_high);
-        w.ws<float>(B_draft_x_plain)[c * 384 + n_low] = v2_low;
-        w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
-      });
-    }
-    w.join_release(682);
-  }
-  w.role_barrier(678);
-  if (w.index == 0) w.signal(679, C_draft_x);
+  w.role_barrier(376);
+  if (w.index == 0) w.signal(377, C_draft_x);
 }
 
 // ==== draft_end ====
 
 // ---- draft_end.head: 3.1 MiB of weights ----
-#line 128 "models/mimo/drafter.ts"
+#line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(683);
-    w.ring_copy(684, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(685, 12288);
+    w.ring_acquire(381);
+    w.ring_copy(382, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(383, 12288);
   }
 }
-#line 128 "models/mimo/drafter.ts"
+#line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 687, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(686, C_draft_x, at.runs(C_draft_x));
+  bring_weights<1>(w, 385, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(384, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 687,
+  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 385,
             [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(688);
+    const char* page = w.ring_await(386);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(689);
-    w.join_acquire(690);
+    w.ring_release(387);
+    w.join_acquire(388);
     scale_columns(acc, scale);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(691);
+    w.join_commit(389);
   }
 }
-#line 128 "models/mimo/drafter.ts"
+#line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -4419,7 +2745,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(695);
+    w.join_wait(393);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -4432,27 +2758,27 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(696);
+    w.join_release(394);
   }
-  w.role_barrier(693);
-  if (w.index == 0) w.signal(694, C_draft_end_head);
+  w.role_barrier(391);
+  if (w.index == 0) w.signal(392, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----
-#line 128 "models/mimo/drafter.ts"
+#line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(697, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(395, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   writes_own(w, at, R_draft_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(698);
-  if (w.index == 0) w.signal(699, C_draft_end_logits_firsts);
+  w.role_barrier(396);
+  if (w.index == 0) w.signal(397, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----
-#line 128 "models/mimo/drafter.ts"
+#line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(700, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
+  w.wait(398, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -4553,15 +2879,6 @@ static TILE_FN void run_load(Warp& w) {
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, commit_begin_kv_load);
           });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, commit_begin_kv2_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, commit_begin_kv3_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, commit_begin_kv4_load);
-          });
           break;
         }
         case 8: {
@@ -4570,77 +2887,20 @@ static TILE_FN void run_load(Warp& w) {
             traced(w, at, 0, draft_sliding_dense_qkv_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense_attend_load);
+            traced(w, at, 2, draft_sliding_dense_attend_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense_o_load);
+            traced(w, at, 4, draft_sliding_dense_o_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense_dense_up_load);
+            traced(w, at, 5, draft_sliding_dense_dense_up_load);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense_dense_down_load);
+            traced(w, at, 6, draft_sliding_dense_dense_down_load);
           });
           break;
         }
         case 9: {
-          // draft_sliding_dense2
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense2_qkv_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense2_attend_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense2_o_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense2_dense_up_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense2_dense_down_load);
-          });
-          break;
-        }
-        case 10: {
-          // draft_sliding_dense3
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense3_qkv_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense3_attend_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense3_o_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense3_dense_up_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense3_dense_down_load);
-          });
-          break;
-        }
-        case 11: {
-          // draft_sliding_dense4
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense4_qkv_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense4_attend_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense4_o_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense4_dense_up_load);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense4_dense_down_load);
-          });
-          break;
-        }
-        case 12: {
           // draft_end
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_load);
@@ -4761,26 +3021,10 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 0, commit_begin_fc_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            Kept<1> kept;
-            traced(w, at, 1, [&](Warp& w, const At& at) { commit_begin_kv_compute(w, at, kept); });
-            traced(w, at, 2, [&](Warp& w, const At& at) { commit_begin_kv2_compute(w, at, kept); });
+            traced(w, at, 1, commit_begin_kv_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            Kept<1> kept;
-            traced(w, at, 3, [&](Warp& w, const At& at) { commit_begin_kv3_compute(w, at, kept); });
-            traced(w, at, 4, [&](Warp& w, const At& at) { commit_begin_kv4_compute(w, at, kept); });
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, commit_begin_norm_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, commit_begin_norm2_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, commit_begin_norm3_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 8, commit_begin_norm4_compute);
+            traced(w, at, 2, commit_begin_norm_compute);
           });
           break;
         }
@@ -4807,110 +3051,23 @@ static TILE_FN void run_compute(Warp& w) {
             traced(w, at, 1, draft_sliding_dense_norm_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, draft_sliding_dense_norm2_compute);
+            traced(w, at, 2, draft_sliding_dense_attend_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense_attend_compute);
+            traced(w, at, 3, draft_sliding_dense_attend_merge_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, draft_sliding_dense_attend_merge_compute);
+            traced(w, at, 4, draft_sliding_dense_o_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense_o_compute);
+            traced(w, at, 5, draft_sliding_dense_dense_up_compute);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense_dense_up_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense_dense_down_compute);
+            traced(w, at, 6, draft_sliding_dense_dense_down_compute);
           });
           break;
         }
         case 9: {
-          // draft_sliding_dense2
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense2_qkv_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, draft_sliding_dense2_norm_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, draft_sliding_dense2_norm2_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense2_attend_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, draft_sliding_dense2_attend_merge_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense2_o_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense2_dense_up_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense2_dense_down_compute);
-          });
-          break;
-        }
-        case 10: {
-          // draft_sliding_dense3
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense3_qkv_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, draft_sliding_dense3_norm_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, draft_sliding_dense3_norm2_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense3_attend_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, draft_sliding_dense3_attend_merge_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense3_o_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense3_dense_up_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense3_dense_down_compute);
-          });
-          break;
-        }
-        case 11: {
-          // draft_sliding_dense4
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense4_qkv_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 1, draft_sliding_dense4_norm_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, draft_sliding_dense4_norm2_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, draft_sliding_dense4_attend_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, draft_sliding_dense4_attend_merge_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense4_o_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense4_dense_up_compute);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense4_dense_down_compute);
-          });
-          break;
-        }
-        case 12: {
           // draft_end
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_compute);
@@ -5004,15 +3161,6 @@ static TILE_FN void run_epilogue(Warp& w) {
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 1, commit_begin_kv_epilogue);
           });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 2, commit_begin_kv2_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 3, commit_begin_kv3_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 4, commit_begin_kv4_epilogue);
-          });
           break;
         }
         case 8: {
@@ -5021,65 +3169,17 @@ static TILE_FN void run_epilogue(Warp& w) {
             traced(w, at, 0, draft_sliding_dense_qkv_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense_o_epilogue);
+            traced(w, at, 4, draft_sliding_dense_o_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense_dense_up_epilogue);
+            traced(w, at, 5, draft_sliding_dense_dense_up_epilogue);
           });
           run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense_dense_down_epilogue);
+            traced(w, at, 6, draft_sliding_dense_dense_down_epilogue);
           });
           break;
         }
         case 9: {
-          // draft_sliding_dense2
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense2_qkv_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense2_o_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense2_dense_up_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense2_dense_down_epilogue);
-          });
-          break;
-        }
-        case 10: {
-          // draft_sliding_dense3
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense3_qkv_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense3_o_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense3_dense_up_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense3_dense_down_epilogue);
-          });
-          break;
-        }
-        case 11: {
-          // draft_sliding_dense4
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 0, draft_sliding_dense4_qkv_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 5, draft_sliding_dense4_o_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 6, draft_sliding_dense4_dense_up_epilogue);
-          });
-          run(w, [](Warp& w, const At& at) {
-            traced(w, at, 7, draft_sliding_dense4_dense_down_epilogue);
-          });
-          break;
-        }
-        case 12: {
           // draft_end
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 0, draft_end_head_epilogue);

@@ -134,6 +134,7 @@ enum Region : int {
   R_full_experts_expert_up_routedRows_early,
 };
 TILE_FN bool region_is_cache(int region) { return region == 3 || region == 4 || region == 11 || region == 12 || region == 19 || region == 20; }
+TILE_FN int home_of(int region, int) { return region; }
 
 // Byte offsets: buffers in the workspace; caches in their layer's part of the KV memory.
 constexpr size_t B_x_columns = 18982528;
@@ -327,11 +328,18 @@ constexpr int widest_role = wider(wider(Plan::compute_warps, Plan::epilogue_warp
 TILE_FN int part_of(Warp& w, const At& at, int region, int sm, int warp) {
   return ((region_is_cache(region) ? at.entry : 0) * w.sms + sm) * widest_role + warp;
 }
-TILE_FN void reads_own(Warp& w, const At& at, int region) { w.reads(region, part_of(w, at, region, w.sm, w.index)); }
-TILE_FN void writes_own(Warp& w, const At& at, int region) { w.writes(region, part_of(w, at, region, w.sm, w.index)); }
+TILE_FN void reads_own(Warp& w, const At& at, int region) {
+  const int home = home_of(region, at.entry);
+  w.reads(home, part_of(w, at, home, w.sm, w.index));
+}
+TILE_FN void writes_own(Warp& w, const At& at, int region) {
+  const int home = home_of(region, at.entry);
+  w.writes(home, part_of(w, at, home, w.sm, w.index));
+}
 TILE_FN void reads_all(Warp& w, const At& at, int region) {
+  const int home = home_of(region, at.entry);
   for (int sm = 0; sm < w.sms; ++sm)
-    for (int warp = 0; warp < widest_role; ++warp) w.reads(region, part_of(w, at, region, sm, warp));
+    for (int warp = 0; warp < widest_role; ++warp) w.reads(home, part_of(w, at, home, sm, warp));
 }
 
 // ==== begin ====

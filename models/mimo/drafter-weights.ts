@@ -2,7 +2,8 @@
  * Where the drafter's parameters lie in a published `dflash/` folder: BF16, names without a prefix.
  *
  * Queries, keys and values are separate tensors; the graph wants them KV head by KV head, so a parameter is read from
- * all of them in turn. Keys and values are read twice, for the block (`qkv_proj`) and for the context (`kv_proj`).
+ * all of them in turn. Keys and values are read twice, for the block (`qkv_proj`) and for the context, where `kv_proj` has those
+ * of all layers, layer by layer within a head.
  * `mask_embedding` is a file of its own beside the others; its reader calls the tensor so.
  */
 import {
@@ -22,13 +23,20 @@ const whole = (name: string, rows: number, columns: number): Segment[] => [
 ]
 const vector = (name: string, size: number): Segment[] => [{ tensor: stored(name, [size]), firstRow: 0, rows: 1 }]
 
-/** The rows of each KV head out of the named projections, head by head. */
-function byHead(scope: string, names: readonly ('q' | 'k' | 'v')[], columns: number, c: MimoDrafterConfig): Segment[] {
+/** The rows of each KV head out of the named projections of some layers, head by head. */
+function byHead(
+  scopes: readonly string[],
+  names: readonly ('q' | 'k' | 'v')[],
+  columns: number,
+  c: MimoDrafterConfig,
+): Segment[] {
   const rowsOf = { q: (c.heads / c.kvHeads) * c.queryDim, k: c.queryDim, v: c.valueDim }
-  const parts = names.map((n) => ({
-    rows: rowsOf[n],
-    tensor: stored(`${scope}.${n}_proj.weight`, [c.kvHeads * rowsOf[n], columns]),
-  }))
+  const parts = scopes.flatMap((scope) =>
+    names.map((n) => ({
+      rows: rowsOf[n],
+      tensor: stored(`${scope}.${n}_proj.weight`, [c.kvHeads * rowsOf[n], columns]),
+    })),
+  )
   return range(c.kvHeads).flatMap((head) => parts.map(({ tensor, rows }) => ({ tensor, firstRow: head * rows, rows })))
 }
 
@@ -45,9 +53,16 @@ const rules: readonly Rule[] = [
   {
     name: /\.qkv_proj$/,
     rowDims: 2,
-    segments: (p, _, columns, cfg) => byHead(scopeOf(p), ['q', 'k', 'v'], columns, cfg),
+    segments: (p, _, columns, cfg) => byHead([scopeOf(p)], ['q', 'k', 'v'], columns, cfg),
   },
-  { name: /\.kv_proj$/, rowDims: 2, segments: (p, _, columns, cfg) => byHead(scopeOf(p), ['k', 'v'], columns, cfg) },
+  {
+    name: /^kv_proj$/,
+    rowDims: 2,
+    segments: (_p, _, columns, cfg) => {
+      const scopes = range(cfg.layers).map((l) => `layers.${l}.self_attn`)
+      return byHead(scopes, ['k', 'v'], columns, cfg)
+    },
+  },
   {
     name: /^mask_embedding$|\.attention_sink_bias$/,
     rowDims: 0,

@@ -66,17 +66,15 @@ function commit(m: GraphBuilder, cfg: MimoDrafterConfig): void {
   const taps = (width % (8 * 32) === 0 ? parallelDim : dim)('taps', width)
   const projected = linear(m.taps([taps]), weight('fc', [hidden, taps], bf16), { phase: 'fc' })
   const context = normed(projected, 'hidden_norm')
-  // No layer needs another's: all are projected first, so that nobody waits between them for what comes after.
-  const rows = dim('rows', qd.size + vd.size)
-  const own = (l: number, name: string) => `layers.${l}.self_attn.${name}`
-  const projections = range(cfg.layers).map((l) =>
-    linear(context, weight(own(l, 'kv_proj'), [kv, rows, hidden], bf16), { phase: 'kv' }),
-  )
-  projections.forEach((both, l) => {
-    const k = key(slice(both, 'rows', 0, [qd]), own(l, 'k_norm'), cfg.contextTheta)
-    const v = scale(slice(both, 'rows', qd.size, [vd]), cfg.valueScale)
+  // No layer needs another's, so all are projected at once: one product of some height instead of a small one a layer.
+  const each = qd.size + vd.size
+  const rows = dim('rows', cfg.layers * each)
+  const all = linear(context, weight('kv_proj', [kv, rows, hidden], bf16), { phase: 'kv' })
+  for (const l of range(cfg.layers)) {
+    const k = key(slice(all, 'rows', l * each, [qd]), `layers.${l}.self_attn.k_norm`, cfg.contextTheta)
+    const v = scale(slice(all, 'rows', l * each + qd.size, [vd]), cfg.valueScale)
     remember(k, v, { cache: cache(l), window: cfg.window })
-  })
+  }
 }
 
 function draft(m: GraphBuilder, cfg: MimoDrafterConfig, target: MimoConfig): void {

@@ -31,19 +31,20 @@ function build(drafterJson: unknown, targetJson: object) {
 const lines = (g: Graph, scope = '') => g.nodes.filter((n) => n.scope.startsWith(scope)).map(printNode)
 
 describe('programs', () => {
-  test('commit projects the taps once and remembers a key and a value in each layer', () => {
+  test('commit projects the taps once, keys and values of all layers at once, and remembers them layer by layer', () => {
     const { commit } = build(nanoDrafter, nano)
-    expect(lines(commit).slice(0, 9)).toMatchInlineSnapshot(`
+    expect(lines(commit).slice(0, 10)).toMatchInlineSnapshot(`
       [
         "%0 [taps=1152] = input() name=taps",
         "%1 [fc] [hidden=384] = linear(%0) param=fc",
         "%2 [hidden=384] = norm(%1) param=hidden_norm stat=(x * x) apply=((x * rsqrt((mean + 0.00001))) * w)",
-        "%3 [kv] [kv=8, rows=64] = linear(%2) param=layers.0.self_attn.kv_proj",
-        "%4 [kv] [kv=8, rows=64] = linear(%2) param=layers.1.self_attn.kv_proj",
-        "%5 [kv] [kv=8, rows=64] = linear(%2) param=layers.2.self_attn.kv_proj",
-        "%6 [kv] [kv=8, rows=64] = linear(%2) param=layers.3.self_attn.kv_proj",
-        "%7 [kv=8, qd=32] = slice(%3) dim=rows start=0 count=32",
-        "%8 [kv=8, qd=32] = norm(%7) param=layers.0.self_attn.k_norm stat=(x * x) apply=((x * rsqrt((mean + 0.00001))) * w)",
+        "%3 [kv] [kv=8, rows=256] = linear(%2) param=kv_proj",
+        "%4 [kv=8, qd=32] = slice(%3) dim=rows start=0 count=32",
+        "%5 [kv=8, qd=32] = norm(%4) param=layers.0.self_attn.k_norm stat=(x * x) apply=((x * rsqrt((mean + 0.00001))) * w)",
+        "%6 [kv=8, qd=32] = rope(%5) theta=10000 rotary=16",
+        "%7 [kv=8, vd=32] = slice(%3) dim=rows start=32 count=32",
+        "%8 [kv=8, vd=32] = map(%7) expr=(a * 0.612)",
+        "%9 [] = remember(%6, %8) cache=layers.0 window=256",
       ]
     `)
     expect(commit.nodes.filter((n) => n.op === 'remember').map((n) => n.cache)).toEqual([

@@ -40,24 +40,24 @@ describe('specs notice', () => {
     ['a wrong sum of shared memory', { ...plan, sharedBytes: plan.sharedBytes + 1 }, /areas make/],
   ]
   const { plan: drafted } = planOf(nanoDrafterGraphs(), { ranks: 1 })
-  const withCache = (name: string, change: object): Plan => ({
+  const withParts = (part: (kvOffset: number, entry: number) => number): Plan => ({
     ...drafted,
-    buffers: drafted.buffers.map((b) => (b.name === name ? { ...b, ...change } : b)),
+    entries: drafted.entries.map((e, i) => ({ ...e, kvOffset: part(e.kvOffset, i) })),
   })
-  const firstOf = (name: string): number => drafted.buffers.find((b) => b.name === name)!.offset
+  const moved: Plan = {
+    ...drafted,
+    buffers: drafted.buffers.map((b) => (b.name === 'cache layers.1.keys' ? { ...b, offset: b.offset + 128 } : b)),
+  }
   planCases.push(
     [
-      'a cache that lies elsewhere for each entry',
-      {
-        ...withCache('cache layers.1.keys', { fixed: false }),
-        entries: drafted.entries.map((e, i) => ({ ...e, kvOffset: i * 128 })),
-      },
-      /'cache layers.1.keys' lies at \d+ and, at entry \d+, at/,
+      'a cache that lies elsewhere for another program',
+      moved,
+      /^kv: cache 'layers.1.keys' lies at \d+ and, at entry \d+, at \d+$/,
     ],
     [
       'two caches in one place',
-      withCache('cache layers.1.keys', { offset: firstOf('cache layers.0.keys') }),
-      /'cache layers.[01].keys' at \d+ overlaps/,
+      withParts((_, i) => drafted.entries[Math.max(1, i - 1)]!.kvOffset),
+      /cache 'sliding_experts.qkv.keys@\d+' at \d+ overlaps/,
     ],
   )
   it.each(planCases)('%s', (_, broken, says) => {

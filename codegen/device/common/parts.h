@@ -1,5 +1,5 @@
 // Sums over ranks that nobody in a kernel makes: a phase leaves this rank's part of every tile, somebody turns the parts of all ranks into
-// their sum between two kernels (NCCL, cuda/nccl.h; a loop, host/graph.h), and the next phase takes it. Only in the control.
+// their sum between two kernels (NCCL, engine/nccl.h; a loop, host/graph.h), and the next phase takes it. Only in the control.
 // A part is [row 0..7][16 x tiles] of Exchange, dense, where the packets of the other engines would come in; the sum takes its place.
 #pragma once
 

@@ -16,37 +16,15 @@
 // (history_bytes(...)); `ctx`, `valid_ids` (ids that may be sampled), `programs` (1 or 3) and `mask_token` (what a draft's
 // rows are fed).
 #pragma once
-#include "clock.h"
-#include "history.h"
+#include "results.h"
 #include "sampler.h"
 
 namespace tile {
 
 constexpr int control_slot_bytes = 384;
 constexpr int control_inbox_bytes = 512;
-constexpr int decode_bytes = 512;
 static_assert(sizeof(RoundControl) <= control_slot_bytes && control_packets * 16 <= control_inbox_bytes, "a round's control fits its slot");
 static_assert(round_up(sizeof(RoundControl), 16) * role_count <= Shared::control_bytes, "and its copies in shared memory");
-
-// What rank 0 remembers of the request in hand; only warp 0 of its SM 0's compute role writes it.
-struct Decoding {
-  Request request;
-  int consumed;   // prompt tokens that have been rows
-  int generated;
-  int anchor, position;  // the newest token and where it stands; it is in no cache yet
-  int width;             // rows to verify in the next round; 0: no drafting
-  u32 unusable;          // proposals that the last draft threw away
-  u32 ran[program_count];
-  u32 published;  // results so far
-  u32 logged;     // log records so far
-  u32 results, prompts;  // lengths of the mailbox's arrays
-  u64 began, verify_began;  // the round of tokens in hand: its first decision, and the target's
-};
-static_assert(sizeof(Decoding) <= decode_bytes, "the state of a request fits its place");
-
-TILE_FN Mailbox* mailbox_of(Warp& w) { return static_cast<Mailbox*>(w.args->mailbox); }
-TILE_FN Decoding& decoding_of(Warp& w) { return *w.ws<Decoding>(Plan::decode_at); }
-TILE_FN History history_of(Warp& w) { return History(w, Plan::valid_ids, w.ws<char>(Plan::history_at)); }
 
 TILE_FN Packet* control_inbox(Warp& w, int rank, u32 round) {
   return w.peer<Packet>(rank, Plan::control_inbox_at + (round & 1) * control_inbox_bytes);
@@ -78,6 +56,7 @@ TILE_FN void relay_round(Warp& w, u32 round) {
   });
   w.control_agrees(round, control_slot(w, round), sizeof(RoundControl));
   w.signal(Plan::site_relay, Plan::control_counter);
+  if (relays_results && w.rank == 0) aside(w, [=](Warp& w) { relay_result(w, round); });
 }
 
 TILE_FN const RoundControl& begin_round(Warp& w) {
@@ -131,13 +110,14 @@ TILE_FN RoundControl round_of(Warp& w, Decoding& d, u32 round, u32 programs) {
   return c;
 }
 
-// Words of host memory, one a lane and all at once, for each is a way across the bus. `word`: of a lane; nullptr: 0.
+// Words of host memory, one a lane and all at once, for each is a way across the bus. `word`: of a lane; nullptr: 0. They bring nothing
+// along: what they say was complete when the request was posted, or is all that there is to know.
 template <class F>
 TILE_FN PerLane<u32> from_host(Warp& w, F word) {
   PerLane<u32> found;
   w.lanes([&](int lane) {
     const u32* at = word(lane);
-    found[lane] = at == nullptr ? 0 : load_system(at);
+    found[lane] = at == nullptr ? 0 : peek_system(at);
   });
   return found;
 }
@@ -223,7 +203,7 @@ TILE_FN RoundControl next_request(Warp& w, Decoding& d, u32 round) {
   w.once([&] {
     store_system(&m->idle, 0);
     d.results = load_system(&m->results), d.prompts = load_system(&m->prompts);
-    d.consumed = d.request.cached, d.generated = 0, d.unusable = 0;
+    d.consumed = d.request.cached, d.generated = 0, d.unusable = 0, d.began = d.verify_began = work_ns();
     d.width = Plan::programs > 1 || d.request.predicted > 0 ? d.request.draft : 0;
   });
   w.sync_lanes();
@@ -236,46 +216,6 @@ TILE_FN Finish finish_of(const Decoding& d, int token, int generated, int positi
     if (d.request.stop[i] == token) return i < d.request.eos_stops ? finish_eos : finish_stop;
   if (generated >= d.request.max_new_tokens) return finish_length;
   return position >= Plan::ctx ? finish_context : running;
-}
-
-// The tokens of a round and how they came about.
-struct Yield {
-  int token[max_rows];
-  int tokens, accepted;
-  Finish finish;
-};
-
-TILE_FN void push_result(Warp& w, Decoding& d, const RoundControl& c, const Yield& y, int position, u64 now) {
-  w.once([&] {
-    Mailbox* m = mailbox_of(w);
-    Result r{};
-    r.request = d.request.serial, r.round = c.round, r.finish = y.finish;
-    r.tokens = u32(y.tokens), r.position = position;
-    for (int i = 0; i < max_rows; i++) r.token[i] = y.token[i];
-    r.drafted = y.tokens > 0 ? u32(c.block[target_program].rows - c.sample_from - 1) : 0, r.accepted = u32(y.accepted), r.unusable = d.unusable;
-    r.round_ns = u32(now - d.began), r.draft_ns = u32(d.verify_began - d.began), r.logged = d.logged;
-    u32* to = reinterpret_cast<u32*>(mailbox_results(m) + d.published % d.results);
-    u32 words[sizeof r / 4];
-    __builtin_memcpy(words, &r, sizeof r);
-    for (int i = 1; i < int(sizeof r / 4); i++) store_system(to + i, words[i]);
-    release_system();
-    store_system(to, ++d.published);
-    d.unusable = 0;
-  });
-  w.sync_lanes();
-}
-
-// A record of log probabilities goes out before the result that counts it.
-TILE_FN void push_log(Warp& w, Decoding& d, LogRecord& record, const float* logits, int token) {
-  w.once([&] {
-    Mailbox* m = mailbox_of(w);
-    record.logit = logits[token];
-    u32* to = reinterpret_cast<u32*>(mailbox_log(m, d.results) + d.logged++ % d.results);
-    u32 words[sizeof record / 4];
-    __builtin_memcpy(words, &record, sizeof record);
-    for (int i = 0; i < int(sizeof record / 4); i++) store_system(to + i, words[i]);
-  });
-  w.sync_lanes();
 }
 
 // What the host wants by now: lane 0 the request to cancel, 1 whether to quit, 2 the width. Asked for before it is needed: it is the longest way.
@@ -291,15 +231,17 @@ TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const PerLane<u32>&
   Decoding& d = decoding_of(w);
   const RowBlock& block = c.block[target_program];
   const u64 now = work_ns();
+  const u32 round_ns = u32(now - d.began), draft_ns = u32(d.verify_began - d.began);
   const u32 round = c.round + 1;
   const u32 cancel = w.broadcast(orders, 0), quit = w.broadcast(orders, 1), width = w.broadcast(orders, 2);
   if (quit != 0) return empty_round(round, round_quit);
   if (cancel == d.request.serial) {
-    push_result(w, d, c, Yield{{}, 0, 0, finish_cancel}, block.position[block.rows - 1] + 1, now);
+    push_result(w, d, c, Yield{{}, 0, 0, finish_cancel}, block.position[block.rows - 1] + 1, round_ns, draft_ns);
     return next_request(w, d, round);
   }
   const bool prompt = d.consumed < d.request.prompt_length;
   w.once([&] {
+    d.began = d.verify_began = now;  // what is decided from here on, and brought to everybody, is the next round's
     if (prompt) d.consumed += block.rows;
     else if (d.width > 0) d.width = int(width);
   });
@@ -318,26 +260,15 @@ TILE_FN RoundControl advance(Warp& w, const RoundControl& c, const PerLane<u32>&
   // Past an end nothing was meant: the last token that counts may be one that was proposed.
   const bool proposed = y.tokens < count;
   y.accepted = proposed ? y.tokens : count - 1;
-  push_result(w, d, c, y, block.position[c.sample_from] + 1, now);
+  push_result(w, d, c, y, block.position[c.sample_from] + 1, round_ns, draft_ns);
   if (y.finish != running) return next_request(w, d, round);
   return drafts ? draft_round(w, d, c, c.sample_from + count, d.width > 1) : predicted_round(w, d, round);
-}
-
-// `fresh`: the round begins a round of tokens; else it goes on with the one that its draft began.
-TILE_FN void decide(Warp& w, const RoundControl& next, bool fresh) {
-  publish_round(w, next);
-  w.once([&] {
-    Decoding& d = decoding_of(w);
-    d.verify_began = work_ns();
-    if (fresh) d.began = d.verify_began;
-  });
-  w.sync_lanes();
 }
 
 // Before the first turn of the compute role's loop: rank 0's SM 0 waits for the first request. Others return at once.
 TILE_FN void first_round(Warp& w) {
   if (w.rank != 0 || w.sm != 0 || w.index != 0) return;
-  decide(w, next_request(w, decoding_of(w), 1), true);
+  publish_round(w, next_request(w, decoding_of(w), 1));
 }
 
 // Whether the token that row's predecessor chose is the one that row was fed. A synthetic acceptance rolls a die instead
@@ -349,24 +280,32 @@ TILE_FN bool row_holds(const Request& r, const RowBlock& block, int row, int& ch
   return true;
 }
 
-// Ends a round of the target: samples, publishes the result, decides what comes next. All compute warps of rank 0's SM 0
-// call it; `logits` is f32 [rows][stride], complete for the rows that are sampled, `firsts` what find_firsts made of them. A row is
-// sampled only if the row before it chose the token that it was fed: its history is then what plain decode would have.
-TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float* logits, int stride, const u64* firsts) {
+// The tokens that follow rows sample_from.., as many as hold: a row is sampled only if the row before it chose the token that it was
+// fed, for then its history is what plain decode would have.
+struct Chosen {
+  int token[max_rows];
+  int count;
+};
+
+// The likeliest token is what all SMs together have found: one warp reads it, a few instructions a row.
+TILE_FN void choose_likeliest(Warp& w, const RoundControl& c, const Request& request, const Sampler& sampler, const volatile u64* gathered, Chosen& chosen) {
   const RowBlock& block = c.block[target_program];
-#ifndef __CUDACC__
-  if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, block.rows, block.position);
-#endif
-  Decoding& d = decoding_of(w);
-  const Request request = d.request;  // warp 0 takes the next one when the others may still be reading
-  const Sampling& s = request.sampling;
-  Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
-  History history = history_of(w);
-  int chosen[max_rows] = {}, count = 0;
-  const PerLane<u32> orders = orders_of(w);
-  const volatile u64* gathered = sampler.gather_firsts(firsts, c.sample_from, block.rows);
   for (int row = c.sample_from; row < block.rows; row++) {
-    if (count > 0 && !row_holds(request, block, row, chosen[count - 1])) break;
+    if (chosen.count > 0 && !row_holds(request, block, row, chosen.token[chosen.count - 1])) break;
+    const int token = sampler.likeliest(gathered[row]);
+    if (token < 0) w.give_up(Plan::site_sample, What::number, block.position[row]);
+    chosen.token[chosen.count++] = token;
+  }
+}
+
+// Whatever else a request may want, by all warps of the role together.
+TILE_FN void choose_together(Warp& w, const RoundControl& c, const Request& request, Sampler& sampler, const volatile u64* gathered, const float* logits, int stride, Chosen& chosen) {
+  const RowBlock& block = c.block[target_program];
+  const Sampling& s = request.sampling;
+  Decoding& d = decoding_of(w);
+  History history = history_of(w);
+  for (int row = c.sample_from; row < block.rows; row++) {
+    if (chosen.count > 0 && !row_holds(request, block, row, chosen.token[chosen.count - 1])) break;
     const float* raw = logits + size_t(row) * stride;
     const volatile u64* found = gathered + row;
     LogRecord record{};
@@ -374,12 +313,28 @@ TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float
     const float* edited = s.edits() ? history.edited(raw, s, mailbox_of(w)->bias, Plan::site_sample) : raw;
     const int token = sampler.sample(edited, s.edits() ? nullptr : found, s, u32(block.position[row] + 1));
     if (token < 0) w.give_up(Plan::site_sample, What::number, block.position[row]);
-    chosen[count++] = token;
+    chosen.token[chosen.count++] = token;
     if (w.index != 0) continue;
     if (s.logprobs > 0) push_log(w, d, record, raw, token);
     if (s.edits()) history.generated(token);
   }
-  if (w.index == 0) decide(w, advance(w, c, orders, chosen, count), true);
+}
+
+// Ends a round of the target: samples, publishes the result, decides what comes next. All compute warps of rank 0's SM 0
+// call it; `logits` is f32 [rows][stride], complete for the rows that are sampled, `firsts` what find_firsts made of them.
+TILE_PHASE static void finish_target(Warp& w, const RoundControl& c, const float* logits, int stride, const u64* firsts) {
+  const RowBlock& block = c.block[target_program];
+#ifndef __CUDACC__
+  if (w.index == 0 && w.world->options.computed) w.world->options.computed(c.round, block.rows, block.position);
+#endif
+  const Request request = decoding_of(w).request;  // warp 0 takes the next one when the others may still be reading
+  Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
+  Chosen chosen{};
+  const PerLane<u32> orders = orders_of(w);
+  const volatile u64* gathered = sampler.gather_firsts(firsts, c.sample_from, block.rows);
+  if (!request.sampling.plain()) choose_together(w, c, request, sampler, gathered, logits, stride, chosen);
+  else if (w.index == 0) choose_likeliest(w, c, request, sampler, gathered, chosen);
+  if (w.index == 0) publish_round(w, advance(w, c, orders, chosen.token, chosen.count));
 }
 
 // Ends a round that only remembered: the prompt goes on, or the target, one row at a time.
@@ -387,28 +342,35 @@ TILE_FN void finish_commit(Warp& w, const RoundControl& c) {
   if (w.index != 0 || c.runs(draft_program)) return;
   Decoding& d = decoding_of(w);
   const bool prompt = d.consumed < d.request.prompt_length;
-  decide(w, prompt ? prompt_round(w, d, c.round + 1) : verify_round(w, d, c.round + 1, nullptr, 0), prompt);
+  publish_round(w, prompt ? prompt_round(w, d, c.round + 1) : verify_round(w, d, c.round + 1, nullptr, 0));
+  w.once([&] {
+    d.verify_began = work_ns();
+    if (prompt) d.began = d.verify_began;
+  });
+  w.sync_lanes();
 }
 
 // Ends a round that proposed: row j's likeliest token is the proposal for its own position; row 0 is the anchor. Where a
 // row's logits are no numbers, it and the rows behind it propose nothing: that costs speed, never text.
-TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float* logits, int stride, const u64* firsts) {
+TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float*, int, const u64* firsts) {
   const RowBlock& block = c.block[draft_program];
   Decoding& d = decoding_of(w);
   const int rows = d.width < block.rows ? d.width : block.rows;
   Sampler sampler(w, Plan::valid_ids, w.ws<u64>(Plan::sampler_at), Plan::site_sample);
-  const Predictions predicted = predictions(w, d, block.position[0]);
   const volatile u64* gathered = sampler.gather_firsts(firsts, 1, rows);
+  if (w.index != 0) return;
+  const Predictions predicted = predictions(w, d, block.position[0]);
   int proposed[max_rows] = {}, count = 1;
   for (; count < rows; count++) {
-    const int token = predicted.token[count] >= 0 ? predicted.token[count] : sampler.sample(logits + size_t(count) * stride, gathered + count, Sampling{}, 0);
+    const int token = predicted.token[count] >= 0 ? predicted.token[count] : sampler.likeliest(gathered[count]);
     if (token < 0) break;
     proposed[count] = token;
   }
-  if (w.index != 0) return;
   w.once([&] { d.unusable = u32(rows - count); });
   w.sync_lanes();
-  decide(w, verify_round(w, d, c.round + 1, proposed, count - 1), false);
+  publish_round(w, verify_round(w, d, c.round + 1, proposed, count - 1));
+  w.once([&] { d.verify_began = work_ns(); });
+  w.sync_lanes();
 }
 
 }  // namespace tile

@@ -58,6 +58,8 @@ struct Sampling {
   float presence, frequency;             // 0: off. What logits of generated tokens lose: once, and each time
   int biases;                            // entries of the mailbox's bias list
   int logprobs;                          // 0: none; n: of the chosen token and of the n - 1 likeliest
+  /** The likeliest token, and nothing but the token. */
+  TILE_BOTH bool plain() const { return inverse_temperature == 0.f && logprobs == 0 && !edits(); }
   TILE_BOTH bool edits() const { return repetition != 1.f || presence != 0.f || frequency != 0.f || biases > 0; }
 };
 
@@ -80,7 +82,7 @@ enum Finish : u32 { running = 0, finish_eos = 1, finish_stop = 2, finish_length 
 
 // What a round of the target yielded: at least one token, but for a cancelled request's end.
 struct alignas(16) Result {
-  u32 serial;    // index of this result since the launch, plus 1; written last
+  u32 serial;    // index of this result since the launch, plus 1; written last; the first word
   u32 request;   // the request's serial
   u32 round;
   u32 finish;    // Finish
@@ -90,8 +92,8 @@ struct alignas(16) Result {
   u32 drafted;   // proposals that were verified
   u32 accepted;  // of them, those before the first wrong one: tokens = accepted + 1, or accepted where the last of them ended the request
   u32 unusable;  // proposals that were thrown away because their logits were no numbers
-  u32 round_ns;  // time from the decision to begin the round, its draft included, to this result; on the host, processor time
-  u32 draft_ns;  // of it, the time until the target began
+  u32 round_ns;  // time from the result before, or the request, to this result: the rounds of a request add up to its time; on the host, processor time
+  u32 draft_ns;  // of it, the time until the target began, where something was drafted
   u32 logged;    // of the records of log probabilities, those that were complete before this result
 };
 

@@ -225,8 +225,13 @@ struct Sampler {
   // have looked.
   TILE_FN u64 first_of(const float* row, const volatile u64* found) {
     logits = row;
-    const u64 first = found == nullptr ? reduce(own_firsts(), Max()) : *found;
-    return first == nan_order || !(order_logit(first, id_bits) < INFINITY) ? 0 : first;
+    return usable(found == nullptr ? reduce(own_firsts(), Max()) : *found);
+  }
+  TILE_FN u64 usable(u64 first) const { return first == nan_order || !(order_logit(first, id_bits) < INFINITY) ? 0 : first; }
+  /** The token that comes first in a row, of gather_firsts; -1 where the logits are no numbers. For one warp alone. */
+  TILE_FN int likeliest(u64 gathered) const {
+    const u64 first = usable(gathered);
+    return first == 0 ? -1 : order_id(first, id_bits);
   }
   TILE_FN PerLane<u64>& own_firsts() {
     w.lanes([&](int lane) { best[lane] = own_first(logits, Share{0, valid}, w.index * 32 + lane, threads(), id_bits); });
