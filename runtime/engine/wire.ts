@@ -187,7 +187,7 @@ export interface RoundOutcome {
   readonly accepted: number
   /** Proposals that were thrown away: the drafter's logits were no numbers. */
   readonly unusable: number
-  /** From the decision to begin it until its tokens were there; of it, the time before the target began. On the host,
+  /** From the result before it, or the request, until its tokens were there; of it, the time before the target began. On the host,
       processor time. */
   readonly roundNs: number
   readonly draftNs: number
