@@ -3,7 +3,7 @@
  * printed as C++. docs/engine.md section 2 is the text that this follows; sizes are compiler/tile/forms.ts.
  */
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
-import { cacheSlots, isCache, ROWS, SPAN } from '../../compiler/tile/forms.ts'
+import { cacheSlots, ROWS, SPAN } from '../../compiler/tile/forms.ts'
 import type { ElementStep, Form } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import type { ElementScope } from './elements.ts'
@@ -25,24 +25,24 @@ type StoreRule<K extends Form['kind']> = (
   n: string,
   value: string,
   scope: ElementScope,
-  base: string,
+  buffer: string,
   ctx: EmitContext,
 ) => string
 
 const stores: { [K in Form['kind']]?: StoreRule<K> } = {
-  plain: (f, n, v, s, base) =>
-    `w.ws<float>(${base})[${f.parts === undefined ? 'c' : `(chunk * ${ROWS} + c)`} * ${f.n} + ${whole(n, s, f.n)}] = ${v};`,
-  columns: (f, n, v, s, base) => `w.ws<bf16>(${base})[columns_at(${whole(n, s, f.n)}, c)] = to_bf16(${v});`,
+  plain: (f, n, v, s, b, ctx) =>
+    `w.ws<float>(${ctx.offset(b)})[${f.parts === undefined ? 'c' : `(chunk * ${ROWS} + c)`} * ${f.n} + ${whole(n, s, f.n)}] = ${v};`,
+  columns: (f, n, v, s, b, ctx) => `w.ws<bf16>(${ctx.offset(b)})[columns_at(${whole(n, s, f.n)}, c)] = to_bf16(${v});`,
   // `slot`: where the row was sent to this expert
-  routedRows: (f, n, v, s, base) =>
-    `w.ws<bf16>(${base})[size_t(c * ${f.topK} + slot) * ${f.n} + ${whole(n, s, f.n)}] = to_bf16(${v});`,
-  queries: (f, n, v, _s, base) => {
+  routedRows: (f, n, v, s, b, ctx) =>
+    `w.ws<bf16>(${ctx.offset(b)})[size_t(c * ${f.topK} + slot) * ${f.n} + ${whole(n, s, f.n)}] = to_bf16(${v});`,
+  queries: (f, n, v, _s, b, ctx) => {
     const rows = Math.ceil((8 * f.group) / 16) * 16
-    return `w.ws<bf16>(${base})[(outer * ${rows} + c * ${f.group} + (${n}) / ${f.dim}) * ${f.dim} + (${n}) % ${f.dim}] = to_bf16(${v});`
+    return `w.ws<bf16>(${ctx.offset(b)})[(outer * ${rows} + c * ${f.group} + (${n}) / ${f.dim}) * ${f.dim} + (${n}) % ${f.dim}] = to_bf16(${v});`
   },
-  keys: (f, n, v, _s, base, ctx) => cacheStore('k', f, n, v, base, ctx),
-  values: (f, n, v, _s, base, ctx) => cacheStore('v', f, n, v, base, ctx),
-  logits: (f, n, v, s, base) => `w.ws<float>(${base})[size_t(c) * ${f.n} + ${whole(n, s, f.local)}] = ${v};`,
+  keys: (f, n, v, _s, b, ctx) => cacheStore('k', f, n, v, b, ctx),
+  values: (f, n, v, _s, b, ctx) => cacheStore('v', f, n, v, b, ctx),
+  logits: (f, n, v, s, b, ctx) => `w.ws<float>(${ctx.offset(b)})[size_t(c) * ${f.n} + ${whole(n, s, f.local)}] = ${v};`,
 }
 
 /** A tap's rows lie behind those of the entry's earlier taps. */
@@ -56,13 +56,13 @@ function cacheStore(
   f: Extract<Form, { kind: 'keys' | 'values' }>,
   n: string,
   v: string,
-  base: string,
+  buffer: string,
   ctx: EmitContext,
 ): string {
   const slots = cacheSlots(f.window, ctx.plan.ctx)
   const position = 'at.block->position[c]'
   const span = `size_t(outer * ${slots} + ${position} / ${SPAN} % ${slots}) * ${which}_span_elements(${f.dim})`
-  return `reinterpret_cast<bf16*>(${base})[${span} + ${which}_at(${position} % ${SPAN}, ${n}, ${f.dim})] = to_bf16(${v});`
+  return `reinterpret_cast<bf16*>(${ctx.cache(buffer)})[${span} + ${which}_at(${position} % ${SPAN}, ${n}, ${f.dim})] = to_bf16(${v});`
 }
 
 export function storeElement(
@@ -77,5 +77,5 @@ export function storeElement(
   if (store.tapped) return tappedStore(form, n, value, scope, ctx.offset(buffer))
   const rule = stores[form.kind] as StoreRule<Form['kind']> | undefined
   if (!rule) throw new InternalError(`elements are not stored in ${form.kind} form`)
-  return rule(form as never, n, value, scope, isCache(form) ? ctx.cache(buffer) : ctx.offset(buffer), ctx)
+  return rule(form as never, n, value, scope, buffer, ctx)
 }

@@ -45,8 +45,8 @@ const faults: readonly Fault[] = [
   },
   {
     what: 'a row speaks for the position after it',
-    right: 'sampler.sample(logits + size_t(count) * stride, gathered + count, Sampling{}, 0)',
-    wrong: 'sampler.sample(logits + size_t(count - 1) * stride, gathered + (count - 1), Sampling{}, 0)',
+    right: 'sampler.likeliest(gathered[count])',
+    wrong: 'sampler.likeliest(gathered[count - 1])',
   },
 ]
 const harmless: Fault = {

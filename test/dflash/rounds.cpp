@@ -120,7 +120,7 @@ void finish_wrongly(Warp& w, const RoundControl& c, const float* logits) {
   if (w.index != 0) return;
   if (BUG == 4)
     for (int i = 0; i < count; i++) history.generated(chosen[i]);
-  decide(w, advance(w, c, orders_of(w), chosen, count), true);
+  publish_round(w, advance(w, c, orders_of(w), chosen, count));
 }
 #endif
 }  // namespace
