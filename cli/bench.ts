@@ -71,8 +71,9 @@ Examples:
 
 With --synthetic-weights rounds are measured instead of text: they verify random tokens that all count as right, behind a
 context of zeros. --gpus N runs all ranks of a plan for N; --rank 0-3/8 runs the first four of eight, a GPU each, which stand in
-for the others, so that every rank gets as many packets as from eight; --rank 0/8 runs one alone. --engine-folder takes the
-engine that tilec compile -o left there: a machine with GPUs needs no compiler.
+for the others, so that every rank gets as many packets as from eight; --rank 0/8 runs one alone.
+
+--engine-folder takes the engine that tilec compile -o left there, for rounds and for text: a machine with GPUs needs no compiler.
 
 --roofline takes a traced engine and shows what each phase of a round streamed, what that takes at the rate that the machine
 reached just before, what it took, and how much of that an SM waited for others; with several ranks, what sums over them cost.
@@ -99,32 +100,37 @@ export function addBench(program: Command, terminal: Terminal): void {
     .action((model: string, options: BenchCommandOptions, command: Command) =>
       options.rank || options.roofline || options.syntheticWeights
         ? benchOfRounds(model, options, command, terminal)
-        : bench(model, options, terminal),
+        : bench(model, options, command, terminal),
     )
 }
 
 /** Rounds of made up weights: ranks are those that --rank names, or all; what only text has is refused. */
 async function benchOfRounds(model: string, options: BenchCommandOptions, command: Command, terminal: Terminal) {
-  const given = (name: string): boolean => command.getOptionValueSource(name) === 'cli'
-  const refuse = (what: string, help: string): never => {
-    throw new DiagnosticError([diagnostic('TILE5112', `${what} cannot be measured`, { help })])
-  }
   const { syntheticAcceptance: length, rows } = options
   const rank = ranksAsked(options, command)
-  for (const [name, word] of [
-    ['prompt'],
-    ['promptTokens', 'prompt-tokens'],
-    ['outputTokens', 'output-tokens'],
-    ['draft'],
-  ])
-    if (given(name!)) refuse(`rounds with --${word ?? name}`, 'they have --context, --rows and --rounds')
+  refuseGiven(command, ofText, 'rounds', 'they have --context, --rows and --rounds')
   if (length !== undefined && !(length >= 1 && length <= rows))
-    refuse(`${length} tokens from a round of ${rows} rows`, `a round yields 1 to ${rows}`)
+    throw refused(`${length} tokens from a round of ${rows} rows`, `a round yields 1 to ${rows}`)
   const acceptance = [...new Set([...(length === undefined ? [] : [length]), ...options.acceptance])]
   await benchOfRank(model, { ...options, rank, acceptance }, terminal)
 }
 
-async function bench(model: string, options: BenchCommandOptions, terminal: Terminal): Promise<void> {
+/** What only text has, and what only measured rounds have. */
+const ofText = ['--prompt', '--prompt-tokens', '--output-tokens', '--draft']
+const ofRounds = ['--layers', '--context', '--rows', '--routing', '--rounds', '--acceptance', '--digest']
+
+function refuseGiven(command: Command, options: readonly string[], of: string, help: string): void {
+  for (const option of command.options)
+    if (options.includes(option.long ?? '') && command.getOptionValueSource(option.attributeName()) === 'cli')
+      throw refused(`${of} with ${option.long}`, help)
+}
+
+const refused = (what: string, help: string): DiagnosticError =>
+  new DiagnosticError([diagnostic('TILE5112', `${what} cannot be measured`, { help })])
+
+/** Text of the model's own weights. */
+async function bench(model: string, options: BenchCommandOptions, command: Command, terminal: Terminal): Promise<void> {
+  refuseGiven(command, ofRounds, 'text', 'it is for rounds of made up weights: add --synthetic-weights')
   const progress = progressLine(terminal)
   let result: BenchResult
   try {

@@ -37,6 +37,15 @@ const EngineRecord = z.object({
 /** What engine.json says. */
 export type EngineRecord = z.infer<typeof EngineRecord>
 
+/** A folder and what its engine.json says. */
+export interface EngineFolder {
+  readonly folder: string
+  readonly record: EngineRecord
+}
+
+export const openEngineFolder = (folder: string | undefined): EngineFolder | undefined =>
+  folder === undefined ? undefined : { folder, record: readEngineRecord(folder) }
+
 const fileOf: Readonly<Record<Variant, string>> = { plain: 'engine', traced: 'engine.traced' }
 
 /** Writes executables and their record beside an engine.cu; the names of what was written. `headers` were hashed before the build. */

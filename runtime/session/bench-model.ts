@@ -48,10 +48,11 @@ export interface BenchResult {
 
 export async function benchModel(options: BenchOptions): Promise<BenchResult> {
   const { promptTokens, outputTokens, warmup, repeat, syntheticAcceptance: length } = options
-  const ctx = options.ctx ?? Math.ceil((promptTokens + outputTokens) / 64) * 64 + 64
-  const session = await openModel({ ...options, ctx })
+  const fitting =
+    options.engineFolder === undefined ? Math.ceil((promptTokens + outputTokens) / 64) * 64 + 64 : undefined
+  const session = await openModel({ ...options, ctx: options.ctx ?? fitting })
   try {
-    const { tokenizer, draftBlock: block } = session
+    const { tokenizer, ctx, draftBlock: block } = session
     const choice = choiceOf(options, block)
     const tokens = repeated(tokenizer.encode(options.text, 'text'), promptTokens)
     const drafter = block === undefined ? undefined : { block, times: new RoundTimes() }

@@ -12,14 +12,14 @@ import type { Compiled } from '../../codegen/compile.ts'
 import { type EngineKind, engines } from '../../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
 import { presetDrafter } from '../../compiler/frontend/presets.ts'
-import { type EngineRecord, engineIn, readEngineRecord, type Variant } from '../build/engine-folder.ts'
+import { type EngineFolder, openEngineFolder, type Variant } from '../build/engine-folder.ts'
 import type { Target } from '../build/toolchain.ts'
 import { type RunningEngine, startEngine } from '../engine/engine.ts'
 import { writeLoadPlan } from '../engine/load-plan.ts'
 import { hashU32 } from '../engine/synthetic.ts'
 import { syntheticSources } from '../engine/synthetic-source.ts'
 import type { EngineRequest, Ready, RoundOutcome } from '../engine/wire.ts'
-import { buildModel } from './build-model.ts'
+import { executableOf } from './build-model.ts'
 import { compileModel } from './compile-model.ts'
 import { cutModel } from './cut-model.ts'
 import { chooseTarget } from './machine.ts'
@@ -46,9 +46,6 @@ export interface RankOptions extends Omit<OpenOptions, 'gpus'> {
   readonly repeat: number
   /** Digest the logits of every token: costs a pass over them each. */
   readonly digest?: boolean | undefined
-  /** Bytes that a thread may spill; the usual when left out. */
-  readonly spills?: number | undefined
-  readonly engineFolder?: string | undefined
   readonly signal?: AbortSignal | undefined
   readonly onRun?: ((run: { readonly counts: boolean; readonly roundUs: number }) => void) | undefined
 }
@@ -112,8 +109,8 @@ export interface RankModel {
   readonly resolved: ResolvedModel
   readonly target: Target
   readonly ctx: number
-  /** Of the folder that engines are taken from, where one is named. */
-  readonly record: EngineRecord | undefined
+  /** The folder that engines are taken from, where one is named. */
+  readonly built: EngineFolder | undefined
 }
 
 /** Compiles, takes or builds the engine, and loads it. `args` are further words of the engine's command line. */
@@ -123,24 +120,27 @@ export async function openRank(
   args: readonly string[] = [],
 ): Promise<RankBench> {
   const model = await resolveRank(options, variant)
-  const { resolved, target, ctx, record } = model
-  options.onProgress?.({ stage: 'compile' })
+  const { resolved, target, ctx, built } = model
+  const { onProgress, engine, check, spills } = options
+  onProgress?.({ stage: 'compile' })
   const gpus = options.ranks.ranks
-  const compiled = compileModel(resolved, { target, gpus, ctx, engine: options.engine, proved: record?.proof })
-  const executable = await executableOf(compiled, target, options.engineFolder, record, variant, options)
+  const compiled = compileModel(resolved, { target, gpus, ctx, engine, proved: built?.record.proof })
+  if (!built) onProgress?.({ stage: 'build', target })
+  const executable = await executableOf(compiled, target, variant, built, { check, spills })
   return loadRank(options, model, compiled, executable, args)
 }
 
 /** Refuses what cannot be measured. */
 export async function resolveRank(options: RankOptions, variant: Variant = 'plain'): Promise<RankModel> {
   const { present, ranks } = options.ranks
-  const { onProgress, engineFolder: folder, rows, context, rounds } = options
+  const { onProgress, engineFolder, rows, context, rounds } = options
   checkPresence({ first: 0, present, ranks })
   checkMeasurable(options.engine ?? 'persistent', present, variant)
   if (!(Number.isInteger(rows) && rows >= 1 && rows <= 8)) throw refused(`a round of ${rows} rows`, 'it has 1 to 8')
   const needed = context + (rounds + 1) * rows
   onProgress?.({ stage: 'read' })
-  const record = folder === undefined ? undefined : readEngineRecord(folder)
+  const built = openEngineFolder(engineFolder)
+  const record = built?.record
   // Weights are made up, so a drafter's config is enough; an engine that was built without one has none.
   const drafterOf = options.drafter ?? (record?.drafter === false ? 'none' : presetDrafter(options.model))
   const resolved = cutModel(resolveModel({ ...options, drafter: drafterOf }), options.layers ?? record?.layers)
@@ -150,7 +150,7 @@ export async function resolveRank(options: RankOptions, variant: Variant = 'plai
       `a context of ${context} and ${rounds} rounds of ${rows} rows in ${ctx} positions`,
       `they need ${needed}`,
     )
-  return { resolved, ctx, record, target: record?.target ?? (await chooseTarget(options.target ?? 'auto', present)) }
+  return { resolved, ctx, built, target: record?.target ?? (await chooseTarget(options.target ?? 'auto', present)) }
 }
 
 /** Starts an executable and makes its weights. */
@@ -219,19 +219,6 @@ function checkMeasurable(engine: EngineKind, present: number, variant: Variant):
 /** `0`, or `0-3`. */
 export const rankRange = (first: number, count: number): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`
-
-async function executableOf(
-  compiled: Compiled,
-  target: Target,
-  folder: string | undefined,
-  record: EngineRecord | undefined,
-  variant: Variant,
-  { onProgress, check, spills }: RankOptions,
-): Promise<string> {
-  if (folder !== undefined && record) return engineIn(folder, record, variant, compiled.source)
-  onProgress?.({ stage: 'build', target })
-  return (await buildModel(compiled, target, { check, spills, trace: variant === 'traced' })).executable
-}
 
 /** The rounds that count of each request that counts; the digest is of all. */
 export async function measureRank(

@@ -8,6 +8,7 @@
  */
 import type { EngineKind } from '../../codegen/engines.ts'
 import { DiagnosticError, diagnostic } from '../../compiler/diagnostics/diagnostic.ts'
+import { openEngineFolder } from '../build/engine-folder.ts'
 import { type GenerationDefaults, generationDefaults } from '../checkpoint/generation.ts'
 import { type DecodeOptions, engineRequest } from '../decode/sampling.ts'
 import { type GenerationEvent, type GenerationStats, textEvents } from '../decode/text-events.ts'
@@ -17,7 +18,7 @@ import { writeLoadPlan } from '../engine/load-plan.ts'
 import type { EngineRequest, FinishReason, LogProbs, Ready } from '../engine/wire.ts'
 import { type ChatMessage, type ChatTemplate, loadChatTemplate } from '../tokenizer/chat.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
-import { buildModel } from './build-model.ts'
+import { executableOf } from './build-model.ts'
 import { compileModel } from './compile-model.ts'
 import { chooseTarget, type TargetChoice } from './machine.ts'
 import { type ModelRequest, type ResolvedModel, resolveModel, withSources } from './resolve-model.ts'
@@ -34,6 +35,10 @@ export interface OpenOptions extends ModelRequest {
   readonly engine?: EngineKind | undefined
   /** Host: with race and bounds checks. */
   readonly check?: boolean | undefined
+  /** Bytes that a thread may spill; the usual when left out. */
+  readonly spills?: number | undefined
+  /** What `tilec compile -o` left there, in place of a build: its target, and its positions where `ctx` is left out. Another engine's is refused (TILE5113). */
+  readonly engineFolder?: string | undefined
   /** Further words of the engine's command line (codegen/device/engine/options.h). */
   readonly engineArgs?: readonly string[] | undefined
 }
@@ -65,9 +70,13 @@ export const defaultCtx = 2048
 
 /** Opens a model. Throws a DiagnosticError when anything on the way fails. */
 export async function openModel(options: OpenOptions): Promise<Session> {
-  const { gpus = 1, ctx = defaultCtx, onProgress } = options
+  const { gpus = 1, onProgress, check, spills } = options
   onProgress?.({ stage: 'read' })
-  const resolved = resolveModel(options)
+  const built = openEngineFolder(options.engineFolder)
+  const ctx = options.ctx ?? built?.record.ctx ?? defaultCtx
+  // An engine that was built without a drafter has no use for the checkpoint's.
+  const drafterOf = options.drafter ?? (built?.record.drafter === false ? 'none' : undefined)
+  const resolved = resolveModel({ ...options, drafter: drafterOf })
   const { checkpoint, tokenizer, model, drafter, sources } = resolved
   if (drafter && !drafter.checkpoint) {
     throw new DiagnosticError([
@@ -86,11 +95,11 @@ export async function openModel(options: OpenOptions): Promise<Session> {
     ])
   }
   const defaults = generationDefaults(checkpoint)
-  const target = await chooseTarget(options.target ?? 'auto', gpus)
+  const target = built?.record.target ?? (await chooseTarget(options.target ?? 'auto', gpus))
   onProgress?.({ stage: 'compile' })
-  const compiled = compileModel(resolved, { target, gpus, ctx, engine: options.engine })
-  onProgress?.({ stage: 'build', target })
-  const { executable } = await buildModel(compiled, target, { check: options.check })
+  const compiled = compileModel(resolved, { target, gpus, ctx, engine: options.engine, proved: built?.record.proof })
+  if (!built) onProgress?.({ stage: 'build', target })
+  const executable = await executableOf(compiled, target, 'plain', built, { check, spills })
   const places = new Map([
     ...(drafter?.bindings ?? []).map((b) => [b.param, { binding: b, tensors: drafter!.checkpoint!.tensors }] as const),
     ...model.bindings.map((b) => [b.param, { binding: b, tensors: checkpoint.tensors }] as const),

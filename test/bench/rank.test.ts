@@ -194,6 +194,14 @@ describe('tilec bench --rank', () => {
     expect(err).toContain(help)
   })
 
+  it.each(['--layers', '--context', '--rows', '--rounds'])('text has no %s', async (option) => {
+    const { status, err } = await tilec(['bench', 'nano', option, '2'])
+    expect(status).toBe(1)
+    expect(err).toContain(`TILE5112`)
+    expect(err).toContain(`text with ${option}`)
+    expect(err).toContain('--synthetic-weights')
+  })
+
   it('wants to hear that weights are made up', async () => {
     const { status, err } = await tilec(['bench', 'nano', '--rank', '0/2'])
     expect(status).toBe(1)
@@ -216,9 +224,21 @@ describe('tilec bench --rank', () => {
     expect((await tilec([...words, '--engine-folder', to, '--layers', '2', '--drafter', 'none'])).err).toContain(
       'TILE5113',
     )
+    const text = ['bench', 'nano', '--gpus', '2', '--prompt-tokens', '9', '--output-tokens', '4', '--repeat', '1']
+    process.env.PATH = '/nowhere'
+    try {
+      const { out, err } = await tilec([...text, '--warmup', '0', '--engine-folder', to, '--json'])
+      expect(err).not.toContain('TILE')
+      expect(JSON.parse(out)).toMatchObject({ target: 'host', ranks: 2, synthetic: [], outputTokens: 4, runs: 1 })
+    } finally {
+      process.env.PATH = path
+    }
+    const other = await tilec([...text, '--engine-folder', to, '--drafter', 'none'])
+    expect(other.err).toContain('TILE5113')
     const record = JSON.parse(readFileSync(join(to, 'engine.json'), 'utf8'))
     writeFileSync(join(to, 'engine.json'), JSON.stringify({ ...record, headers: 'others' }))
     expect((await tilec([...words, '--engine-folder', to])).err).toContain('other device headers')
     expect((await tilec([...words, '--engine-folder', folder])).err).toContain('TILE5113')
+    expect((await tilec([...text, '--engine-folder', folder])).err).toContain('TILE5113')
   })
 })

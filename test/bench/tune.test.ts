@@ -76,7 +76,7 @@ describe('a move', () => {
 describe('moves of V2.5-Pro on 8 ranks', () => {
   const model = async (): Promise<RankModel> => ({
     resolved: cutModel(resolveModel({ model: 'mimo-v2.5-pro', drafter: 'none' }), 8),
-    ...{ target: 'sm_90a', ctx: 8192, record: undefined },
+    ...{ target: 'sm_90a', ctx: 8192, built: undefined },
   })
   it('of every axis are such as the compiler accepts, but for prefetches, of which it has none', async () => {
     const ranks = { present: 1, ranks: 8 }
