@@ -53,9 +53,11 @@ export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
   sample: (s, ctx) => {
     const { program, logits, firsts, vocabulary } = s.phase
     const found = firsts === undefined ? '' : `, w.ws<const u64>(${ctx.offset(firsts)})`
-    const values = logits === undefined ? '' : `, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}${found}`
+    const values = logits === undefined ? '' : `, w.ws<const float>(${ctx.offset(logits)}), ${vocabulary}`
     ctx.out.line('const RoundControl* round = at.round;')
-    ctx.out.line(`if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_${program}(w, *round${values}); });`)
+    ctx.out.line(
+      `if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_${program}(w, *round${values}${found}); });`,
+    )
   },
 }
 

@@ -108,8 +108,8 @@ const rules: { readonly [K in PhaseKind]: Rule<K> } = {
   normed: () => fixed(h200.handoverUs + h200.pointwiseUs),
   pointwise: () => fixed(h200.handoverUs + h200.pointwiseUs),
   firsts: () => fixed(h200.handoverUs + h200.firstsUs),
-  // Of a program without logits, a wait is all there is.
-  sample: (tile) => fixed(h200.handoverUs + (tile.logits === undefined ? 0 : h200.sampleUs)),
+  // Of a program that only remembers, a wait is all there is.
+  sample: (tile) => fixed(h200.handoverUs + (tile.firsts === undefined ? 0 : h200.sampleUs)),
 }
 
 function productOf(steps: readonly Step[]): ProductPlan | undefined {

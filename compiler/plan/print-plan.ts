@@ -72,7 +72,8 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   normed: (w) => `norm ${w.part.source} over heads of ${w.part.head}`,
   pointwise: (w) => `pointwise ${w.phase.name}`,
   firsts: (w) => `firsts of ${w.phase.logits}`,
-  sample: (w) => (w.phase.logits === undefined ? `end of ${w.phase.program}` : `sample ${w.phase.logits}`),
+  sample: ({ phase: { logits, firsts, program } }) =>
+    logits !== undefined ? `sample ${logits}` : `end of ${program}${firsts === undefined ? '' : `: propose ${firsts}`}`,
   prefetch: (w) => `prefetch ${w.what} into L2`,
 }
 

@@ -190,7 +190,7 @@ function buildSample(draft: Draft, name: string, scope: Scope): Phase[] {
   const node = draft.anchors[0] as NodeOf<'logits'>
   const logits = scope.bufferOf(scope.around.alias(node.inputs[0]!), 'logits')
   const whole = node.dims[0]!.parallel ? sizeOf(node.dims) * scope.around.graph.ranks : sizeOf(node.dims)
-  const { program } = scope.around
+  const { program, samples } = scope.around
   const firsts = `${scope.segment}.${name}.firsts`
   scope.around.declare({ name: firsts, form: { kind: 'firsts' }, carried: false })
   return [
@@ -209,10 +209,10 @@ function buildSample(draft: Draft, name: string, scope: Scope): Phase[] {
       name,
       ...spanOf([node]),
       program,
-      logits,
+      ...(samples && { logits }),
       firsts,
       vocabulary: whole,
-      reads: [logits, firsts],
+      reads: [...(samples ? [logits] : []), firsts],
       writes: [],
     },
   ]

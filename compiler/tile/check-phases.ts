@@ -150,9 +150,10 @@ const rules: Rules = {
     sameSet(p.reads, [p.logits], 'reads', c)
     sameSet(p.writes, [p.output], 'writes', c)
   },
-  // One without logits ends a program that only remembers: it comes after everything that it names.
+  // One without firsts ends a program that only remembers: it comes after everything that it names.
   sample: (p, c) => {
-    if (p.logits !== undefined) sameSet(p.reads, [p.logits, ...(p.firsts === undefined ? [] : [p.firsts])], 'reads', c)
+    c.demand(p.logits === undefined || p.firsts !== undefined, 'samples of logits that no SM has looked at')
+    if (p.firsts !== undefined) sameSet(p.reads, [...(p.logits === undefined ? [] : [p.logits]), p.firsts], 'reads', c)
   },
 }
 

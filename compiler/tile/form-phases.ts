@@ -20,6 +20,8 @@ import { type Piece, pieceShape, splitPieces } from './split-segments.ts'
 /** What the builders of phases may ask about the graph around a piece. */
 export interface Surroundings {
   readonly program: string
+  /** Whether tokens are sampled from its logits: the target's. Another program only proposes the likeliest. */
+  readonly samples: boolean
   readonly graph: ShardedGraph
   readonly session: Session
   readonly node: (id: number) => GraphNode
@@ -144,6 +146,7 @@ function formProgram(
   }
   const around: Surroundings = {
     program,
+    samples: !prefixed,
     graph,
     session,
     node,

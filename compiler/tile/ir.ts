@@ -211,7 +211,10 @@ export interface FirstsPhase extends PhaseBase {
   readonly output: string
 }
 
-/** The end of a program: rank 0 looks at what it left (logits, if it has any) and decides what comes next. */
+/**
+ * The end of a program: rank 0 looks at what it left and decides what comes next. One that only remembers leaves no `firsts`; one that
+ * proposes leaves nothing else, for the likeliest tokens are all that is asked of it.
+ */
 export interface SamplePhase extends PhaseBase {
   readonly kind: 'sample'
   readonly program: string

@@ -66,7 +66,11 @@ const phaseRules: { readonly [K in Phase['kind']]: (p: Extract<Phase, { kind: K 
   ],
   pointwise: (p) => [`pointwise n=${p.n}`, elements(p.elements)],
   firsts: (p) => [`firsts of ${p.logits} -> ${p.output}`],
-  sample: (p) => [p.logits === undefined ? `end of ${p.program}` : `sample ${p.logits} vocabulary=${p.vocabulary}`],
+  sample: (p) => [
+    p.logits !== undefined
+      ? `sample ${p.logits} vocabulary=${p.vocabulary}`
+      : `end of ${p.program}${p.firsts === undefined ? '' : `: propose ${p.firsts}`}`,
+  ],
 }
 
 export function printPhase(p: Phase): string {

@@ -324,7 +324,7 @@ const rules: Rules = {
   sample: (s, a) => {
     if (a.view.rank !== 0 || a.view.sm !== 0) return
     accesses(a, s.reads)
-    if (s.phase.logits !== undefined) a.emit({ kind: 'barrier' })
+    if (s.phase.firsts !== undefined) a.emit({ kind: 'barrier' })
     if (a.view.warp === 0) a.emit({ kind: 'publish' })
   },
 }

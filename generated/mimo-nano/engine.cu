@@ -2779,10 +2779,9 @@ TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
   w.wait(398, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
-  reads_all(w, at, R_draft_end_head_logits);
   reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;
-  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<const u64>(B_draft_end_logits_firsts)); });
+  if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const u64>(B_draft_end_logits_firsts)); });
 }
 
 // ==== roles ====

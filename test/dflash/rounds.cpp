@@ -156,7 +156,7 @@ TILE_ROLE void role_compute(Warp& w) {
 #else
     if (c.runs(target_program)) finish_target(w, c, logits, ids, firsts);
 #endif
-    else if (c.runs(draft_program)) finish_draft(w, c, logits, ids, firsts);
+    else if (c.runs(draft_program)) finish_draft(w, c, firsts);
     else finish_commit(w, c);
   }
 }

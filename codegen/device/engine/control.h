@@ -352,7 +352,7 @@ TILE_FN void finish_commit(Warp& w, const RoundControl& c) {
 
 // Ends a round that proposed: row j's likeliest token is the proposal for its own position; row 0 is the anchor. Where a
 // row's logits are no numbers, it and the rows behind it propose nothing: that costs speed, never text.
-TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const float*, int, const u64* firsts) {
+TILE_PHASE static void finish_draft(Warp& w, const RoundControl& c, const u64* firsts) {
   const RowBlock& block = c.block[draft_program];
   Decoding& d = decoding_of(w);
   const int rows = d.width < block.rows ? d.width : block.rows;
