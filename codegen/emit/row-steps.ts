@@ -35,10 +35,7 @@ export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
       emitScalarElements(s.phase.elements, s.phase.n, ctx)
     })
   },
-  normed: (s, ctx) => {
-    if (s.turn === 0) normed(s, ctx)
-    else ctx.out.block('', () => normed(s, ctx))
-  },
+  normed: (s, ctx) => ctx.out.block('', () => normed(s, ctx)),
   prefetch: (s, { out }) =>
     out.line(
       `prefetch_share(w, ${s.site}, ahead_${s.prefetch}_at[at.entry], ahead_${s.prefetch}_bytes[at.entry]);  // ${s.what}`,
@@ -77,16 +74,18 @@ function scalars(n: number, { out }: EmitContext, body: () => void): void {
   })
 }
 
-/** Norms side by side begin with different warps, so that an SM has one of each where there are few. */
+/** Norms of one phase are dealt out each from another warp on, so that an SM has one of each where there are few; a block each. */
 function normed(s: Extract<WorkStep, { kind: 'normed' }>, ctx: EmitContext): void {
   const { out } = ctx
   const p = s.part
   const pairs = p.head / 2
-  const warp = s.turn === 0 ? 'w.sm * w.count + w.index' : `(w.sm * w.count + w.index + ${s.turn}) % (w.sms * w.count)`
   out.line(
     `// a warp takes one head of one row: pair i is (i, i + ${p.rotary / 2}) where it rotates, neighbours behind that`,
   )
-  out.line(`const Share tasks = share_of(at.block->rows * ${p.heads}, ${warp}, w.sms * w.count);`)
+  out.line('const int warps = w.sms * w.count;')
+  out.line(
+    `const Share tasks = share_of(at.block->rows * ${p.heads}, (w.sm * w.count + w.index + ${s.turn}) % warps, warps);`,
+  )
   out.block('for (int task = tasks.begin; task < tasks.end; ++task)', () => {
     out.line(
       `const int c = task / ${p.heads}, outer = task % ${p.heads} / ${p.group}, first = task % ${p.group} * ${p.head};`,

@@ -2037,45 +2037,49 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   w.wait(295, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
   reads_all(w, at, R_commit_begin_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 8, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
-    const float* source = w.ws<const float>(B_commit_begin_kv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458368));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+  {
+    // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+    const int warps = w.sms * w.count;
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 0) % warps, warps);
+    for (int task = tasks.begin; task < tasks.end; ++task) {
+      const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
+      const float* source = w.ws<const float>(B_commit_begin_kv_plain) + size_t(task) * 32;
+      const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 2458368));
+      PerLane<float> part;
+      w.lanes([&](int lane) {
+        part[lane] = 0;
+        for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+      });
+      const float mean = w.sum(part) / 32.0f;
+      w.lanes([&](int lane) {
+        for (int i = lane; i < 16; i += 32) {
+          const bool rotates = i < 8;
+          const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+          (void)d;
+          const int n_low = first + at_low, n_high = first + at_high;
+          const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+          const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+          const float v0_low = low;
+          const float v0_high = high;
+          float v1_low = v0_low, v1_high = v0_high;
+          if (rotates) {
+            const float angle = float(at.block->position[c]) * rope_10000_16[d];
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
+          }
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
         }
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
-      }
-    });
+      });
+    }
   }
   reads_all(w, at, R_commit_begin_kv_plain2);
   writes_own(w, at, R_cache_layers_1_keys);
   {
     // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 1) % (w.sms * w.count), w.sms * w.count);
+    const int warps = w.sms * w.count;
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 1) % warps, warps);
     for (int task = tasks.begin; task < tasks.end; ++task) {
       const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
       const float* source = w.ws<const float>(B_commit_begin_kv_plain2) + size_t(task) * 32;
@@ -2113,7 +2117,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   writes_own(w, at, R_cache_layers_2_keys);
   {
     // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 2) % (w.sms * w.count), w.sms * w.count);
+    const int warps = w.sms * w.count;
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 2) % warps, warps);
     for (int task = tasks.begin; task < tasks.end; ++task) {
       const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
       const float* source = w.ws<const float>(B_commit_begin_kv_plain3) + size_t(task) * 32;
@@ -2151,7 +2156,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   writes_own(w, at, R_cache_layers_3_keys);
   {
     // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 3) % (w.sms * w.count), w.sms * w.count);
+    const int warps = w.sms * w.count;
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 3) % warps, warps);
     for (int task = tasks.begin; task < tasks.end; ++task) {
       const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
       const float* source = w.ws<const float>(B_commit_begin_kv_plain4) + size_t(task) * 32;
@@ -2344,45 +2350,49 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
   w.wait(321, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
-  // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-  const Share tasks = share_of(at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  for (int task = tasks.begin; task < tasks.end; ++task) {
-    const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
-    const float* source = w.ws<const float>(B_draft_sliding_dense_qkv_plain) + size_t(task) * 32;
-    const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
-    PerLane<float> part;
-    w.lanes([&](int lane) {
-      part[lane] = 0;
-      for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
-    });
-    const float mean = w.sum(part) / 32.0f;
-    w.lanes([&](int lane) {
-      for (int i = lane; i < 16; i += 32) {
-        const bool rotates = i < 8;
-        const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
-        (void)d;
-        const int n_low = first + at_low, n_high = first + at_high;
-        const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
-        const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
-        const float v0_low = low;
-        const float v0_high = high;
-        float v1_low = v0_low, v1_high = v0_high;
-        if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_16[d];
-          const Rotation by = rotation(angle);
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+  {
+    // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
+    const int warps = w.sms * w.count;
+    const Share tasks = share_of(at.block->rows * 16, (w.sm * w.count + w.index + 0) % warps, warps);
+    for (int task = tasks.begin; task < tasks.end; ++task) {
+      const int c = task / 16, outer = task % 16 / 2, first = task % 2 * 32;
+      const float* source = w.ws<const float>(B_draft_sliding_dense_qkv_plain) + size_t(task) * 32;
+      const bf16* weight = reinterpret_cast<const bf16*>(w.image(at.image + 787200));
+      PerLane<float> part;
+      w.lanes([&](int lane) {
+        part[lane] = 0;
+        for (int n = lane; n < 32; n += 32) part[lane] += (source[n] * source[n]);
+      });
+      const float mean = w.sum(part) / 32.0f;
+      w.lanes([&](int lane) {
+        for (int i = lane; i < 16; i += 32) {
+          const bool rotates = i < 8;
+          const int d = i, at_low = rotates ? i : 2 * i, at_high = rotates ? i + 8 : 2 * i + 1;
+          (void)d;
+          const int n_low = first + at_low, n_high = first + at_high;
+          const float low = ((source[at_low] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_low]));
+          const float high = ((source[at_high] * inverse_sqrt((mean + 0.00000999999975f))) * to_f32(weight[at_high]));
+          const float v0_low = low;
+          const float v0_high = high;
+          float v1_low = v0_low, v1_high = v0_high;
+          if (rotates) {
+            const float angle = float(at.block->position[c]) * rope_10000_16[d];
+            const Rotation by = rotation(angle);
+            v1_low = v0_low * by.cosine - v0_high * by.sine;
+            v1_high = v0_high * by.cosine + v0_low * by.sine;
+          }
+          w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
+          w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
         }
-        w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
-        w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
-      }
-    });
+      });
+    }
   }
   reads_all(w, at, R_draft_sliding_dense_qkv_plain2);
   writes_own(w, at, R_cache_layer_keys_in_draft_sliding_dense);
   {
     // a warp takes one head of one row: pair i is (i, i + 8) where it rotates, neighbours behind that
-    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 1) % (w.sms * w.count), w.sms * w.count);
+    const int warps = w.sms * w.count;
+    const Share tasks = share_of(at.block->rows * 8, (w.sm * w.count + w.index + 1) % warps, warps);
     for (int task = tasks.begin; task < tasks.end; ++task) {
       const int c = task / 8, outer = task % 8 / 1, first = task % 1 * 32;
       const float* source = w.ws<const float>(B_draft_sliding_dense_qkv_plain2) + size_t(task) * 32;
