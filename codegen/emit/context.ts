@@ -6,6 +6,7 @@
  */
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
 import type { PlacedBuffer, Plan } from '../../compiler/plan/ir.ts'
+import { isFixed } from '../../compiler/plan/place-caches.ts'
 import type { Writer } from './writer.ts'
 
 export const identifier = (name: string): string => name.replace(/[^A-Za-z0-9]+/g, '_')
@@ -33,7 +34,7 @@ export class EmitContext {
   }
   /** The address of a cache. */
   cache(buffer: string): string {
-    return `w.kv(${this.buffer(buffer).fixed ? '' : 'at.kv + '}${this.offset(buffer)})`
+    return `w.kv(${isFixed(this.buffer(buffer)) ? '' : 'at.kv + '}${this.offset(buffer)})`
   }
   region(buffer: string): string {
     return `R_${identifier(buffer)}`

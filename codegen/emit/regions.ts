@@ -23,11 +23,11 @@ const writtenByHalves = (steps: readonly Step[]): string[] =>
 
 /** `region_is_cache`: whether it is another place for each entry. `home_of`: the home of a region at an entry. */
 export function emitHomes(plan: Plan, out: Writer): void {
-  const caches = plan.buffers.flatMap((b, region) => (isCache(b.form) ? [{ name: b.name, region }] : []))
-  const fixed = new Map(caches.filter((c) => isFixed(c.name)).map((c) => [cacheOf(c.name, {}, 0), c.region]))
-  const own = caches.filter((c) => !isFixed(c.name))
-  const shared = own.flatMap(({ name, region }) => {
-    const homes = plan.entries.map((entry, at) => fixed.get(cacheOf(name, entry, at)) ?? region)
+  const caches = plan.buffers.flatMap((buffer, region) => (isCache(buffer.form) ? [{ buffer, region }] : []))
+  const fixed = new Map(caches.filter((c) => isFixed(c.buffer)).map((c) => [cacheOf(c.buffer, {}, 0), c.region]))
+  const own = caches.filter((c) => !isFixed(c.buffer))
+  const shared = own.flatMap(({ buffer, region }) => {
+    const homes = plan.entries.map((entry, at) => fixed.get(cacheOf(buffer, entry, at)) ?? region)
     return homes.every((h) => h === region) ? [] : [{ region, homes }]
   })
   const is = own.map((c) => `region == ${c.region}`)

@@ -18,7 +18,7 @@ import {
   roleNames,
   type Step,
 } from './ir.ts'
-import { cacheOf } from './place-caches.ts'
+import { cacheOf, isFixed } from './place-caches.ts'
 import { sharedMemory } from './shared-memory.ts'
 
 type Demand = (holds: boolean, message: string) => void
@@ -104,8 +104,8 @@ function checkCaches(plan: Plan, say: Demand): void {
     for (const name of regionsOf(plan.segments[entry.segment]?.phases ?? [])) {
       const b = caches.get(name)
       if (!b) continue
-      const begin = b.offset + (b.fixed ? 0 : entry.kvOffset)
-      const id = cacheOf(name, entry, at)
+      const begin = b.offset + (isFixed(b) ? 0 : entry.kvOffset)
+      const id = cacheOf(b, entry, at)
       const known = places.get(id)
       say(
         known === undefined || known.begin === begin,

@@ -12,6 +12,7 @@
  * The route table is made by every SM for itself: a phase that uses it on an SM runs after the routing there, so that once
  * it is done everywhere, the routing is done everywhere, and whatever the routing waited for.
  */
+import { isCache } from '../tile/forms.ts'
 import type { Phase, PhaseProgram } from '../tile/ir.ts'
 import { cacheOf } from './place-caches.ts'
 
@@ -49,7 +50,8 @@ interface Instance {
 }
 
 /** Waits of each phase, by segment and phase. */
-export function deriveWaits(program: PhaseProgram, caches: ReadonlySet<string>): DerivedWait[][][] {
+export function deriveWaits(program: PhaseProgram): DerivedWait[][][] {
+  const caches = new Map(program.buffers.filter((b) => isCache(b.form)).map((b) => [b.name, b]))
   const waits = program.segments.map((s) => s.phases.map(() => new Map<string, number>()))
   const executions = new Map<string, number>()
   const lastWriter = new Map<string, Instance>()
@@ -65,7 +67,10 @@ export function deriveWaits(program: PhaseProgram, caches: ReadonlySet<string>):
       const before = new Map(executions)
       program.segments[entry.segment]!.phases.forEach((phase, index) => {
         const counter = counterOf(program, entry.segment, index)
-        const resource = (name: string): string => (caches.has(name) ? cacheOf(name, entry, at) : name)
+        const resource = (name: string): string => {
+          const cache = caches.get(name)
+          return cache ? cacheOf(cache, entry, at) : name
+        }
         const reads = phase.reads.map(resource)
         const sums = exchanges(phase) ? ['packets'] : []
         const writes = [...phase.writes.map(resource), `counter ${counter}`, ...sums]

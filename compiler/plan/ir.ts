@@ -269,9 +269,8 @@ export interface Entry {
 
 export interface PlacedBuffer extends Buffer {
   readonly bytes: number
-  /** Offset in the workspace; of a cache in the KV memory, within the entry's part unless it is fixed. */
+  /** Offset in the workspace; of a cache in the KV memory, within the entry's part unless it is fixed (place-caches.ts). */
   readonly offset: number
-  readonly fixed?: boolean
 }
 
 /** What is counted per execution: counters (all SMs), locals (one SM) and exchanges (packet epochs). */

@@ -44,7 +44,6 @@ export interface LowerContext {
   /** Whether a product's input is staged for a later phase as well, or was by an earlier one. */
   readonly kept?: Kept
   readonly plain: (param: string) => ImagePlace
-  readonly caches: ReadonlySet<string>
 }
 
 type Roles = Partial<Record<RoleName, readonly Step[]>>

@@ -4,7 +4,7 @@
  * Vocabulary: see ir.ts. The image of an entry holds, in order of use, the params of its phases (place-image.ts); entries of
  * one segment have equal images. What is counted is count-runs.ts.
  */
-import { formBytes, isCache, queryBytes, ROWS, TILE_ROWS } from '../tile/forms.ts'
+import { formBytes, queryBytes, ROWS, TILE_ROWS } from '../tile/forms.ts'
 import type { Form, PhaseProgram } from '../tile/ir.ts'
 import { nearSums } from '../tile/near-attention.ts'
 import { countTallies, placeEntries } from './count-runs.ts'
@@ -30,8 +30,7 @@ const PACKET_BYTES = { f32: 43 * 16, bf16: 22 * 16, exact: 128 * 16 }
 
 export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const { schedule } = ctx
-  const caches = new Set(program.buffers.filter((b) => isCache(b.form)).map((b) => b.name))
-  const waits = deriveWaits(program, caches)
+  const waits = deriveWaits(program)
   const awaited = new Set(waits.flat(2).map((w) => w.counter))
   const sites = new Sites()
   const guards = tableGuards(
@@ -74,7 +73,6 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         product: (p) => image.products.get(p)!,
         ...(kept.has(phase) && { kept: kept.get(phase)! }),
         plain: (param) => image.plain.get(param)!,
-        caches,
       })
       if (phase.kind === 'product' && image.products.get(phase)!.exchange) exchanges++
       return plan
@@ -207,13 +205,13 @@ function placeBuffers(
       if (e.kind === 'store') parts.set(e.buffer, p.geometry.chunks)
   }
   const caches = program.segments.flatMap((s) => segmentCaches(s, program, ctx))
-  const cached = new Map([...fixed, ...caches].map((c) => [c.name, c]))
+  const cached = new Map([...fixed, ...caches].map((c) => [c.buffer.name, c]))
   const buffers = program.buffers.map((b): PlacedBuffer => {
     const cut = parts.get(b.name)
     const form = b.form.kind === 'firsts' ? { ...b.form, sms } : cut !== undefined ? withParts(b.form, cut) : b.form
     const bytes = formBytes(form, { ctx, ranks: program.ranks })
     const cache = cached.get(b.name)
-    if (cache) return { ...b, bytes, offset: cache.offset, fixed: fixed.includes(cache) }
+    if (cache) return { ...b, bytes, offset: cache.offset }
     const offset = end
     end += bytes
     return { ...b, form, bytes, offset }

@@ -9,38 +9,41 @@
  * Invariants: one cache has one place, two caches have no byte in common (check-plan.ts).
  */
 import { formBytes, isCache } from '../tile/forms.ts'
-import type { PhaseProgram, Segment } from '../tile/ir.ts'
-import { cacheNamed } from '../tile/split-segments.ts'
+import type { Buffer, PhaseProgram, Segment } from '../tile/ir.ts'
+import { cacheIn } from '../tile/named-caches.ts'
 
 export interface CachePart {
-  readonly name: string
+  readonly buffer: Buffer
   /** From the entry's part of the KV memory; of a fixed cache, from its beginning. */
   readonly offset: number
   readonly bytes: number
 }
 
-export const isFixed = (name: string): boolean => cacheNamed(name, undefined)?.includes('{layer}') === false
+export const isFixed = ({ cache }: Pick<Buffer, 'cache'>): boolean => cache !== undefined && cache.segment === undefined
 
-const cachesOf = (program: PhaseProgram, ctx: number): { readonly name: string; readonly bytes: number }[] =>
+const cachesOf = (program: PhaseProgram, ctx: number): { readonly buffer: Buffer; readonly bytes: number }[] =>
   program.buffers
     .filter((b) => isCache(b.form))
-    .map((b) => ({ name: b.name, bytes: formBytes(b.form, { ctx, ranks: program.ranks }) }))
+    .map((buffer) => ({ buffer, bytes: formBytes(buffer.form, { ctx, ranks: program.ranks }) }))
 
 /** Of the cache buffers that a segment writes, those in its entries' parts, one behind the other. */
 export function segmentCaches(segment: Segment, program: PhaseProgram, ctx: number): CachePart[] {
   const used = new Set(segment.phases.flatMap((p) => p.writes))
   let end = 0
   return cachesOf(program, ctx)
-    .filter(({ name }) => used.has(name) && !isFixed(name))
-    .map(({ name, bytes }) => {
+    .filter(({ buffer }) => used.has(buffer.name) && !isFixed(buffer))
+    .map(({ buffer, bytes }) => {
       end += bytes
-      return { name, offset: end - bytes, bytes }
+      return { buffer, offset: end - bytes, bytes }
     })
 }
 
 /** The identity of a cache buffer at one entry: what two entries share, if they share it. */
-export const cacheOf = (name: string, entry: { readonly layer?: string }, at: number): string =>
-  cacheNamed(name, entry.layer) ?? `${name}@${at}`
+export const cacheOf = (
+  { name, cache }: Pick<Buffer, 'name' | 'cache'>,
+  entry: { readonly layer?: string },
+  at: number,
+): string => (cache ? cacheIn(cache, entry.layer) : `${name}@${at}`)
 
 /** The place of each entry's part, the fixed caches, which lie in such a part or behind all, and the bytes of everything. */
 export function placeCaches(
@@ -53,22 +56,22 @@ export function placeCaches(
     const parts = segmentCaches(program.segments[entry.segment]!, program, ctx)
     const first = parts[0]
     if (!first) return end
-    const known = places.get(cacheOf(first.name, entry, at))
+    const known = places.get(cacheOf(first.buffer, entry, at))
     if (known !== undefined) return known
     const offset = end
     for (const p of parts) {
-      places.set(cacheOf(p.name, entry, at), offset + p.offset)
+      places.set(cacheOf(p.buffer, entry, at), offset + p.offset)
       end += p.bytes
     }
     return offset
   })
   const fixed = cachesOf(program, ctx)
-    .filter(({ name }) => isFixed(name))
-    .map(({ name, bytes }): CachePart => {
-      const known = places.get(cacheNamed(name, undefined)!)
-      if (known !== undefined) return { name, offset: known, bytes }
+    .filter(({ buffer }) => isFixed(buffer))
+    .map(({ buffer, bytes }): CachePart => {
+      const known = places.get(buffer.cache!.name)
+      if (known !== undefined) return { buffer, offset: known, bytes }
       end += bytes
-      return { name, offset: end - bytes, bytes }
+      return { buffer, offset: end - bytes, bytes }
     })
   return { offsets, fixed, bytes: end }
 }

@@ -5,6 +5,7 @@
  * not depend on the machine.
  */
 import { printForm } from '../tile/forms.ts'
+import { printCache } from '../tile/named-caches.ts'
 import {
   type Access,
   type Domain,
@@ -105,7 +106,10 @@ export function printPlan(plan: Plan): string {
     `ring ${plan.ring.depth} x ${plan.ring.pageBytes}, join ${plan.join.depth} x ${plan.join.parts} parts, slots ${plan.slots.tiles} tiles, exchange as ${plan.exchangeAs}`,
     ...sharedMemory(plan).areas.map((a) => `shared ${a.name} ${a.bytes}`),
     `memory image ${plan.imageBytes}, kv ${plan.kvBytes}, workspace ${plan.workspaceBytes}`,
-    ...plan.buffers.map((b) => `buffer ${b.name} at ${b.offset}: ${b.bytes} bytes, ${printForm(b.form)}`),
+    ...plan.buffers.map(
+      (b) =>
+        `buffer ${b.name} at ${b.offset}: ${b.bytes} bytes, ${printForm(b.form)}${b.cache ? `, ${printCache(b.cache)}` : ''}`,
+    ),
     ...plan.tallies.map((t) => `${t.scope} ${t.name}: ${t.perRound} a round`),
     ...plan.prefetches.flatMap((p) =>
       p.ranges.flatMap((r, i) => (r ? [`prefetch ${p.what} at entry ${i}: ${r.bytes} bytes from ${r.offset}`] : [])),

@@ -12,11 +12,12 @@ import { buildProduct } from './build-product.ts'
 import { cacheReader, chain, formOf, rotaryOf, type Scope, type Start, touched } from './chain.ts'
 import type { Surroundings } from './form-phases.ts'
 import { mTilesOf } from './forms.ts'
-import type { Phase } from './ir.ts'
+import type { NamedCache, Phase } from './ir.ts'
+import { namedCache, printCache } from './named-caches.ts'
 import { nearParts } from './near-attention.ts'
 import { normsTogether } from './norms-together.ts'
 import { type DraftKind, type FormKind, ruleOf } from './op-rules.ts'
-import { namedCache, type Piece, relativeName } from './split-segments.ts'
+import { type Piece, relativeName } from './split-segments.ts'
 
 export function buildPhases(
   segment: string,
@@ -35,22 +36,25 @@ export function buildPhases(
   for (const d of drafts) phaseName.set(d, name(wantedName(d)))
   const owner = new Map<number, Draft>()
   for (const d of drafts) for (const n of [...d.anchors, ...d.followers]) owner.set(n.id, d)
+  const cacheOf = (value: number, form: FormKind): NamedCache | undefined => {
+    if ((form !== 'keys' && form !== 'values') || around.slot(value) !== undefined) return undefined
+    const { cache } = cacheReader(value, around)
+    return cache === undefined ? undefined : namedCache(cache, form, segment, piece.layer)
+  }
   const bufferOf = (value: number, form: FormKind): string => {
     const slot = around.slot(value)
     if (slot !== undefined) return `${slot}.${form}`
     const { buffer } = ruleOf(around.node(value))
     if (buffer !== undefined) return buffer
-    if (form === 'keys' || form === 'values') {
-      const named = cacheReader(value, around).cache
-      if (named !== undefined) return namedCache(named, form, segment, piece.layer)
-    }
+    const cache = cacheOf(value, form)
+    if (cache !== undefined) return printCache(cache)
     const draft = owner.get(value)
     if (!draft) throw new InternalError(`value ${value} is read in '${segment}' but neither made there nor carried`)
     const made = [...draft.anchors, ...draft.followers].filter((n) => around.demands(n.id).has(form))
     const ordinal = made.length > 1 ? made.findIndex((n) => n.id === value) : 0
     return `${segment}.${phaseName.get(draft)}.${form}${ordinal > 0 ? ordinal + 1 : ''}`
   }
-  const scope: Scope = { segment, piece, around, bufferOf, name, phaseName }
+  const scope: Scope = { segment, piece, around, bufferOf, cacheOf, name, phaseName }
   return normsTogether(drafts.flatMap((d) => draftRules[d.kind].build(d, phaseName.get(d)!, scope)))
 }
 

@@ -10,7 +10,7 @@ import type { GraphNode, NodeOf } from '../../dsl/graph.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { Draft } from './assign-phases.ts'
 import type { Surroundings } from './form-phases.ts'
-import type { Buffer, ElementStep, Form } from './ir.ts'
+import type { Buffer, ElementStep, Form, NamedCache } from './ir.ts'
 import { type FormKind, ruleOf, TAPS } from './op-rules.ts'
 import type { Piece } from './split-segments.ts'
 
@@ -20,6 +20,8 @@ export interface Scope {
   readonly piece: Piece
   readonly around: Surroundings
   readonly bufferOf: (value: number, form: FormKind) => string
+  /** The named cache that this buffer is, if it is one. */
+  readonly cacheOf: (value: number, form: FormKind) => NamedCache | undefined
   readonly name: (wanted: string) => string
   readonly phaseName: Map<Draft, string>
 }
@@ -91,13 +93,15 @@ export class Chain {
   }
   /** Names a value, and stores it for those who read it in other phases. */
   give(node: number, value: number): void {
-    const { around, bufferOf } = this.scope
+    const { around, bufferOf, cacheOf } = this.scope
     this.name(node, value)
     for (const kind of around.demands(node)) {
+      const cache = cacheOf(node, kind)
       const buffer: Buffer = {
         name: bufferOf(node, kind),
         form: formOf(around.node(node), kind, this.scope),
         carried: around.slot(node) !== undefined,
+        ...(cache && { cache }),
       }
       around.declare(buffer)
       this.steps.push({ kind: 'store', input: value, buffer: buffer.name })

@@ -4,11 +4,13 @@
  * Invariants checked: names are unique; buffers that phases touch exist and are declared once; what phases read is made
  * before, by an earlier phase of the segment or as a carried or cached value; `reads` and `writes` are exactly what the
  * element steps and operands touch; element values are numbered before they are used; sections cover the period without
- * overlap; the sequence names segments and programs that exist, and layers that their segment lists.
+ * overlap; the sequence names segments and programs that exist, and layers that their segment lists; a named cache whose name depends
+ * on the layer is one segment's, and a segment knows it as one buffer.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import { isCache, TILE_ROWS } from './forms.ts'
-import type { ElementStep, Phase, PhaseProgram, Segment } from './ir.ts'
+import type { Buffer, ElementStep, Phase, PhaseProgram, Segment } from './ir.ts'
+import { dependsOnLayer } from './split-segments.ts'
 
 interface Context {
   readonly program: PhaseProgram
@@ -43,6 +45,7 @@ export function phaseViolations(program: PhaseProgram): string[] {
       rule(phase, context)
     }
   }
+  for (const b of program.buffers) checkNamedCache(b, program, demand(b.name))
   program.sequence.forEach((entry, i) => {
     const say = demand(`entry ${i}`)
     const segment = program.segments[entry.segment]
@@ -88,6 +91,23 @@ function checkOrder(segment: Segment, program: PhaseProgram, demand: Context['de
     }
     for (const w of phase.writes) made.add(w)
   }
+}
+
+function checkNamedCache(b: Buffer, program: PhaseProgram, say: Context['demand']): void {
+  if (!b.cache) return
+  const { name, segment } = b.cache
+  say(isCache(b.form), 'names a cache and is none')
+  say(dependsOnLayer(name) === (segment !== undefined), `is '${name}' of segment '${segment}'`)
+  const same = program.buffers.filter((o) => o.cache?.name === name && o.cache.segment === segment)
+  say(same.length === 1, `is '${name}' of segment '${segment}', and so are ${same.length - 1} others`)
+  if (segment === undefined) return
+  say(
+    program.segments.some((s) => s.name === segment),
+    `segment '${segment}' does not exist`,
+  )
+  for (const s of program.segments)
+    if (s.name !== segment && s.phases.some((p) => [...p.reads, ...p.writes].includes(b.name)))
+      say(false, `is of segment '${segment}', but '${s.name}' uses it`)
 }
 
 type Rules = { readonly [K in Phase['kind']]: (phase: Extract<Phase, { kind: K }>, c: Context) => void }

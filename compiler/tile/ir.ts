@@ -48,6 +48,16 @@ export interface Buffer {
   readonly name: string
   readonly form: Form
   readonly carried: boolean
+  /** Of a cache that programs share by its name: which one. */
+  readonly cache?: NamedCache
+}
+
+/** named-caches.ts makes them and says which two are one. */
+export interface NamedCache {
+  /** `layers.3.kv.keys`; `{layer}.kv.keys` where it is another cache in each layer that its segment runs as. */
+  readonly name: string
+  /** Where the name depends on the layer: the segment. */
+  readonly segment?: string
 }
 
 /** What happens to one element. Values are numbered; `acc` is the product's sum. */

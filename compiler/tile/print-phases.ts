@@ -8,6 +8,7 @@ import { printExpr } from '../../dsl/expr.ts'
 import { printFormat } from '../../dsl/format.ts'
 import { printForm } from './forms.ts'
 import type { Attention, ElementStep, Phase, PhaseProgram, Section } from './ir.ts'
+import { printCache } from './named-caches.ts'
 
 const elementRules: { readonly [K in ElementStep['kind']]: (e: Extract<ElementStep, { kind: K }>) => string } = {
   acc: (e) => `v${e.value} = sum`,
@@ -81,7 +82,10 @@ export function printPhase(p: Phase): string {
 
 export function printPhases(program: PhaseProgram): string {
   const lines = [`program ${program.name}, rank of ${program.ranks}`]
-  for (const b of program.buffers) lines.push(`buffer ${b.name}${b.carried ? ' carried' : ''}: ${printForm(b.form)}`)
+  for (const b of program.buffers)
+    lines.push(
+      `buffer ${b.name}${b.carried ? ' carried' : ''}: ${printForm(b.form)}${b.cache ? `, ${printCache(b.cache)}` : ''}`,
+    )
   for (const s of program.segments) {
     lines.push(`segment ${s.name}${s.layers.length > 0 ? `: ${s.layers.join(', ')}` : ''}`)
     for (const p of s.phases)

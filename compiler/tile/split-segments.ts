@@ -58,22 +58,10 @@ export function relativeName(name: string, layer: string | undefined): string {
   return inside ? `{layer}${name.slice(layer.length)}` : name
 }
 
+/** Whether relativeName has made a name so: another one in each layer. */
+export const dependsOnLayer = (name: string): boolean => name.includes('{layer}')
+
 /** The inverse of relativeName for the layer that a segment runs as. */
 export function absoluteName(name: string, layer: string | undefined): string {
   return layer === undefined ? name : name.replace('{layer}', layer)
-}
-
-/**
- * The buffer of a named cache. Where a segment runs as several layers, each with a cache of its own, it says the segment, too:
- * another kind of layer may keep keys of other dims, or another window, under a name that is relative like this one.
- */
-export function namedCache(name: string, form: 'keys' | 'values', segment: string, layer: string | undefined): string {
-  const relative = relativeName(name, layer)
-  return `cache ${relative}.${form}${relative === name ? '' : ` in ${segment}`}`
-}
-
-/** The cache that the buffer is in the layer that its segment runs as; undefined where it is no named one. */
-export function cacheNamed(buffer: string, layer: string | undefined): string | undefined {
-  const found = /^cache (\S+)(?: in \S+)?$/.exec(buffer)
-  return found ? absoluteName(found[1]!, layer) : undefined
 }

@@ -96,10 +96,10 @@ export function proveOrder(
   return { events: run.events, joins: run.joins, agents: size, classes: sms.length, instances, blocked }
 }
 
-/** A cache is what its name is at an entry; every other buffer is itself. */
+/** A named cache is what its name is at an entry, and another one is of its entry; every other buffer is itself. */
 function homes(plan: Plan): (name: string, entry: number) => string {
-  const caches = plan.buffers.filter((b) => isCache(b.form)).map(({ name }) => name)
-  const at = new Map(caches.map((name) => [name, plan.entries.map((entry, i) => cacheOf(name, entry, i))]))
+  const caches = plan.buffers.filter((b) => isCache(b.form))
+  const at = new Map(caches.map((b) => [b.name, plan.entries.map((entry, i) => cacheOf(b, entry, i))]))
   return (name, entry) => at.get(name)?.[entry] ?? name
 }
 

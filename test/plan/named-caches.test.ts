@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { Session } from '../../compiler/diagnostics/diagnostic.ts'
 import type { Step } from '../../compiler/plan/ir.ts'
-import { cacheNamed, namedCache } from '../../compiler/tile/split-segments.ts'
+import { isFixed } from '../../compiler/plan/place-caches.ts'
+import { phaseViolations } from '../../compiler/tile/check-phases.ts'
+import { cacheIn, namedCache } from '../../compiler/tile/named-caches.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
 import { nanoDrafterGraphs, planOf } from '../support/plans.ts'
 
@@ -17,7 +19,7 @@ describe('layers of a draft that differ in nothing but their layer', () => {
   it('find in their part what commit has remembered at a place of its own', () => {
     const at = (name: string, entry = 0): number => {
       const b = plan.buffers.find((x) => x.name === name)!
-      return b.offset + (b.fixed ? 0 : plan.entries[entry]!.kvOffset)
+      return b.offset + (isFixed(b) ? 0 : plan.entries[entry]!.kvOffset)
     }
     const draft = plan.segments.findIndex((s) => s.name === 'draft_sliding_dense')
     const entries = plan.entries.flatMap((e, i) => (e.segment === draft ? [i] : []))
@@ -30,10 +32,23 @@ describe('layers of a draft that differ in nothing but their layer', () => {
 
 it('two kinds of layers do not share a buffer because their caches have one relative name', () => {
   const [a, b] = ['narrow', 'wide'].map((kind) => namedCache('layers.3.kv', 'keys', kind, 'layers.3'))
-  expect(a).not.toBe(b)
-  expect([a, b].map((name) => cacheNamed(name!, 'layers.3'))).toEqual(['layers.3.kv.keys', 'layers.3.kv.keys'])
-  expect(cacheNamed(namedCache('layers.3.kv', 'keys', 'commit_begin', undefined), undefined)).toBe('layers.3.kv.keys')
-  expect(cacheNamed('full_dense.qkv.keys', 'layers.3')).toBeUndefined()
+  expect(a).not.toEqual(b)
+  expect([a, b].map((cache) => cacheIn(cache!, 'layers.3'))).toEqual(['layers.3.kv.keys', 'layers.3.kv.keys'])
+  expect(cacheIn(namedCache('layers.3.kv', 'keys', 'commit_begin', undefined), undefined)).toBe('layers.3.kv.keys')
+})
+
+it.each([
+  [{ name: 'layers.0.keys', segment: 'draft_sliding_dense' }, /is 'layers\.0\.keys' of segment 'draft_sliding_dense'/],
+  [{ name: '{layer}.keys' }, /is '\{layer\}\.keys' of segment 'undefined'/],
+  [{ name: '{layer}.keys', segment: 'nowhere' }, /segment 'nowhere' does not exist/],
+  [{ name: '{layer}.keys', segment: 'sliding_dense' }, /of segment 'sliding_dense', but 'draft_sliding_dense' uses it/],
+  [{ name: '{layer}.values', segment: 'draft_sliding_dense' }, /and so are 1 others/],
+])('the spec refuses a buffer that is %j', (cache, message) => {
+  const buffers = phases.buffers.map((b) =>
+    b.cache?.segment !== undefined && b.form.kind === 'keys' ? { ...b, cache } : b,
+  )
+  expect(phaseViolations(phases)).toEqual([])
+  expect(phaseViolations({ ...phases, buffers }).join('\n')).toMatch(message)
 })
 
 it('the proof knows a cache by whatever name: a draft must not touch what a commit is still remembering', () => {
