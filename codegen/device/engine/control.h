@@ -16,6 +16,7 @@
 // (history_bytes(...)); `ctx`, `valid_ids` (ids that may be sampled), `programs` (1 or 3) and `mask_token` (what a draft's
 // rows are fed).
 #pragma once
+#include "clock.h"
 #include "results.h"
 #include "sampler.h"
 

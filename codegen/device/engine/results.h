@@ -1,34 +1,14 @@
-// What rank 0 remembers of the request in hand, and how what a round yielded gets to the host.
+// How what a round yielded gets from rank 0 to the host.
 //
 // Vocabulary: a *result* goes to the mailbox's ring, its serial last; a *record* of log probabilities goes there before the result that
-// counts it. Both are ways across the bus, of which a round that goes on does not wait for: its result lies in the *outbox* until the
-// next round has been relayed, and who relays brings it.
+// counts it. Both are ways across the bus, of which a round that goes on does not wait for: its result lies in the *outbox*, behind the
+// Decoding, until the next round has been relayed, and who relays brings it.
 // Invariants: results have serials without a gap, and a place each, whatever order they arrive in; the last one of a request is
-// brought before the next request is looked for. Only warp 0 of rank 0's SM 0's compute role writes a Decoding.
+// brought before the next request is looked for.
 #pragma once
-#include "clock.h"
-#include "history.h"
+#include "decoding.h"
 
 namespace tile {
-
-constexpr int decode_bytes = 512;
-
-struct Decoding {
-  Request request;
-  int consumed;   // prompt tokens that have been rows
-  int generated;
-  int anchor, position;  // the newest token and where it stands; it is in no cache yet
-  int width;             // rows to verify in the next round; 0: no drafting
-  u32 unusable;          // proposals that the last draft threw away
-  u32 ran[program_count];
-  u32 published;  // results so far
-  u32 logged;     // log records so far
-  u32 results, prompts;  // lengths of the mailbox's arrays
-  u64 began, verify_began;  // the round of tokens in hand: when what comes before it was known, and when its drafting, if any, was over
-};
-TILE_FN Mailbox* mailbox_of(Warp& w) { return static_cast<Mailbox*>(w.args->mailbox); }
-TILE_FN Decoding& decoding_of(Warp& w) { return *w.ws<Decoding>(Plan::decode_at); }
-TILE_FN History history_of(Warp& w) { return History(w, Plan::valid_ids, w.ws<char>(Plan::history_at)); }
 
 // A result on its way to the host, by the parity of its round: who relays the next round brings it there, behind everything that the
 // round waits for. It is there before the round after next can end, for relaying that one comes later.
