@@ -16,11 +16,9 @@ import {
   type SegmentPlan,
   type Step,
 } from '../../compiler/plan/ir.ts'
-import type { ElementStep } from '../../compiler/tile/ir.ts'
 import { type EngineKind, engines } from '../engines.ts'
 import { EmitContext, identifier } from './context.ts'
-import { ropeTable } from './elements.ts'
-import { floatLiteral } from './expr.ts'
+import { entryTables } from './entry-tables.ts'
 import { phaseKernels } from './phase-kernels.ts'
 import { emitHomes, regionNames } from './regions.ts'
 import { emitAhead, emitOwn, emitSteps, ownTiles } from './steps.ts'
@@ -54,7 +52,7 @@ export function emitSource(whole: Plan, options: SourceOptions): string {
     sms: plan.sms,
     constants: constants(plan, options.validIds),
     names: names(plan),
-    tables: tables(plan),
+    tables: entryTables(plan),
     segments: plan.segments.map((s) => ({
       name: s.name,
       layers: s.layers.map((l) => l.split('.').at(-1)).join(' '),
@@ -211,123 +209,6 @@ function names(plan: Plan): string {
   for (const b of plan.buffers) out.line(`constexpr size_t B_${identifier(b.name)} = ${b.offset};`)
   return out.toString()
 }
-
-function tables(plan: Plan): string {
-  const out = new Writer()
-  const { entries, tallies } = plan
-  const rows = (title: string, type: string, values: readonly (string | number)[], width = 12): void => {
-    out.line(`TILE_TABLE ${type} ${title}[${values.length}] = {`)
-    for (let i = 0; i < values.length; i += width) out.line(`  ${values.slice(i, i + width).join(', ')},`)
-    out.line('};')
-  }
-  out.line(`// ${plan.segments.map((s, i) => `${i} ${s.name}`).join(', ')}`)
-  rows(
-    'entry_segment',
-    'unsigned char',
-    entries.map((e) => e.segment),
-    36,
-  )
-  rows(
-    'entry_image',
-    'unsigned long long',
-    entries.map((e) => `${e.imageOffset}ull`),
-    8,
-  )
-  rows(
-    'entry_kv',
-    'unsigned long long',
-    entries.map((e) => `${e.kvOffset}ull`),
-    8,
-  )
-  plan.prefetches.forEach(({ what, ranges }, i) => {
-    out.line(`// while an entry runs, the weights of ${what}`)
-    rows(
-      `ahead_${i}_at`,
-      'unsigned long long',
-      ranges.map((r) => `${r?.offset ?? 0}ull`),
-      8,
-    )
-    rows(
-      `ahead_${i}_bytes`,
-      'unsigned',
-      ranges.map((r) => r?.bytes ?? 0),
-    )
-  })
-  out.line(`TILE_TABLE unsigned short entry_runs[${entries.length}][${tallies.length}] = {`)
-  for (const e of entries) out.line(`  {${e.runs.join(', ')}},`)
-  out.line('};')
-  rows(
-    'entry_program',
-    'unsigned char',
-    entries.map((e) => e.program),
-    36,
-  )
-  rows(
-    'entry_taps',
-    'unsigned char',
-    entries.map((e) => e.taps),
-    36,
-  )
-  rows('tally_program', 'unsigned char', tallyPrograms(plan), 36)
-  rows('entry_exchanges', 'unsigned short', exchangesBefore(plan), 36)
-  rows('program_exchanges', 'unsigned short', exchangesOf(plan), 36)
-  rows(
-    'round_runs',
-    'unsigned short',
-    tallies.map((t) => t.perRound),
-    36,
-  )
-  for (const rope of ropes(plan)) {
-    const half = rope.rotary / 2
-    const frequencies = Array.from({ length: half }, (_, d) =>
-      floatLiteral(Math.fround(rope.theta ** ((-2 * d) / rope.rotary))),
-    )
-    rows(ropeTable(rope), 'float', frequencies, 8)
-  }
-  return out.toString()
-}
-
-/** The program that counts each tally: a wait for another program's counter must count that one's rounds. */
-function tallyPrograms(plan: Plan): number[] {
-  return plan.tallies.map((t, i) => {
-    const at = plan.entries.findIndex((e, k) => (plan.entries[k + 1]?.runs[i] ?? t.perRound) > e.runs[i]!)
-    return plan.entries[at]?.program ?? 0
-  })
-}
-
-const exchangeTally = (plan: Plan): number => plan.tallies.findIndex((t) => t.scope === 'exchange')
-
-/** Exchanges of each program in a round that runs it. */
-function exchangesOf(plan: Plan): number[] {
-  const tally = exchangeTally(plan)
-  const starts = plan.programs.map((_, p) => plan.entries.find((e) => e.program === p)!.runs[tally]!)
-  return starts.map((s, p) => (starts[p + 1] ?? plan.tallies[tally]!.perRound) - s)
-}
-
-/** Exchanges before each entry in its round: a drafter's programs run together, the target alone. */
-function exchangesBefore(plan: Plan): number[] {
-  const tally = exchangeTally(plan)
-  const drafter = plan.entries.find((e) => e.program > 0)?.runs[tally] ?? 0
-  return plan.entries.map((e) => e.runs[tally]! - (e.program > 0 ? drafter : 0))
-}
-
-/** Distinct rotary embeddings of the plan. */
-function ropes(plan: Plan): Rope[] {
-  const found = new Map<string, Rope>()
-  const take = (elements: readonly ElementStep[]): void => {
-    for (const e of elements) if (e.kind === 'rope') found.set(ropeTable(e), e)
-  }
-  for (const s of plan.segments) {
-    for (const p of s.image) if (p.layout.kind === 'tiles') take(p.layout.sections.flatMap((x) => x.elements))
-    // Heads that are normalised first turn in a phase of their own.
-    for (const step of s.phases.flatMap((p) => roleNames.flatMap((r) => p.roles[r]))) {
-      if ('phase' in step && 'elements' in step.phase) take(step.phase.elements)
-    }
-  }
-  return [...found.values()]
-}
-
-type Rope = Extract<ElementStep, { kind: 'rope' }>
 
 const phaseFunction = (segment: SegmentPlan, phase: { readonly name: string }, role: string): string =>
   `${identifier(segment.name)}_${identifier(phase.name)}_${role}`
