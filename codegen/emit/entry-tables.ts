@@ -123,6 +123,7 @@ function ropes(plan: Plan): Rope[] {
     // Heads that are normalised first turn in a phase of their own.
     for (const step of s.phases.flatMap((p) => roleNames.flatMap((r) => p.roles[r]))) {
       if ('phase' in step && 'elements' in step.phase) take(step.phase.elements)
+      if ('part' in step) take(step.part.elements)
     }
   }
   return [...found.values()]

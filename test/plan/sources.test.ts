@@ -10,6 +10,7 @@ import { afterAll, expect, it } from 'vitest'
 import { asset } from '../../runtime/paths.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
+import { nanoDrafter } from '../drafter/nano-drafter.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-sources-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -23,9 +24,21 @@ it.each([
   ['mimo-v2.5-pro', 8],
 ])('%s on %i ranks', { timeout: 120_000 }, async (model, gpus) => {
   const { source } = compileModel(resolveModel({ model }), { target: 'sm_90a', gpus, ctx: 1024 })
-  const file = join(folder, `${model}-${gpus}.cpp`)
+  expect(await errorsOf(source, `${model}-${gpus}`)).toEqual([0, []])
+})
+
+it('a drafter that turns its heads, which are normalised first, by angles that nobody else has', async () => {
+  const drafter = join(folder, 'drafter.json')
+  writeFileSync(drafter, JSON.stringify({ ...nanoDrafter, rope_theta: 777 }))
+  const { source } = compileModel(resolveModel({ model: 'nano', drafter }), { target: 'host', gpus: 1, ctx: 256 })
+  expect(await errorsOf(source, 'angles')).toEqual([0, []])
+})
+
+/** What a compiler says of a source: its exit status, and its errors. */
+async function errorsOf(source: string, name: string): Promise<readonly [number | undefined, readonly string[]]> {
+  const file = join(folder, `${name}.cpp`)
   writeFileSync(file, source)
   const flags = ['-std=c++17', '-Wno-psabi', '-fsyntax-only', `-I${asset('codegen', 'device')}`]
   const { stderr, exitCode } = await execa('g++', [...flags, file], { reject: false })
-  expect([exitCode, stderr.split('\n').filter((l) => /error/.test(l))]).toEqual([0, []])
-})
+  return [exitCode, stderr.split('\n').filter((l) => /error/.test(l))]
+}
