@@ -3,23 +3,20 @@
  * have the bits that the resident engine gets from packets, sums of bf16 are rounded once more than there. Of two ranks that holds for
  * NCCL's f32 as well, for they are one addition.
  */
-import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import type { EngineKind } from '../../codegen/engines.ts'
 import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
 import { createReference } from '../../compiler/reference/reference.ts'
 import { type ExchangeType, printSchedule } from '../../dsl/schedule-ir.ts'
-import { deviceFolder } from '../../runtime/build/build-engine.ts'
 import { openRank, type RankOptions } from '../../runtime/session/bench-rank.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
-import { cutModel } from '../../runtime/session/cut-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import type { HostEngine } from '../support/host-engine.ts'
 import { buildNano, nano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
+import { compileForHopper, hasNvcc } from '../support/nvcc.ts'
 import { tilec } from '../support/terminal.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
@@ -73,24 +70,7 @@ describe('nano, the logits of a prompt', () => {
   })
 })
 
-const hasNvcc = spawnSync('nvcc', ['--version']).status === 0
-it.skipIf(!hasNvcc)('compiles for sm_90a', async () => {
-  const model = cutModel(resolveModel({ model: 'nano', drafter: 'none', schedule: exchanging('bf16', 'sm_90a') }), 2)
-  const { source } = compileModel(model, { target: 'sm_90a', gpus: 2, ctx: 128, engine: 'nccl' })
-  writeFileSync(join(folder, 'engine.cu'), source)
-  const flags = [
-    '-gencode',
-    'arch=compute_90a,code=sm_90a',
-    '-std=c++17',
-    '-Xptxas',
-    '-O0',
-    '-cudart',
-    'static',
-    '-I',
-    deviceFolder(),
-  ]
-  await promisify(execFile)('nvcc', [...flags, '-o', join(folder, 'engine'), join(folder, 'engine.cu')])
-})
+it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('nccl', exchanging('bf16', 'sm_90a')))
 
 describe('what is no such control', () => {
   const refused = (work: () => unknown): Promise<string> =>

@@ -1,16 +1,10 @@
 /** The control, a kernel a phase, computes what the resident engine computes: the same tokens, the same bits of every logit. */
-import { execFile, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { perPhase } from '../../compiler/plan/per-phase.ts'
-import { deviceFolder } from '../../runtime/build/build-engine.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
-import { cutModel } from '../../runtime/session/cut-model.ts'
 import type { Session } from '../../runtime/session/open-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
+import { compileForHopper, hasNvcc } from '../support/nvcc.ts'
 import { openNano, prompts } from '../support/run-nano.ts'
 
 vi.setConfig({ testTimeout: 240_000 })
@@ -57,29 +51,7 @@ it('does not depend on the order in which warps run and packets come', async () 
   expect(await written(shuffled, prompts[2]!, 4, 0)).toEqual(await written(plain, prompts[2]!, 4, 0))
 })
 
-const hasNvcc = spawnSync('nvcc', ['--version']).status === 0
-it.skipIf(!hasNvcc)('compiles for sm_90a', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tilec-control-'))
-  try {
-    const model = cutModel(resolveModel({ model: 'nano', drafter: 'none' }), 2)
-    const { source } = compileModel(model, { target: 'sm_90a', gpus: 2, ctx: 128, engine: 'graph' })
-    writeFileSync(join(folder, 'engine.cu'), source)
-    const flags = [
-      '-gencode',
-      'arch=compute_90a,code=sm_90a',
-      '-std=c++17',
-      '-Xptxas',
-      '-O0',
-      '-cudart',
-      'static',
-      '-I',
-      deviceFolder(),
-    ]
-    await promisify(execFile)('nvcc', [...flags, '-o', join(folder, 'engine'), join(folder, 'engine.cu')])
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
+it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('graph'))
 
 describe('the plan of the control', () => {
   const { plan } = compileModel(resolveModel({ model: 'nano', drafter: 'none' }), { target: 'host', gpus: 2, ctx: 128 })

@@ -160,17 +160,17 @@ class RankRounds {
     config.attrs = &attribute, config.numAttrs = after_sum ? 0 : 1;
     return cudaLaunchKernelEx(&config, phase_kernel<Phase>, args_, state_, entry);
   }
-  cudaError_t end_capture(u32 programs) {
+  cudaError_t end_capture() {
     cudaSetDevice(device_);
-    const cudaError_t error = first_ ? report(capturing_) : cudaSuccess, ended = cudaStreamEndCapture(capturing_, &captured_[programs]);
+    const cudaError_t error = first_ ? report(capturing_) : cudaSuccess, ended = cudaStreamEndCapture(capturing_, &captured_);
     return error == cudaSuccess ? ended : error;
   }
-  /** The graph of a round of these programs can be launched from now on. Not while any rank captures: CUDA refuses that. */
+  /** What was captured is the round of these programs, and can be launched from now on. Not while any rank captures: CUDA refuses that. */
   cudaError_t finish_graph(u32 programs) {
     cudaSetDevice(device_);
-    cudaError_t error = cudaGraphInstantiate(&graphs_[programs], captured_[programs], 0);
+    cudaError_t error = cudaGraphInstantiate(&graphs_[programs], captured_, 0);
     if (error == cudaSuccess) error = cudaGraphUpload(graphs_[programs], stream_);
-    cudaGraphDestroy(captured_[programs]);
+    cudaGraphDestroy(captured_);
     return error;
   }
   cudaError_t settle() {
@@ -215,7 +215,7 @@ class RankRounds {
   bool first_ = false;
   GraphState* state_ = nullptr;
   u32* inbox_ = nullptr;
-  std::map<u32, cudaGraph_t> captured_;
+  cudaGraph_t captured_ = nullptr;  // of one round after the other, until it is a graph to launch
   std::map<u32, cudaGraphExec_t> graphs_;
 };
 
@@ -272,7 +272,7 @@ class Rounds {
           after_sum = Phase::leaves > 0;
           if (!failure) failure = sum<Phase>(true);
         });
-    for (RankRounds& r : ranks_) note(failure, r.end_capture(programs));
+    for (RankRounds& r : ranks_) note(failure, r.end_capture());
     for (RankRounds& r : ranks_)
       if (!failure) note(failure, r.finish_graph(programs));
     return failure;
