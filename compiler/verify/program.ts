@@ -8,6 +8,8 @@
  * How work steps become accesses is the table below; it says what codegen/emit/steps.ts prints for them. An access in a
  * loop is recorded in the first and in the last turn only: what is ordered before the first and after the last is ordered
  * with all in between, because a warp runs in order.
+ * Every warp that has tiles of a sum in two shots is taken for the owner of one, on every rank: one that owns none does the same but for
+ * the hop between, in which it neither reads nor writes anything else, and after which it knows no less.
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it, unless a
  * later phase needs it too; the routing step ends with a
  * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
@@ -32,6 +34,9 @@ export interface Source {
   readonly step: Step | undefined
   readonly text: string
 }
+
+/** What packets bring: tiles of this rank's part of a sum, to all ranks or to their owners; the sums that owners make of them; logits. */
+export type Traffic = 'exchange' | 'sums' | 'logits'
 
 /** Regions of an SM's own shared memory. */
 export type LocalRegion = 'route' | 'weights' | 'slots' | 'early scratch' | 'late scratch'
@@ -64,8 +69,15 @@ export type Op = { readonly source: Source } & (
   | { readonly kind: 'page' }
   | { readonly kind: 'put' }
   | { readonly kind: 'take' }
-  | { readonly kind: 'send'; readonly last: boolean; readonly after: number; readonly logits: boolean }
-  | { readonly kind: 'receive'; readonly last: boolean; readonly after: number; readonly logits: boolean }
+  | { readonly kind: 'send'; readonly last: boolean; readonly after: number; readonly what: Traffic }
+  /** `toOwner`: only the tiles that the rank owns. */
+  | {
+      readonly kind: 'receive'
+      readonly last: boolean
+      readonly after: number
+      readonly what: Traffic
+      readonly toOwner?: true
+    }
   | { readonly kind: 'publish' }
   /** The control of a round: every warp leaves the one before, one warp a rank relays what rank 0 published. */
   | { readonly kind: 'leave' }
@@ -274,16 +286,24 @@ const rules: Rules = {
     const logits = gathers(a)
     const { last } = a.turn
     if (s.elements === 'after' && (a.turn.first || last))
-      a.emit({ kind: 'receive', last, after: s.after, logits: false })
+      a.emit({ kind: 'receive', last, after: s.after, what: s.product.exchange === 2 ? 'sums' : 'exchange' })
     accesses(a, s.reads, s.writes)
     if ((s.elements === 'before' || logits) && (a.turn.first || last))
-      a.emit({ kind: 'send', last, after: s.after, logits })
+      a.emit({ kind: 'send', last, after: s.after, what: logits ? 'logits' : 'exchange' })
+  },
+  addParts: (s, a) => {
+    const { first, last } = a.turn
+    if (first || last) a.emit({ kind: 'receive', last, after: s.after, what: 'exchange', toOwner: true })
+  },
+  spread: (s, a) => {
+    const { first, last } = a.turn
+    if (first || last) a.emit({ kind: 'send', last, after: s.after, what: 'sums' })
   },
   gatherLogits: (s, a) => {
     const { plan, rank, sm, warp, warps } = a.view
     const tiles = plan.ranks * s.product.geometry.tiles
     if (rank !== 0 || shareOf(tiles, sm * warps + warp, plan.sms * warps) === 0) return
-    a.emit({ kind: 'receive', last: true, after: 0, logits: true })
+    a.emit({ kind: 'receive', last: true, after: 0, what: 'logits' })
     accesses(a, s.reads, s.writes)
   },
   route: (s, a) => {

@@ -52,6 +52,8 @@ export function turnsOf(loop: Loop, view: SmView): number {
 type TurnRules = { [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, view: SmView, loop: Loop) => number }
 const turns: TurnRules = {
   share: (d, v) => shareOf(d.count, v.sm, v.plan.sms),
+  // As many as there are tiles: who owns which is another matter on every rank (program.ts).
+  owned: (d, v) => shareOf(d.count, v.sm, v.plan.sms),
   halves: () => bothHalves.length,
   activeShare: (d, v) => {
     const [begin, end] = expertsOf(d.experts, v)
