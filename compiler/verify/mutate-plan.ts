@@ -213,10 +213,11 @@ const rules: Rules = {
     const { domain } = s
     return [
       ...(domain.kind === 'owned'
-        ? [
+        ? list(
             { kind: 'dropped', plan: drop(at) },
             { kind: 'of other owners', plan: replace(at, { ...s, domain: { ...domain, ranks: domain.ranks / 2 } }) },
-          ]
+            moved('behind the sums', late(at)),
+          )
         : []),
       { kind: 'one turn too few', plan: replace(at, { ...s, domain: turnsChanged(s.domain, -1) }) },
       { kind: 'one turn too many', plan: replace(at, { ...s, domain: turnsChanged(s.domain, 1) }) },
