@@ -27,6 +27,17 @@ describe('plans that are right', () => {
   it.each([1, 2, 8])('nano with its drafter, %i ranks', (ranks) => {
     expect(findings(planOf(nanoDrafterGraphs(), { ranks }).plan)).toEqual([])
   })
+  it.each([
+    [2, 2],
+    [4, 5],
+    [8, 2],
+    [8, 40],
+  ])('nano in two shots, %i ranks of %i SMs', (ranks, sms) => {
+    expect(findings(nanoPlan({ ranks, sms, schedule: { shots: 2 } }))).toEqual([])
+  })
+  it('nano with its drafter in two shots', () => {
+    expect(findings(planOf(nanoDrafterGraphs(), { ranks: 8, schedule: { shots: 2 } }).plan)).toEqual([])
+  })
   it('the large model on 8 ranks of 132 SMs', () => {
     const session = new Session()
     const proof = provePlan(proPlan(), { session })

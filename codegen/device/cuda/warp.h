@@ -219,14 +219,14 @@ struct Warp {
   /** How long a wait has lasted, and whether it must end: asked now and then by every lane that polls. */
   struct Patience {
     u32 since = 0;
-    /** `behind`: who can tell less gives up later, an eighth of the deadline at most. Who waits for packets of a rank knows which are
-        missing; who waits for a sum knows the owner, which may itself wait for packets; others leave it to them to tell. */
-    TILE_FN bool over(bool idle, u32 behind = 2) {
+    /** Who can tell less gives up later, by this part of the deadline. Who waits for packets of ranks (no part) knows which are missing; who
+        waits for a sum (a sixteenth) knows its owner, which may itself wait for packets; others (an eighth) leave it to them to tell. */
+    TILE_FN bool over(bool idle, u32 later = 8) {
       if (ptx::load_relaxed_system(near().abort_word) != 0) return true;
       if (idle) return false;
       const u32 now = u32(ptx::nanoseconds() >> tick);
       if (since == 0) since = now;
-      return now - since > near().deadline + (behind == 0 ? 0 : near().deadline * behind / 16 + 1);
+      return now - since > near().deadline + (later == 0 ? 0 : near().deadline / later + 1);
     }
   };
   /** Ends the run for what this warp found, at once. */
@@ -363,7 +363,7 @@ struct Warp {
     Patience patience;
     TILE_LOOP
     for (u32 polls = 1; !__all_sync(~0u, ready(lane())); ++polls)
-      if (polls % 512 == 0 && __any_sync(~0u, patience.over(false, what == What::packets ? 0 : 1)))
+      if (polls % 512 == 0 && __any_sync(~0u, patience.over(false, what == What::packets ? 0 : 16)))
         fail(site, what, tile, u32(end), shared_code([missing](Warp& w) { return __reduce_min_sync(~0u, u32(missing(w, w.lane()))); }));
     __syncwarp();
   }
