@@ -8,8 +8,8 @@
  * How work steps become accesses is the table below; it says what codegen/emit/steps.ts prints for them. An access in a
  * loop is recorded in the first and in the last turn only: what is ordered before the first and after the last is ordered
  * with all in between, because a warp runs in order.
- * Every warp that has tiles of a sum in two shots is taken for the owner of one, on every rank: one that owns none does the same but for
- * the hop between, in which it neither reads nor writes anything else, and after which it knows no less.
+ * Of a sum in two shots every tile is taken for one that the rank owns, unless everything is run as it is: a warp that owns none does the
+ * same but for the hop between, in which nothing else is read or written, and after which it knows no less.
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it, unless a
  * later phase needs it too; the routing step ends with a
  * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
@@ -25,7 +25,7 @@ import {
   receivesTiles,
   type Step,
 } from '../plan/ir.ts'
-import { bothHalves, ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
+import { bothHalves, ownTiles, type SmView, shareFrom, shareOf, turnsOf } from './shares.ts'
 
 export interface Source {
   readonly segment: string
@@ -177,7 +177,7 @@ function loop(l: Loop, turn: Turn, to: Target): void {
   const dealt = view.warps > 1 && (handed || receivesTiles(l))
   // Hand-overs are dealt out over both halves.
   const before = handed && view.half === 1 ? turnsOf(l, { ...view, half: 0 }) : 0
-  const isMine = (i: number): boolean => !dealt || (before + i) % view.warps === view.warp
+  const isMine = (i: number): boolean => (!dealt || (before + i) % view.warps === view.warp) && !isOthers(l, i, view)
   const mine = Array.from({ length: turns }, (_, i) => i).filter(isMine)
   for (let i = 0; i < turns; i++) {
     if (!isMine(i)) {
@@ -187,6 +187,12 @@ function loop(l: Loop, turn: Turn, to: Target): void {
     const inner = { first: turn.first && i === mine[0], last: turn.last && i === mine.at(-1) }
     flatten(l.body, inner, to)
   }
+}
+
+/** Whether the tile of a turn is known to be another rank's. */
+function isOthers({ domain }: Loop, turn: number, { plan, rank, sm, most }: WarpView): boolean {
+  if (domain.kind !== 'owned' || most !== Number.POSITIVE_INFINITY) return false
+  return (shareFrom(domain.count, sm, plan.sms) + turn) % domain.ranks !== rank
 }
 
 function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Access[] = []): void {

@@ -158,7 +158,8 @@ function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
     const sm = u.like.get(agent.sm.sm)!
     const role = agent.role as RoleName
     const view = { plan, sm, rank, role, warp: agent.warp, warps: u.warps(role), most: u.most }
-    const key = `${rank === 0} ${sm} ${role} ${agent.warp}`
+    // Ranks but the first are alike, unless it matters which tiles they own.
+    const key = `${Number.isFinite(u.most) ? rank === 0 : rank} ${sm} ${role} ${agent.warp}`
     const programs = shared.get(key) ?? u.valuations.map(() => new Map<PhasePlan, Op[]>())
     shared.set(key, programs)
     const stages: Stage[] = []
@@ -191,6 +192,9 @@ function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
   }
 }
 
+/** Who has received a sum has heard of all parts of it; an owner that has added them has not heard of those of other tiles. */
+const hears = (o: Extract<Op, { kind: 'receive' }>, what: Traffic): boolean =>
+  !o.toOwner && (o.what === what || (o.what === 'sums' && what === 'exchange'))
 const traffics: readonly Traffic[] = ['exchange', 'sums', 'logits']
 const sameValuation = (a: Valuation, b: Valuation): boolean => a.active === b.active && a.spans === b.spans
 
@@ -199,7 +203,7 @@ function count(ops: readonly Op[], execution: number, rank: number, counts: Unro
     const key = hopOf(execution, what)
     const add = (to: Map<string, number>): void => void to.set(key, (to.get(key) ?? 0) + 1)
     if (ops.some((o) => o.kind === 'send' && o.what === what)) add(counts.senders)
-    if (rank === 0 && ops.some((o) => o.kind === 'receive' && o.what === what)) add(counts.receivers)
+    if (rank === 0 && ops.some((o) => o.kind === 'receive' && hears(o, what))) add(counts.receivers)
   }
 }
 
