@@ -8,7 +8,7 @@
  */
 import type { ExchangeType, Shots } from '../../dsl/schedule-ir.ts'
 import { ROWS, TILE_ROWS } from '../tile/forms.ts'
-import { exchangeUs, type Traffic } from './hopper-costs.ts'
+import { exchangeUs, type HopBytes } from './hopper-costs.ts'
 
 /**
  * Two shots must promise at least this part less. The table is of kernels that do nothing else: here tiles are sent as SMs finish
@@ -25,12 +25,12 @@ export const sumBytes = PACKETS.f32 * 16
 const NUMBER_BYTES: Readonly<Record<ExchangeType, number>> = { f32: 4, bf16: 2, exact: 8 }
 
 /** The numbers of one rank's part of a sum of so many tiles, and of the sum, without what packets add to them. */
-export function trafficOf(tiles: number, as: ExchangeType): Traffic {
+export function hopBytes(tiles: number, as: ExchangeType): HopBytes {
   const numbers = tiles * TILE_ROWS * ROWS
   return { partBytes: numbers * NUMBER_BYTES[as], sumBytes: numbers * NUMBER_BYTES.f32 }
 }
 
 export function chooseShots(ranks: number, tiles: number, as: ExchangeType): Shots {
-  const traffic = trafficOf(tiles, as)
-  return exchangeUs(ranks, 2, traffic) < (1 - leastGain) * exchangeUs(ranks, 1, traffic) ? 2 : 1
+  const bytes = hopBytes(tiles, as)
+  return exchangeUs(ranks, 2, bytes) < (1 - leastGain) * exchangeUs(ranks, 1, bytes) ? 2 : 1
 }

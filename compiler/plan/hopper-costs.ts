@@ -1,6 +1,6 @@
 /**
  * What things cost on an H200: the constants of the cost model, measured once (CUDA 13.0, driver 580), each with where it
- * comes from. Nothing else in the compiler depends on them.
+ * comes from. They predict (predict.ts) and decide nothing, but for one: in how many shots a sum over ranks travels (choose-shots.ts).
  *
  * Vocabulary: a *hand-over* is from the last SM's signal until every SM has seen it; *cold* code runs for the first time in
  * a round, so that its instructions are fetched as well.
@@ -15,19 +15,19 @@ export const streamBytesPerUs = 4.55e6
 export const handoverUs = 0.93
 
 /** What one rank's part of a sum over ranks comes to, and the sum itself. */
-export interface Traffic {
+export interface HopBytes {
   readonly partBytes: number
   readonly sumBytes: number
 }
 
+const oneRow = 6144 * 2
+type Measured = readonly (readonly [bytes: number, us: number])[]
+const rows = (...us: readonly (readonly [rows: number, us: number])[]): Measured => us.map(([n, t]) => [n * oneRow, t])
 /**
  * A sum over ranks inside a resident kernel, tagged 16-byte packets, all ranks polled together: us by bytes of a part, measured with 1, 8 and 16
  * rows of 6144 BF16. In one shot everybody pushes to everybody; in two, parts go to owners and sums come back, both of the same size.
  * Two shots of 1 row were measured on 8 ranks only: on fewer, that takes what 8 rows take. One rank exchanges nothing.
  */
-const oneRow = 6144 * 2
-type Measured = readonly (readonly [bytes: number, us: number])[]
-const rows = (...us: readonly (readonly [rows: number, us: number])[]): Measured => us.map(([n, t]) => [n * oneRow, t])
 const exchanges: Readonly<Record<number, Readonly<Record<Shots, Measured>>>> = {
   2: { 1: rows([1, 1.17], [8, 1.2], [16, 1.31]), 2: rows([8, 2.28], [16, 2.31]) },
   4: { 1: rows([1, 1.55], [8, 1.93], [16, 2.9]), 2: rows([8, 2.68], [16, 2.99]) },
@@ -35,7 +35,7 @@ const exchanges: Readonly<Record<number, Readonly<Record<Shots, Measured>>>> = {
 }
 
 /** Between what was measured time grows evenly, below it stays, above it goes on as between the last two. The hops of two shots may differ in size: each counts half. */
-export function exchangeUs(ranks: number, shots: Shots, { partBytes, sumBytes }: Traffic): number {
+export function exchangeUs(ranks: number, shots: Shots, { partBytes, sumBytes }: HopBytes): number {
   const measured = exchanges[ranks]![shots]
   const bytes = shots === 1 ? partBytes : (partBytes + sumBytes) / 2
   const above = measured.findIndex(([at]) => bytes <= at)

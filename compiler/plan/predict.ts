@@ -10,7 +10,7 @@
 
 import { attendTasks, chunkSpans, mTilesOf, ROWS, SPAN, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
 import type { Phase, PhaseKind, ProductPhase } from '../tile/ir.ts'
-import { trafficOf } from './choose-shots.ts'
+import { hopBytes } from './choose-shots.ts'
 import * as h200 from './hopper-costs.ts'
 import type { PhasePlan, Plan, ProductPlan, Step } from './ir.ts'
 import { expectedActive, expertsOf, type Load, phaseBytes } from './phase-bytes.ts'
@@ -68,7 +68,7 @@ const product: Rule<'product'> = (tile, { plan, phase, load, streamUs }) => {
 /** What travels between ranks: tiles of a sum, or logits. */
 function exchangedUs(p: ProductPlan, tile: ProductPhase, plan: Plan): number {
   if (!p.exchange) return gathers(tile, plan) ? h200.gatherUs(plan.ranks) : 0
-  return h200.exchangeUs(plan.ranks, p.exchange, trafficOf(p.geometry.tiles, plan.exchangeAs))
+  return h200.exchangeUs(plan.ranks, p.exchange, hopBytes(p.geometry.tiles, plan.exchangeAs))
 }
 
 /** Logits of all ranks meet on rank 0. */

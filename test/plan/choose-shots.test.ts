@@ -1,7 +1,7 @@
 /** In how many shots a sum over ranks travels: what the schedule says, else what its ranks and bytes promise. */
 import { describe, expect, it } from 'vitest'
 import { planViolations } from '../../compiler/plan/check-plan.ts'
-import { chooseShots, leastGain, trafficOf } from '../../compiler/plan/choose-shots.ts'
+import { chooseShots, hopBytes, leastGain } from '../../compiler/plan/choose-shots.ts'
 import { exchangeUs } from '../../compiler/plan/hopper-costs.ts'
 import type { Plan } from '../../compiler/plan/ir.ts'
 import { predictPhase } from '../../compiler/plan/predict.ts'
@@ -39,8 +39,8 @@ describe('the table', () => {
     expect(at(0.1)).toBe(2.37)
   })
   it('counts the second hop for what it carries: floats, whatever the parts are', () => {
-    expect(trafficOf(hidden(6144), 'bf16')).toEqual({ partBytes: 8 * 6144 * 2, sumBytes: 8 * 6144 * 4 })
-    expect(trafficOf(hidden(6144), 'exact')).toEqual({ partBytes: 8 * 6144 * 8, sumBytes: 8 * 6144 * 4 })
+    expect(hopBytes(hidden(6144), 'bf16')).toEqual({ partBytes: 8 * 6144 * 2, sumBytes: 8 * 6144 * 4 })
+    expect(hopBytes(hidden(6144), 'exact')).toEqual({ partBytes: 8 * 6144 * 8, sumBytes: 8 * 6144 * 4 })
   })
 })
 
@@ -59,8 +59,8 @@ describe('the choice', () => {
   })
   it('wants a clear gain: a promise of less is none', () => {
     // 8 rows of 3072 f32: two shots should take 5 % less, which is not enough.
-    const traffic = trafficOf(hidden(3072), 'f32')
-    const gain = 1 - exchangeUs(8, 2, traffic) / exchangeUs(8, 1, traffic)
+    const bytes = hopBytes(hidden(3072), 'f32')
+    const gain = 1 - exchangeUs(8, 2, bytes) / exchangeUs(8, 1, bytes)
     expect(gain).toBeGreaterThan(0)
     expect(gain).toBeLessThan(leastGain)
     expect(chooseShots(8, hidden(3072), 'f32')).toBe(1)
@@ -106,7 +106,7 @@ describe('a plan', () => {
       const tile = phases.segments[1]!.phases[p]!
       return predictPhase(plan, plan.segments[1]!.phases[p]!, tile, { rows: 8, context: 128 }).us
     }
-    const traffic = trafficOf(nanoPlan({ ranks: 2 }).exchangeTiles, 'f32')
-    expect(predicted(2) - predicted(1)).toBeCloseTo(exchangeUs(2, 2, traffic) - exchangeUs(2, 1, traffic), 9)
+    const bytes = hopBytes(nanoPlan({ ranks: 2 }).exchangeTiles, 'f32')
+    expect(predicted(2) - predicted(1)).toBeCloseTo(exchangeUs(2, 2, bytes) - exchangeUs(2, 1, bytes), 9)
   })
 })
