@@ -71,6 +71,13 @@ export interface Prefetch {
 export const exchangeTypes = ['f32', 'bf16', 'exact'] as const
 export type ExchangeType = (typeof exchangeTypes)[number]
 
+/**
+ * How a sum over ranks travels. One shot: every rank sends its part of a tile to every rank, and each adds. Two shots: every
+ * rank sends its part to the one that owns the tile, which adds and sends the sum to all. The bits are the same.
+ */
+export const exchangeShots = [1, 2] as const
+export type Shots = (typeof exchangeShots)[number]
+
 export interface Schedule {
   readonly kind: 'schedule'
   readonly roles: readonly RoleSchedule[]
@@ -80,6 +87,8 @@ export interface Schedule {
   readonly fusions: readonly Fusion[]
   /** What partial sums travel as between ranks. */
   readonly exchangeAs?: Located<ExchangeType>
+  /** In how many shots every sum over ranks travels; for each the compiler's choice when left out. */
+  readonly shots?: Located<Shots>
   readonly prefetches: readonly Prefetch[]
   /** Streaming multiprocessors; the device's own number when left out. */
   readonly sms?: Located<number>
@@ -107,6 +116,7 @@ export const scheduleJson = z.strictObject({
   ),
   fusions: z.array(z.strictObject({ what: z.array(name), into: z.array(name) })),
   exchangeAs: located(z.enum(exchangeTypes)).exactOptional(),
+  shots: located(z.literal(exchangeShots)).exactOptional(),
   prefetches: z.array(z.strictObject({ phase: name, what: name, into: z.literal('l2') })),
   sms: located(count).exactOptional(),
 }) satisfies z.ZodType<Schedule>
@@ -127,7 +137,8 @@ export function printSchedule(s: Schedule): string {
   if (s.joinDepth) lines.push(`join depth ${s.joinDepth.value}`)
   for (const p of s.phases) lines.push(printPhase(p))
   for (const f of s.fusions) lines.push(`fuse ${printNames(f.what)} -> ${printNames(f.into)}`)
-  if (s.exchangeAs) lines.push(`exchange as ${s.exchangeAs.value}`)
+  const exchange = [s.exchangeAs && `as ${s.exchangeAs.value}`, s.shots && printShots(s.shots.value)]
+  if (exchange.some((t) => t)) lines.push(['exchange', ...exchange.filter((t) => t)].join(' '))
   for (const p of s.prefetches) lines.push(`while ${p.phase.value} prefetch ${p.what.value} into ${p.into}`)
   if (s.sms) lines.push(`sms ${s.sms.value}`)
   return `${lines.join('\n')}\n`
@@ -143,5 +154,6 @@ function printPhase(p: PhaseSchedule): string {
   ].filter((t) => t !== undefined)
   return settings.length === 0 ? `phase ${p.name} {}` : `phase ${p.name} { ${settings.join(', ')} }`
 }
+export const printShots = (shots: Shots): string => (shots === 1 ? 'in one shot' : 'in two shots')
 const printNames = (names: readonly Located<string>[]): string => names.map((n) => n.value).join(', ')
 const printBytes = (bytes: number): string => (bytes % 1024 === 0 && bytes > 0 ? `${bytes / 1024} KiB` : `${bytes} B`)

@@ -17,6 +17,7 @@ import {
   type RoleSchedule,
   roleNames,
   type Schedule,
+  type Shots,
   type Split,
 } from './schedule-ir.ts'
 import type { ScheduleText } from './schedule-text.ts'
@@ -49,7 +50,7 @@ type Statement = { readonly at: At } & (
       readonly kind: 'fuse'
       readonly fusions: readonly { readonly what: readonly Word<string>[]; readonly into: readonly Word<string>[] }[]
     }
-  | { readonly kind: 'exchange'; readonly value: ExchangeType }
+  | { readonly kind: 'exchange'; readonly value: Word<ExchangeType> | null; readonly shots: Word<Shots> | null }
   | { readonly kind: 'while'; readonly phase: Word<string>; readonly what: Word<string>; readonly into: 'l2' }
   | { readonly kind: 'sms'; readonly value: number }
 )
@@ -131,7 +132,7 @@ function assemble(statements: readonly Statement[], source: ScheduleText, report
   const phases: PhaseSchedule[] = []
   const fusions: Fusion[] = []
   const prefetches: Prefetch[] = []
-  let rest: Pick<Schedule, 'ring' | 'joinDepth' | 'exchangeAs' | 'sms'> = {}
+  let rest: Pick<Schedule, 'ring' | 'joinDepth' | 'exchangeAs' | 'shots' | 'sms'> = {}
 
   const rules: { readonly [K in Statement['kind']]: (s: Extract<Statement, { kind: K }>) => void } = {
     role: (s) => {
@@ -170,7 +171,8 @@ function assemble(statements: readonly Statement[], source: ScheduleText, report
       for (const f of s.fusions) fusions.push({ what: f.what.map(located), into: f.into.map(located) })
     },
     exchange: (s) => {
-      if (once('the exchange type', s.at)) rest = { ...rest, exchangeAs: { value: s.value, ...spanOf(s.at) } }
+      if (s.value && once('the exchange type', s.at)) rest = { ...rest, exchangeAs: located(s.value) }
+      if (s.shots && once('the number of shots', s.at)) rest = { ...rest, shots: located(s.shots) }
     },
     while: (s) => {
       prefetches.push({ phase: located(s.phase), what: located(s.what), into: s.into, ...spanOf(s.at) })
@@ -199,6 +201,7 @@ export interface ScheduleSpec {
   }
   readonly fuse?: readonly { readonly what: readonly string[]; readonly into: readonly string[] }[]
   readonly exchangeAs?: ExchangeType
+  readonly shots?: Shots
   readonly prefetch?: readonly { readonly phase: string; readonly what: string; readonly into: 'l2' }[]
   readonly sms?: number
 }
@@ -208,7 +211,7 @@ export function scheduleOf(spec: ScheduleSpec): Schedule {
   const span = currentSpan()
   const here = span ? { span } : {}
   const value = <T>(v: T): Located<T> => ({ value: v, ...here })
-  const { joinDepth, exchangeAs, sms } = spec
+  const { joinDepth, exchangeAs, shots, sms } = spec
   return {
     kind: 'schedule',
     roles: roleNames.flatMap((name) => {
@@ -224,6 +227,7 @@ export function scheduleOf(spec: ScheduleSpec): Schedule {
     })),
     fusions: (spec.fuse ?? []).map((f) => ({ what: f.what.map(value), into: f.into.map(value) })),
     ...(exchangeAs !== undefined && { exchangeAs: value(exchangeAs) }),
+    ...(shots !== undefined && { shots: value(shots) }),
     prefetches: (spec.prefetch ?? []).map((p) => ({
       phase: value(p.phase),
       what: value(p.what),

@@ -28,6 +28,13 @@ const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>>
       if (role !== 'epilogue' && onePageChunks(product)) ctx.out.line('const int page_of_tile = chunk;')
     },
   },
+  owned: {
+    head: (d, v, { out }) => {
+      out.line(`const Share ${v}s = share(w, ${d.count});`)
+      return `for (int ${v} = ${v}s.begin; ${v} < ${v}s.end; ++${v})`
+    },
+    opens: (_d, v, { out }) => out.line(`if (!w.owns(${v})) continue;  // another rank adds it`),
+  },
   halves: {
     head: (_d, v, { out }) => {
       out.line('const RouteTable& routes = w.table();')

@@ -56,8 +56,14 @@ function eachSection(p: ProductPlan, ctx: EmitContext, emit: (section: Section, 
 
 const epoch = (after: number): string => `at.epoch(${after})`
 
-export const finishSteps: Pick<StepRules<WorkStep>, 'finish' | 'gatherLogits'> = {
+export const finishSteps: Pick<StepRules<WorkStep>, 'finish' | 'addParts' | 'spread' | 'gatherLogits'> = {
   finish: (s, ctx, role) => finish(s, ctx, role),
+  addParts: (s, { out }) => {
+    const at = `(${s.site}, term, ${epoch(s.after)})`
+    // Every rank would round a sum in fixed point: its owner does, and floats travel.
+    out.line(`const Acc acc = ${exact(s.product) ? `rounded(w, w.parts_total${at})` : `w.parts_sum${at}`};`)
+  },
+  spread: (s, { out }) => out.line(`w.spread(${s.site}, Plan::sums_inbox_at, acc, term, ${epoch(s.after)});`),
   gatherLogits: (s, ctx) => {
     const { out, plan } = ctx
     const { tiles } = s.product.geometry
@@ -94,6 +100,7 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
   const { out, plan } = ctx
   const p = s.product
   const g = p.geometry
+  const twoShots = p.exchange === 2
   const toLogits =
     plan.ranks > 1 &&
     p.sections.some((x) => x.elements.some((e) => e.kind === 'store' && ctx.buffer(e.buffer).form.kind === 'logits'))
@@ -110,12 +117,22 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
     }
     emitSections(p, s.elements, ctx)
     if (s.elements === 'before')
-      out.line(s.byParts ? `leave_part<${g.tiles}>(w, acc, t);` : `w.send(${s.site}, acc, t, ${epoch(s.after)});`)
+      out.line(
+        s.byParts
+          ? `leave_part<${g.tiles}>(w, acc, t);`
+          : `w.send${twoShots ? '_part' : ''}(${s.site}, acc, t, ${epoch(s.after)});`,
+      )
   }
   if (s.elements === 'after') {
     out.line('const int t = sum;')
     emitAhead(p, 'after', ctx)
-    out.line(s.byParts ? `Acc acc = take_sum<${g.tiles}>(w, t);` : sum('receive', `${s.site}, t, ${epoch(s.after)}`))
+    out.line(
+      s.byParts
+        ? `Acc acc = take_sum<${g.tiles}>(w, t);`
+        : twoShots
+          ? `Acc acc = w.spread_sum(${s.site}, Plan::sums_inbox_at, t, ${epoch(s.after)});`
+          : sum('receive', `${s.site}, t, ${epoch(s.after)}`),
+    )
     emitSections(p, 'after', ctx)
   } else if (s.from === 'slots') {
     out.block(`for (int t = own.begin${ctx.warps(role) > 1 ? ' + w.index' : ''}; t < own.end; t += w.count)`, () => {

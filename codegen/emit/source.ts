@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import {
+  inTwoShots,
   type Kept,
   type PhasePlan,
   type Plan,
@@ -133,6 +134,7 @@ function constants(plan: Plan, validIds: number): string {
     inbox_at: areas.inbox,
     logits_inbox_at: areas.logitsInbox,
   })
+  if (plan.segments.some((s) => s.phases.some(inTwoShots))) sizes({ sums_inbox_at: areas.sumsInbox })
   sizes({ zeroed_bytes: areas.zeroed })
   ints({
     counters: control + 2,

@@ -3,11 +3,14 @@
  * cause is the prover's business (compiler/verify).
  *
  * Invariants checked: sites are unique and in range; counters, locals and regions that steps name exist; buffers lie
- * behind the reserved areas, inside the workspace, without overlap; params lie in their segment's image, aligned, without
+ * behind the reserved areas, inside the workspace, without overlap; inboxes hold two halves of every tile; params lie in their segment's image, aligned, without
  * overlap; entries lie in the image; a cache has one place, and it alone; what is prefetched is a weight; geometry closes (parts, pages and cells make up the matrix); every role has a program.
  */
+
+import type { Shots } from '../../dsl/schedule-ir.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import { isCache, UNIT_K } from '../tile/forms.ts'
+import { partBytes, sumBytes } from './choose-shots.ts'
 import type { Geometry } from './geometry.ts'
 import {
   type ImagePlace,
@@ -147,6 +150,7 @@ function checkMemory(plan: Plan, demand: (at: string) => Demand): void {
     say(b.offset % 128 === 0, `buffer '${b.name}' at ${b.offset} is not aligned`)
     end = b.offset + b.bytes
   }
+  checkInboxes(plan, say)
   checkCaches(plan, demand('kv'))
   say(end <= plan.workspaceBytes, `buffers end at ${end} of ${plan.workspaceBytes} bytes`)
   for (const [i, entry] of plan.entries.entries()) {
@@ -170,6 +174,25 @@ function checkMemory(plan: Plan, demand: (at: string) => Demand): void {
     const ends = before.imageOffset + plan.segments[before.segment]!.imageBytes
     demand('image')(e.imageOffset >= ends, `entries overlap at ${e.imageOffset}`)
   })
+}
+
+/** Two halves of every tile: of parts from every rank, and of sums from one. */
+function checkInboxes({ areas, ranks, exchangeAs, segments }: Plan, say: Demand): void {
+  const steps = (list: readonly Step[]): Step[] => list.flatMap((s) => (s.kind === 'loop' ? steps(s.body) : [s]))
+  const all = segments.flatMap((s) => s.phases).flatMap((p) => roleNames.flatMap((r) => steps(p.roles[r])))
+  const tiles = (shots: readonly Shots[]): number =>
+    Math.max(
+      0,
+      ...all.flatMap((s) =>
+        'product' in s && s.product.exchange && shots.includes(s.product.exchange) ? [s.product.geometry.tiles] : [],
+      ),
+    )
+  const inboxes: readonly [what: string, at: number, bytes: number, next: number][] = [
+    ['parts', areas.inbox, 2 * ranks * tiles([1, 2]) * partBytes(exchangeAs), areas.logitsInbox],
+    ['sums', areas.sumsInbox, 2 * tiles([2]) * sumBytes, areas.zeroed],
+  ]
+  for (const [what, at, bytes, next] of inboxes)
+    say(at + bytes <= next, `the inbox of ${what} takes ${bytes} bytes, ${next - at} are there`)
 }
 
 function checkImages(plan: Plan, demand: (at: string) => Demand): void {

@@ -10,13 +10,15 @@
  *   local         a counter in shared memory: the route table is ready
  *   region        what a step reads or writes, for the race proof: a buffer, a cache, the route table
  *   entry         one position of the sequence of a round: a segment, and the layer that it runs as
+ *   shots         a sum over ranks in one: parts of a tile go to every rank. In two: parts go to the tile's *owner*, tile % ranks, the
+ *                 sum goes to every rank
  *   halves        active experts in two parts, whole groups in the first: what `up` makes of the first is handed over, under a
  *                 counter of its own (`early`), while the second is multiplied
  * Invariants: every sync step has a site of its own; counters only grow, and each SM signals a counter exactly once for
  * each execution of a phase that owns it; loops over one half lie in a loop over both; loops are data-independent except over
  * active experts and over spans.
  */
-import type { ExchangeType } from '../../dsl/schedule-ir.ts'
+import type { ExchangeType, Shots } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
 import type {
   AttendPhase,
@@ -47,6 +49,8 @@ export interface Role {
 /** What the steps of a loop run over. `share`: this SM's part of the count, in order. */
 export type Domain =
   | { readonly kind: 'share'; readonly count: number }
+  /** Of this SM's part of the count those that come to this rank, dealt out over ranks in turn: the tiles that it owns. */
+  | { readonly kind: 'owned'; readonly count: number; readonly ranks: number }
   /** One half of the active experts after the other. */
   | { readonly kind: 'halves' }
   /** Experts of the half x count, dealt out over SMs in turn: experts are complete one after the other, and what SMs stream at one
@@ -118,7 +122,8 @@ export interface ProductPlan {
   readonly period: number
   readonly rows: number
   readonly tileRows: number
-  readonly exchange: boolean
+  /** It sums over ranks, in so many shots. */
+  readonly exchange?: Shots
   /** Registers do not hold a warp's whole part of the input: it is staged page by page. */
   readonly restaged?: true
   /** Of a routed `down`: how an SM's own tiles fill pages. A page has the tiles of several experts, or those of one take several pages. */
@@ -147,7 +152,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'multiply'; readonly product: ProductPlan }
   | { readonly kind: 'joinPut'; readonly product: ProductPlan }
   | { readonly kind: 'multiplyGroup'; readonly product: ProductPlan }
-  /** `before`: sends the tile to every rank; `after`: receives it from every rank and sums in rank order. Elements up to the exchange (or all), for one page's tiles (`join`) or this SM's own tiles (`slots`). */
+  /** `before`: sends the tile to every rank; `after`: receives it from every rank and sums in rank order. In two shots `before` sends it to its
+      owner, and `after` receives the sum from there. Elements up to the exchange (or all), for one page's tiles (`join`) or this SM's own tiles (`slots`). */
   | {
       readonly kind: 'finish'
       readonly product: ProductPlan
@@ -159,6 +165,9 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
       /** No packets: tiles are left as this rank's part, and taken as the sum (split-sums.ts). */
       readonly byParts?: true
     }
+  /** Of a tile that this rank owns: receives the parts of all ranks and adds them in rank order; then sends the sum to all ranks. */
+  | { readonly kind: 'addParts'; readonly product: ProductPlan; readonly site: number; readonly after: number }
+  | { readonly kind: 'spread'; readonly product: ProductPlan; readonly site: number; readonly after: number }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
   | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly bias?: ImagePlace }
   /** Each warp's m tile of a task: its queries are staged, spans pass, and what they come to is left as a partial result. */
@@ -188,9 +197,15 @@ export interface Loop {
 
 export type Step = SyncStep | WorkStep | Loop
 
-/** Whether the loop takes tiles of a sum over ranks as they come from all ranks: its turns are dealt out over the role's warps. */
-export const receivesTiles = (loop: Loop): boolean =>
-  loop.body.some((s) => s.kind === 'finish' && s.elements === 'after')
+/** Whether the loop takes tiles of a sum over ranks as they come, summed or to be summed: its turns are dealt out over the role's warps. */
+export const receivesTiles = (loop: Loop): boolean => takesSums(loop) || addsParts(loop)
+export const takesSums = (loop: Loop): boolean => loop.body.some((s) => s.kind === 'finish' && s.elements === 'after')
+/** Whether it is the hop between: of tiles that this rank owns. */
+export const addsParts = (loop: Loop): boolean => loop.body.some((s) => s.kind === 'addParts' || s.kind === 'spread')
+
+/** Whether the phase sums over ranks in two shots. */
+export const inTwoShots = (phase: PhasePlan): boolean =>
+  phase.roles.compute.some((s) => s.kind === 'loop' && addsParts(s))
 
 /** Counters that one execution of a phase signals. */
 export const countersOf = (phase: PhasePlan): string[] =>
@@ -322,6 +337,8 @@ export interface Plan {
     readonly control: number
     readonly inbox: number
     readonly logitsInbox: number
+    /** Where sums come from owners; nothing unless a sum travels in two shots. */
+    readonly sumsInbox: number
   }
   readonly workspaceBytes: number
   readonly imageBytes: number

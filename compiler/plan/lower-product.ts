@@ -75,7 +75,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     ]),
     ...(product.exchange ? received(product, 'join', to, ctx) : logits ? gathered(product, logits, to) : []),
   ]
-  const remote = product.exchange || logits !== undefined
+  const remote = product.exchange !== undefined || logits !== undefined
   const epilogueWork: Step = product.exchange
     ? {
         kind: 'finish',
@@ -135,8 +135,19 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
 /**
  * What ranks send comes to the compute role: it has nothing else to do until that is there, and it has warps enough to take
  * all tiles of an SM at once. What packets are unpacked in belongs to attention, so its warps meet before any goes on.
+ *
+ * In two shots a warp first adds what it owns of its tiles, all of it, and only then waits for sums: parts are sent by epilogues,
+ * which wait for no sum of the exchange, so every owner gets its parts, sends its sums, and nobody waits in a circle.
  */
 const received = (product: ProductPlan, from: 'join' | 'slots', to: Steps, ctx: LowerContext): Step[] => [
+  ...(product.exchange === 2
+    ? [
+        loop('term', { kind: 'owned', count: product.geometry.tiles, ranks: ctx.ranks }, [
+          { kind: 'addParts', product, site: to.site('compute', 'add parts'), after: ctx.exchangesBefore + 1 },
+          { kind: 'spread', product, site: to.site('compute', 'send sum'), after: ctx.exchangesBefore + 1 },
+        ]),
+      ]
+    : []),
   loop('sum', { kind: 'share', count: product.geometry.tiles }, [
     {
       kind: 'finish',

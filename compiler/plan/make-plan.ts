@@ -4,9 +4,11 @@
  * Vocabulary: see ir.ts. The image of an entry holds, in order of use, the params of its phases (place-image.ts); entries of
  * one segment have equal images. What is counted is count-runs.ts.
  */
+import type { Shots } from '../../dsl/schedule-ir.ts'
 import { formBytes, queryBytes, ROWS, TILE_ROWS } from '../tile/forms.ts'
 import type { Form, PhaseProgram } from '../tile/ir.ts'
 import { nearSums } from '../tile/near-attention.ts'
+import { partBytes, sumBytes } from './choose-shots.ts'
 import { countTallies, placeEntries } from './count-runs.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
 import { joinPlaces, slotsBytes } from './exact.ts'
@@ -25,8 +27,6 @@ import { roomForQueries, sharedMemory } from './shared-memory.ts'
 const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** Counters lie this many bytes apart; the device headers say the same. */
 const COUNTER_STRIDE = 128
-/** A tile in packets of 16 bytes, which carry three floats, six bf16 or one fixed-point number. */
-const PACKET_BYTES = { f32: 43 * 16, bf16: 22 * 16, exact: 128 * 16 }
 
 export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const { schedule } = ctx
@@ -92,7 +92,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const prefetches = placePrefetches(schedule.prefetches, segments, entries)
   const routes = program.segments.flatMap((s) => s.phases).filter((p) => p.kind === 'route')
   const products = images.flatMap((i) => [...i.products.values()])
-  const exchangeTiles = Math.max(1, ...products.filter((p) => p.exchange).map((p) => p.geometry.tiles))
+  const exchangeTiles = Math.max(1, mostTiles(products, 1), mostTiles(products, 2))
   const sample = program.segments.flatMap((s) => s.phases).find((p) => p.kind === 'sample')
   const logits = program.buffers.find((b) => b.form.kind === 'logits')
   const local = logits?.form.kind === 'logits' ? logits.form.local : 0
@@ -106,8 +106,9 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     control: 2 * 384,
     controlInbox: 2 * 512,
     decode: 512,
-    inbox: 2 * ranks * exchangeTiles * PACKET_BYTES[schedule.exchangeAs],
-    logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * PACKET_BYTES.f32 : 0,
+    inbox: 2 * ranks * exchangeTiles * partBytes(schedule.exchangeAs),
+    logitsInbox: ranks > 1 ? 2 * ranks * Math.ceil(local / TILE_ROWS) * partBytes('f32') : 0,
+    sumsInbox: 2 * mostTiles(products, 2) * sumBytes,
     zeroed: 0,
     // Two lists of candidates a thread: its share of the vocabulary in fours, and a remainder.
     sampler: 16 * ((sample?.vocabulary ?? 0) + 5 * 32 * computeWarps),
@@ -175,6 +176,10 @@ function leastCommonMultiple(a: number, b: number): number {
   while (y > 0) [x, y] = [y, x % y]
   return (a / x) * b
 }
+
+/** Most tiles of a sum that travels in so many shots. */
+const mostTiles = (products: readonly ProductPlan[], shots: Shots): number =>
+  Math.max(0, ...products.filter((p) => p.exchange === shots).map((p) => p.geometry.tiles))
 
 /** Offsets of areas in order, each at a multiple of 128 bytes. */
 function placeAreas<K extends string>(bytes: Record<K, number>): Record<K, number> {

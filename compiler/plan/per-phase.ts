@@ -44,5 +44,6 @@ export const makesTable = (phase: PhasePlan): boolean => workOf(phase.roles.comp
 
 const workOf = (steps: readonly Step[]): Step[] => steps.flatMap((s) => (s.kind === 'loop' ? workOf(s.body) : [s]))
 /** Sums over ranks belong to no expert any more. */
-const routed = (s: Step): boolean =>
-  'product' in s && s.product.routed !== undefined && !(s.kind === 'finish' && s.elements === 'after')
+const routed = (s: Step): boolean => 'product' in s && s.product.routed !== undefined && !ofAllRanks(s)
+const ofAllRanks = (s: Step): boolean =>
+  s.kind === 'addParts' || s.kind === 'spread' || (s.kind === 'finish' && s.elements === 'after')

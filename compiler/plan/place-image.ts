@@ -6,11 +6,13 @@
  * Invariants: params lie in order of use, each at a multiple of 128 bytes.
  */
 import { sizeOf } from '../../dsl/dim.ts'
+import type { Shots } from '../../dsl/schedule-ir.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { ShardedParam } from '../shard/shard-graph.ts'
 import { TILE_ROWS } from '../tile/forms.ts'
 import type { Phase, PhaseKind, PhaseProgram, ProductPhase, Segment } from '../tile/ir.ts'
 import { absoluteName } from '../tile/split-segments.ts'
+import { chooseShots } from './choose-shots.ts'
 import type { ImagePlace, Placement, ProductPlan } from './ir.ts'
 import { productGeometry, routedInput } from './plan-product.ts'
 import type { PlanContext } from './schedule.ts'
@@ -108,12 +110,17 @@ export function placeImage(
       period: phase.period,
       rows: phase.rows,
       tileRows: phase.params.length === 2 ? TILE_ROWS / 2 : TILE_ROWS,
-      exchange: phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange')),
+      ...(exchanges(phase) && { exchange: shotsOf(geometry.geometry.tiles, program.ranks, ctx) }),
       ...routedInput(phase, program),
     })
   }
   return { placements, plain: plains, products, bytes: align(end, 128) }
 }
+
+const exchanges = (phase: ProductPhase): boolean =>
+  phase.sections.some((s) => s.elements.some((e) => e.kind === 'exchange'))
+const shotsOf = (tiles: number, ranks: number, { schedule }: PlanContext): Shots =>
+  schedule.shots ?? chooseShots(ranks, tiles, schedule.exchangeAs)
 
 /** Equal for layouts that pack a param into the same bytes. */
 function layoutKey(params: readonly string[], layout: Placement['layout']): string {

@@ -10,6 +10,7 @@
 
 import { attendTasks, chunkSpans, mTilesOf, ROWS, SPAN, TILE_ROWS, UNIT_K } from '../tile/forms.ts'
 import type { Phase, PhaseKind, ProductPhase } from '../tile/ir.ts'
+import { hopBytes } from './choose-shots.ts'
 import * as h200 from './hopper-costs.ts'
 import type { PhasePlan, Plan, ProductPlan, Step } from './ir.ts'
 import { expectedActive, expertsOf, type Load, phaseBytes } from './phase-bytes.ts'
@@ -58,10 +59,16 @@ const product: Rule<'product'> = (tile, { plan, phase, load, streamUs }) => {
     ? 0
     : stagedBytes(p, load)
   const before = h200.handoverUs + staged / h200.stageBytesPerUs
-  const after = h200.finishUs + (p.exchange || gathers(tile, plan) ? h200.exchangeUs(plan.ranks) : 0)
+  const after = h200.finishUs + exchangedUs(p, tile, plan)
   const ringUs = (plan.ring.depth * plan.ring.pageBytes * plan.sms) / h200.streamBytesPerUs
   const work = Math.max(multiplyUs, streamUs * most - Math.min(before, ringUs))
   return { us: before + work + after, streamUs, multiplyUs, exposedUs: before + after }
+}
+
+/** What travels between ranks: tiles of a sum, or logits. */
+function exchangedUs(p: ProductPlan, tile: ProductPhase, plan: Plan): number {
+  if (!p.exchange) return gathers(tile, plan) ? h200.gatherUs(plan.ranks) : 0
+  return h200.exchangeUs(plan.ranks, p.exchange, hopBytes(p.geometry.tiles, plan.exchangeAs))
 }
 
 /** Logits of all ranks meet on rank 0. */

@@ -20,6 +20,7 @@ import { sharedMemory } from './shared-memory.ts'
 
 const domains: { readonly [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>) => string } = {
   share: (d) => `this SM's share of ${d.count}`,
+  owned: (d) => `those of this SM's share of ${d.count} that come to this rank of ${d.ranks}`,
   halves: () => 'both halves of the active experts',
   activeShare: (d) => `experts of the half (of ${d.experts}) x ${d.count}, dealt out over SMs`,
   activeGroups: (d) => `experts of the half (of ${d.experts}) in groups of ${d.size}`,
@@ -60,7 +61,9 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   joinPut: () => 'put sums into the join',
   multiplyGroup: (w) => `multiply a group of ${w.product.name} (${w.product.format})`,
   finish: (w) =>
-    `finish ${w.product.name} from ${w.from}${w.elements === 'all' ? '' : `, ${w.elements} the exchange`}${w.byParts ? ' by parts' : ''}`,
+    `finish ${w.product.name} from ${w.from}${w.elements === 'all' ? '' : `, ${w.elements} the exchange${w.product.exchange === 2 ? ' in two shots' : ''}`}${w.byParts ? ' by parts' : ''}`,
+  addParts: (w) => `add the parts of ${w.product.name} of all ranks`,
+  spread: (w) => `send the sum of ${w.product.name} to all ranks`,
   gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
   route: (w) => `choose ${w.phase.topK} of ${w.phase.experts} experts`,
   openTile: (w) => `open an m tile of ${w.attend.queries}`,

@@ -57,6 +57,7 @@ export function resolveSchedule(
     joinDepth: schedule.joinDepth?.value ?? defaultJoinDepth(warps('epilogue')),
     sms: schedule.sms?.value ?? target.sms,
     exchangeAs: schedule.exchangeAs?.value ?? 'bf16',
+    ...(schedule.shots && { shots: schedule.shots.value }),
     prefetches,
     phase: (name) => {
       const p = schedule.phases.find((x) => x.name === name)

@@ -8,7 +8,7 @@
  * Invariants: pure; a move changes nothing else that an author wrote; its name says all that it changes, whatever it starts from; whether
  * its plan fits, holds together and is legal is for the compiler to say, as of any schedule.
  */
-import type { PhaseSchedule, RoleName, Schedule } from '../../dsl/schedule-ir.ts'
+import { exchangeShots, type PhaseSchedule, printShots, type RoleName, type Schedule } from '../../dsl/schedule-ir.ts'
 import { defaultJoinDepth } from './schedule.ts'
 
 export interface Move {
@@ -167,6 +167,15 @@ const group: Axis = {
     }),
 }
 
+/** Of all sums over ranks. Where an author leaves it to the compiler, one of the two is what it has chosen: the same engine. */
+const exchange: Axis = {
+  name: 'exchange',
+  moves: (s) =>
+    exchangeShots
+      .filter((n) => n !== s.shots?.value)
+      .map((n) => ({ what: `exchange ${printShots(n)}`, schedule: { ...s, shots: { value: n } } })),
+}
+
 const prefetch: Axis = {
   name: 'prefetch',
   moves: (s) =>
@@ -184,5 +193,6 @@ export const axes: readonly Axis[] = [
   group,
   warps('epilogue', [1, 2, 3, 4]),
   join,
+  exchange,
   prefetch,
 ]

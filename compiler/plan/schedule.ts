@@ -2,7 +2,7 @@
  * What the plan takes from a schedule, defaults filled in. The author's text is dsl/schedule.ts; this is the part of it
  * that decides the plan.
  */
-import type { ExchangeType } from '../../dsl/schedule-ir.ts'
+import type { ExchangeType, Shots } from '../../dsl/schedule-ir.ts'
 import type { Session } from '../diagnostics/diagnostic.ts'
 import type { Role } from './ir.ts'
 
@@ -26,6 +26,8 @@ export interface PlanSchedule {
   readonly joinDepth: number
   readonly sms: number
   readonly exchangeAs: ExchangeType
+  /** Of every sum over ranks; undefined: as its size asks for (choose-shots.ts). */
+  readonly shots?: Shots
   readonly phase: (name: string) => PhaseSchedule
   readonly prefetches: readonly PrefetchSchedule[]
 }

@@ -4,10 +4,11 @@
  * the sum and runs what receiving would have run.
  *
  * Vocabulary: a *part* is what one rank leaves: all tiles of the phase, dense, as [row][column] (codegen/device/common/parts.h).
- * Invariants: the steps are those of the phase, each in one of the two and in their order; sites keep their numbers; what travels in
- * other ways than sums, the logits and the round control, goes on as packets.
+ * Invariants: the steps are those of the phase, each in one of the two and in their order, but for what owners of tiles do where the
+ * sum would travel in two shots: nobody owns a tile here. Sites keep their numbers; what travels in other ways than sums, the logits and
+ * the round control, goes on as packets.
  */
-import { type PhasePlan, type Plan, receivesTiles, type Step } from './ir.ts'
+import { addsParts, type PhasePlan, type Plan, type Step, takesSums } from './ir.ts'
 
 export const splitSums = (plan: Plan): Plan => ({
   ...plan,
@@ -15,7 +16,8 @@ export const splitSums = (plan: Plan): Plan => ({
 })
 
 function split(phase: PhasePlan): readonly PhasePlan[] {
-  const { compute, epilogue } = phase.roles
+  const { epilogue } = phase.roles
+  const compute = phase.roles.compute.filter((s) => s.kind !== 'loop' || !addsParts(s))
   const tiles = compute.map(receivedTiles)
   const at = tiles.findIndex((n) => n !== undefined)
   if (at < 0) return [phase]
@@ -37,7 +39,7 @@ function split(phase: PhasePlan): readonly PhasePlan[] {
 
 /** Of the loop that takes a sum over ranks: its tiles. */
 function receivedTiles(step: Step): number | undefined {
-  return step.kind === 'loop' && receivesTiles(step) && step.domain.kind === 'share' ? step.domain.count : undefined
+  return step.kind === 'loop' && takesSums(step) && step.domain.kind === 'share' ? step.domain.count : undefined
 }
 
 function byParts(step: Step): Step {

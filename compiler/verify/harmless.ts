@@ -139,6 +139,7 @@ type MostRules = {
 const active = (experts: number, { plan }: Located): number => Math.min(experts, plan.route.maxActive)
 const mostOf: MostRules = {
   share: (d, sm, { plan }) => shareOf(d.count, sm, plan.sms),
+  owned: (d, sm, { plan }) => shareOf(d.count, sm, plan.sms),
   // Loops in it go over one half each: together at most over all experts.
   halves: () => 1,
   activeShare: (d, sm, at) => dealtTo(sm, active(d.experts, at) * d.count, at.plan.sms),

@@ -210,25 +210,38 @@ const rules: Rules = {
   loop: (s, at) => {
     // Which experts a half has is the same for all: there is nothing to miscount.
     if (s.domain.kind === 'halves') return [{ kind: 'without the loop', plan: replace(at, ...s.body) }]
+    const { domain } = s
     return [
+      ...(domain.kind === 'owned'
+        ? list(
+            { kind: 'dropped', plan: drop(at) },
+            { kind: 'of other owners', plan: replace(at, { ...s, domain: { ...domain, ranks: domain.ranks / 2 } }) },
+            moved('behind the sums', late(at)),
+          )
+        : []),
       { kind: 'one turn too few', plan: replace(at, { ...s, domain: turnsChanged(s.domain, -1) }) },
       { kind: 'one turn too many', plan: replace(at, { ...s, domain: turnsChanged(s.domain, 1) }) },
     ]
   },
   finish: (s, at) => {
     const sends = s.elements === 'before'
-    if (!sends && s.elements !== 'after') return []
-    return [
-      { kind: 'under the next epoch', plan: replace(at, { ...s, after: s.after + 1 }) },
-      { kind: 'under the last epoch', plan: replace(at, { ...s, after: s.after - 1 }) },
-      { kind: 'dropped', plan: drop(at) },
-    ]
+    return sends || s.elements === 'after' ? hop(s, at) : []
   },
+  addParts: (s, at) => hop(s, at),
+  spread: (s, at) =>
+    list(...hop(s, at), { kind: 'twice', plan: twice(at) }, moved('before the parts are added', early(at))),
   gatherLogits: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
 }
 
+const hop = (s: Extract<Step, { kind: 'finish' | 'addParts' | 'spread' }>, at: Located): Made[] => [
+  { kind: 'under the next epoch', plan: replace(at, { ...s, after: s.after + 1 }) },
+  { kind: 'under the last epoch', plan: replace(at, { ...s, after: s.after - 1 }) },
+  { kind: 'dropped', plan: drop(at) },
+]
+
 const domainChange: { [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, by: number) => Domain } = {
   share: (d, by) => ({ ...d, count: d.count + by }),
+  owned: (d, by) => ({ ...d, count: d.count + by }),
   halves: (d) => d,
   activeShare: (d, by) => ({ ...d, count: d.count + by }),
   activeGroups: (d, by) => ({ ...d, size: d.size + (d.size + by > 0 ? by : 2) }),

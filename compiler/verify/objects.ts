@@ -8,7 +8,8 @@
  * Exchanges (which order only where the run counts packets as order) are taken as a whole: a receive waits until all SMs of all ranks have sent their tiles (in truth it waits for
  * the tiles that it sums: less), and learns only what every sender knew when it began to send (in truth, more). That every
  * tile has been received is learnt where all receivers are done: with the counter that they signal. So the treatment is
- * the same for every SM, whichever tiles it owns.
+ * the same for every SM, whichever tiles it owns. A sum in two shots is two exchanges: of parts, of which a rank receives only some, and
+ * of the sums made of them, whose receivers learn, where all are done, what all senders of either had done.
  */
 
 import type { ChannelName } from '../plan/ir.ts'

@@ -8,6 +8,8 @@
  * How work steps become accesses is the table below; it says what codegen/emit/steps.ts prints for them. An access in a
  * loop is recorded in the first and in the last turn only: what is ordered before the first and after the last is ordered
  * with all in between, because a warp runs in order.
+ * Of a sum in two shots every tile is taken for one that the rank owns, unless everything is run as it is: a warp that owns none does the
+ * same but for the hop between, in which nothing else is read or written, and after which it knows no less.
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it, unless a
  * later phase needs it too; the routing step ends with a
  * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
@@ -23,7 +25,7 @@ import {
   receivesTiles,
   type Step,
 } from '../plan/ir.ts'
-import { bothHalves, ownTiles, type SmView, shareOf, turnsOf } from './shares.ts'
+import { bothHalves, ownTiles, type SmView, shareFrom, shareOf, turnsOf } from './shares.ts'
 
 export interface Source {
   readonly segment: string
@@ -32,6 +34,9 @@ export interface Source {
   readonly step: Step | undefined
   readonly text: string
 }
+
+/** What packets bring: tiles of this rank's part of a sum, to all ranks or to their owners; the sums that owners make of them; logits. */
+export type Traffic = 'exchange' | 'sums' | 'logits'
 
 /** Regions of an SM's own shared memory. */
 export type LocalRegion = 'route' | 'weights' | 'slots' | 'early scratch' | 'late scratch'
@@ -64,8 +69,15 @@ export type Op = { readonly source: Source } & (
   | { readonly kind: 'page' }
   | { readonly kind: 'put' }
   | { readonly kind: 'take' }
-  | { readonly kind: 'send'; readonly last: boolean; readonly after: number; readonly logits: boolean }
-  | { readonly kind: 'receive'; readonly last: boolean; readonly after: number; readonly logits: boolean }
+  | { readonly kind: 'send'; readonly last: boolean; readonly after: number; readonly what: Traffic }
+  /** `toOwner`: only the tiles that the rank owns. */
+  | {
+      readonly kind: 'receive'
+      readonly last: boolean
+      readonly after: number
+      readonly what: Traffic
+      readonly toOwner?: true
+    }
   | { readonly kind: 'publish' }
   /** The control of a round: every warp leaves the one before, one warp a rank relays what rank 0 published. */
   | { readonly kind: 'leave' }
@@ -165,7 +177,7 @@ function loop(l: Loop, turn: Turn, to: Target): void {
   const dealt = view.warps > 1 && (handed || receivesTiles(l))
   // Hand-overs are dealt out over both halves.
   const before = handed && view.half === 1 ? turnsOf(l, { ...view, half: 0 }) : 0
-  const isMine = (i: number): boolean => !dealt || (before + i) % view.warps === view.warp
+  const isMine = (i: number): boolean => (!dealt || (before + i) % view.warps === view.warp) && !isOthers(l, i, view)
   const mine = Array.from({ length: turns }, (_, i) => i).filter(isMine)
   for (let i = 0; i < turns; i++) {
     if (!isMine(i)) {
@@ -175,6 +187,12 @@ function loop(l: Loop, turn: Turn, to: Target): void {
     const inner = { first: turn.first && i === mine[0], last: turn.last && i === mine.at(-1) }
     flatten(l.body, inner, to)
   }
+}
+
+/** Whether the tile of a turn is known to be another rank's. */
+function isOthers({ domain }: Loop, turn: number, { plan, rank, sm, most }: WarpView): boolean {
+  if (domain.kind !== 'owned' || most !== Number.POSITIVE_INFINITY) return false
+  return (shareFrom(domain.count, sm, plan.sms) + turn) % domain.ranks !== rank
 }
 
 function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Access[] = []): void {
@@ -274,16 +292,24 @@ const rules: Rules = {
     const logits = gathers(a)
     const { last } = a.turn
     if (s.elements === 'after' && (a.turn.first || last))
-      a.emit({ kind: 'receive', last, after: s.after, logits: false })
+      a.emit({ kind: 'receive', last, after: s.after, what: s.product.exchange === 2 ? 'sums' : 'exchange' })
     accesses(a, s.reads, s.writes)
     if ((s.elements === 'before' || logits) && (a.turn.first || last))
-      a.emit({ kind: 'send', last, after: s.after, logits })
+      a.emit({ kind: 'send', last, after: s.after, what: logits ? 'logits' : 'exchange' })
+  },
+  addParts: (s, a) => {
+    const { first, last } = a.turn
+    if (first || last) a.emit({ kind: 'receive', last, after: s.after, what: 'exchange', toOwner: true })
+  },
+  spread: (s, a) => {
+    const { first, last } = a.turn
+    if (first || last) a.emit({ kind: 'send', last, after: s.after, what: 'sums' })
   },
   gatherLogits: (s, a) => {
     const { plan, rank, sm, warp, warps } = a.view
     const tiles = plan.ranks * s.product.geometry.tiles
     if (rank !== 0 || shareOf(tiles, sm * warps + warp, plan.sms * warps) === 0) return
-    a.emit({ kind: 'receive', last: true, after: 0, logits: true })
+    a.emit({ kind: 'receive', last: true, after: 0, what: 'logits' })
     accesses(a, s.reads, s.writes)
   },
   route: (s, a) => {

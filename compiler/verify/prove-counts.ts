@@ -3,15 +3,17 @@
  *
  * Checked for every phase: the counter is signalled once by each SM, and by nobody else; a wait asks for no execution that
  * comes later in the program; producer and consumer of a channel take equally many turns of the same loops, one use each;
- * an exchange is sent and received under the same epoch, all tiles of it; near attention deals out as many tasks as there are; the
+ * an exchange is sent and received under the same epoch, all tiles of it, in two shots by way of one owner for each; near attention deals out as many tasks as there are; the
  * runs that entries start from are the executions before them.
  * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
-import { countersOf, receivesTiles, roleNames } from '../plan/ir.ts'
+import { countersOf, roleNames } from '../plan/ir.ts'
 import { nearTasks } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
+import { proveExchange } from './prove-exchange.ts'
 import { productIn } from './shares.ts'
+import { type Found, stepsOf } from './steps-of.ts'
 import { passesOf } from './walk.ts'
 
 type Report = (finding: PlanFinding) => void
@@ -26,7 +28,7 @@ export function proveCounts(plan: Plan, report: Report): void {
       signals(segment, phase, awaited, report)
       waits(segment, index, report)
       for (const c of channels) channel(segment, phase, c, report)
-      epochs(segment, phase, exchanges, report)
+      if (exchangesIn(phase)) proveExchange({ segment: segment.name, phase }, exchanges, plan.ranks, report)
       stores(segment, phase, report)
       tasks(segment, phase, report)
     }
@@ -87,31 +89,12 @@ function foreign(plan: Plan, report: Report): void {
   }
 }
 
-interface Found {
-  readonly step: Step
-  readonly role: RoleName
-  /** Loops around it, and whether one of them goes over both halves and nothing else. */
-  readonly loops: number
-  readonly byHalves: boolean
-}
-
-function* stepsOf(phase: PhasePlan): Generator<Found> {
-  function* inside(steps: readonly Step[], at: Omit<Found, 'step'>): Generator<Found> {
-    for (const step of steps) {
-      yield { step, ...at }
-      if (step.kind !== 'loop') continue
-      const byHalves = at.loops === 0 && step.domain.kind === 'halves'
-      yield* inside(step.body, { ...at, loops: at.loops + 1, byHalves })
-    }
-  }
-  for (const role of roleNames) yield* inside(phase.roles[role], { role, loops: 0, byHalves: false })
-}
 function* allSteps(plan: Plan): Generator<Found> {
   for (const s of plan.segments) for (const p of s.phases) yield* stepsOf(p)
 }
 
 export const exchangesIn = (phase: PhasePlan): boolean =>
-  productIn(Object.values(phase.roles).flat())?.exchange === true
+  productIn(Object.values(phase.roles).flat())?.exchange !== undefined
 export const routesIn = (phase: PhasePlan): boolean => phase.roles.compute.some((s) => s.kind === 'route')
 /** Locals that a phase signals. */
 export const localsIn = (phase: PhasePlan): string[] =>
@@ -202,37 +185,6 @@ function channel(segment: SegmentPlan, phase: PhasePlan, c: (typeof channels)[nu
     ],
     help: 'every page that is committed must be awaited and released once, in loops over the same domain',
   })
-}
-
-function epochs(segment: SegmentPlan, phase: PhasePlan, ordinal: number, report: Report): void {
-  const finishes = [...stepsOf(phase)].flatMap((f) => (f.step.kind === 'finish' ? [{ ...f, step: f.step }] : []))
-  const product = finishes[0]?.step.product
-  if (!product || !exchangesIn(phase)) return
-  const sends = finishes.filter((f) => f.step.elements === 'before')
-  const receives = finishes.filter((f) => f.step.elements === 'after')
-  const epoch = (of: typeof finishes): string => of.map((f) => f.step.after).join() || 'none'
-  const place: Place = { segment: segment.name, phase, role: 'compute' }
-  const loop = phase.roles.compute.find((s) => s.kind === 'loop' && receivesTiles(s))
-  const tiles = loop?.kind === 'loop' && loop.domain.kind === 'share' ? loop.domain.count : 0
-  if (epoch(sends) !== `${ordinal}` || epoch(receives) !== `${ordinal}`) {
-    report({
-      code: 'TILE2106',
-      subject: placeName(place),
-      message: `tiles are sent under epoch ${epoch(sends)} and received under epoch ${epoch(receives)}; this is exchange ${ordinal} of its entry`,
-      span: phase.span,
-      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'compute receives')],
-      help: 'both sides of an exchange count the same executions',
-    })
-  } else if (tiles !== product.geometry.tiles) {
-    report({
-      code: 'TILE2106',
-      subject: placeName(place),
-      message: `${product.geometry.tiles} tiles are sent to every rank, ${tiles} are received`,
-      span: phase.span,
-      notes: [noteAt({ ...place, role: 'epilogue' }, 'the epilogue sends'), noteAt(place, 'compute receives')],
-      help: 'every tile that is sent must be received once on every rank',
-    })
-  }
 }
 
 /** Every result of a product is written by one of its roles. */

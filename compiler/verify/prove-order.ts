@@ -15,9 +15,9 @@ import { cacheOf } from '../plan/place-caches.ts'
 import { isCache } from '../tile/forms.ts'
 import { Global, Note } from './clocks.ts'
 import { Agent, type Fault, type Findings, Sm, type Stage } from './machine.ts'
-import { type Op, roundProgram, type Source, warpProgram } from './program.ts'
+import { type Op, roundProgram, type Source, type Traffic, warpProgram } from './program.ts'
 import { talliesOf } from './prove-counts.ts'
-import { Run } from './run.ts'
+import { hopOf, Run } from './run.ts'
 import { type Representative, representatives, type Valuation } from './shares.ts'
 import { passEntries, passesOf, shortWalk } from './walk.ts'
 
@@ -72,7 +72,7 @@ export function proveOrder(
     return whole ? all : Math.min(2, all)
   }
   const { machines, nothing, size } = build(plan, order, ranks, sms, warps)
-  const counts = { senders: new Map<number, number>(), receivers: new Map<number, number>() }
+  const counts = { senders: new Map<string, number>(), receivers: new Map<string, number>() }
   const like = new Map(sms.map((r) => [r.sm, r.like]))
   const stages = unroll(plan, { walks, like, scenario, valuations, most, warps, counts })
   const programs = new Map(machines.flatMap((m) => m.agents).map((a) => [a, stages(a)]))
@@ -142,7 +142,7 @@ interface Unrolling {
   readonly valuations: readonly Valuation[]
   readonly most: number
   readonly warps: (role: RoleName) => number
-  readonly counts: { readonly senders: Map<number, number>; readonly receivers: Map<number, number> }
+  readonly counts: { readonly senders: Map<string, number>; readonly receivers: Map<string, number> }
 }
 
 /** The stages of an agent. Programs are shared between the entries, rounds and ranks for which they are equal. */
@@ -158,7 +158,8 @@ function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
     const sm = u.like.get(agent.sm.sm)!
     const role = agent.role as RoleName
     const view = { plan, sm, rank, role, warp: agent.warp, warps: u.warps(role), most: u.most }
-    const key = `${rank === 0} ${sm} ${role} ${agent.warp}`
+    // Ranks but the first are alike, unless it matters which tiles they own.
+    const key = `${Number.isFinite(u.most) ? rank === 0 : rank} ${sm} ${role} ${agent.warp}`
     const programs = shared.get(key) ?? u.valuations.map(() => new Map<PhasePlan, Op[]>())
     shared.set(key, programs)
     const stages: Stage[] = []
@@ -191,12 +192,19 @@ function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
   }
 }
 
+/** Who has received a sum has heard of all parts of it; an owner that has added them has not heard of those of other tiles. */
+const hears = (o: Extract<Op, { kind: 'receive' }>, what: Traffic): boolean =>
+  !o.toOwner && (o.what === what || (o.what === 'sums' && what === 'exchange'))
+const traffics: readonly Traffic[] = ['exchange', 'sums', 'logits']
 const sameValuation = (a: Valuation, b: Valuation): boolean => a.active === b.active && a.spans === b.spans
 
 function count(ops: readonly Op[], execution: number, rank: number, counts: Unrolling['counts']): void {
-  const add = (to: Map<number, number>): void => void to.set(execution, (to.get(execution) ?? 0) + 1)
-  if (ops.some((o) => o.kind === 'send')) add(counts.senders)
-  if (rank === 0 && ops.some((o) => o.kind === 'receive')) add(counts.receivers)
+  for (const what of traffics) {
+    const key = hopOf(execution, what)
+    const add = (to: Map<string, number>): void => void to.set(key, (to.get(key) ?? 0) + 1)
+    if (ops.some((o) => o.kind === 'send' && o.what === what)) add(counts.senders)
+    if (rank === 0 && ops.some((o) => o.kind === 'receive' && hears(o, what))) add(counts.receivers)
+  }
 }
 
 /** Executions of every tally before each entry of the unrolled walk. */

@@ -165,7 +165,8 @@ const awaits: AwaitRules = {
   waitLocal: (op) => `waits for '${op.local}' of its own SM`,
   acquire: (op) => `waits for a free place in the ${op.channel}, which its consumer releases`,
   await: (op) => `waits for the ${op.channel}, which its producer commits`,
-  receive: () => 'waits for packets that every rank sends',
+  receive: ({ what }) =>
+    what === 'sums' ? 'waits for sums, which the ranks that own tiles send' : 'waits for packets that every rank sends',
   barrier: () => 'waits for the other warps of its role',
 }
 

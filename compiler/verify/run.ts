@@ -9,7 +9,7 @@ import type { ChannelName } from '../plan/ir.ts'
 import type { Global, Note } from './clocks.ts'
 import type { Agent, Fault, Findings, Sm, Stage } from './machine.ts'
 import { Counter, Exchange, Execution, type Page } from './objects.ts'
-import type { Op, Source } from './program.ts'
+import type { Op, Source, Traffic } from './program.ts'
 import { type OnRace, Region } from './regions.ts'
 
 export interface Sizes {
@@ -19,9 +19,9 @@ export interface Sizes {
   /** SMs run for each rank. */
   readonly sms: number
   readonly ranks: readonly number[]
-  /** Warps that send, over all ranks, and that receive, on one rank, by execution. */
-  readonly senders: ReadonlyMap<number, number>
-  readonly receivers: ReadonlyMap<number, number>
+  /** Warps that send, over all ranks, and that receive, on one rank, by what hopOf says. */
+  readonly senders: ReadonlyMap<string, number>
+  readonly receivers: ReadonlyMap<string, number>
   /**
    * What counts as order. `seen`: only what makes writes visible (counters, channels, barriers). `done`: packets too; they
    * come after what their sender did, but without a fence they make nothing else visible.
@@ -29,12 +29,24 @@ export interface Sizes {
   readonly order: 'seen' | 'done'
 }
 
+/** What packets bring in one execution of a phase. */
+export const hopOf = (execution: number, what: Traffic): string => `${what} ${execution}`
+
 type Rules = { [K in Op['kind']]: (op: Extract<Op, { kind: K }>, agent: Agent, stage: Stage, run: Run) => boolean }
 
 interface OfRank {
   readonly counters: Map<string, Counter>
   /** By what `home` says. */
   readonly regions: Map<string, Region>
+}
+
+interface OnTheWay {
+  readonly exchange: Exchange
+  readonly epoch: number
+  /** The half of the inbox. */
+  readonly half: string
+  /** Of sums: what they were made of. */
+  readonly parts?: Exchange
 }
 
 export class Run {
@@ -101,13 +113,15 @@ export class Run {
     this.#ranks[rank] ??= { counters: new Map(), regions: new Map() }
     return this.#ranks[rank]
   }
-  exchange(op: Op & { kind: 'send' | 'receive' }, stage: Stage): { exchange: Exchange; epoch: number; half: string } {
-    const epoch = op.logits ? stage.round : stage.runs.get('exchange')! + op.after
-    const what = op.logits ? 'logits' : 'exchange'
+  exchange({ what, after }: Op & { kind: 'send' | 'receive' }, stage: Stage): OnTheWay {
+    const epoch = what === 'logits' ? stage.round : stage.runs.get('exchange')! + after
     const { agents, senders, receivers } = this.sizes
-    const count = (of: ReadonlyMap<number, number>): number => of.get(stage.execution) ?? 0
-    const make = (): Exchange => new Exchange(count(senders), count(receivers), agents)
-    return { exchange: found(this.#exchanges, `${what} ${epoch}`, make), epoch, half: `${what} inbox ${epoch & 1}` }
+    const of = (what: Traffic): Exchange => {
+      const count = (of: ReadonlyMap<string, number>): number => of.get(hopOf(stage.execution, what)) ?? 0
+      return found(this.#exchanges, `${what} ${epoch}`, () => new Exchange(count(senders), count(receivers), agents))
+    }
+    const half = `${what} inbox ${epoch & 1}`
+    return { exchange: of(what), epoch, half, ...(what === 'sums' && { parts: of('exchange') }) }
   }
   /** Signals of the round's control, on a rank. */
   control(what: 'published' | 'relayed' | 'left', rank: number, round: number): Execution {
@@ -319,7 +333,7 @@ const rules: Rules = {
       )
     }
     exchange.sender = { source: op.source, execution: stage.execution }
-    for (const rank of op.logits ? [0] : run.sizes.ranks) {
+    for (const rank of op.what === 'logits' ? [0] : run.sizes.ranks) {
       run.packets(run.inbox(rank, half), agent, op, true, epoch)
     }
     exchange.send(agent, op.last, run.sizes.order === 'done')
@@ -327,7 +341,7 @@ const rules: Rules = {
     return true
   },
   receive: (op, agent, stage, run) => {
-    const { exchange, epoch, half } = run.exchange(op, stage)
+    const { exchange, epoch, half, parts } = run.exchange(op, stage)
     if (!exchange.isSent()) return false
     if (exchange.sender && exchange.sender.execution !== stage.execution) {
       run.findings.mismatch(`receives packets of another exchange`, op.source, exchange.sender.source, agent)
@@ -335,9 +349,12 @@ const rules: Rules = {
     if (run.sizes.order === 'done') agent.learn(exchange.common())
     run.joins++
     run.packets(run.inbox(agent.rank, half), agent, op, false, epoch)
-    if (op.last) {
-      exchange.receive(agent.rank)
-      if (run.sizes.order === 'done') agent.received.push(exchange)
+    // An owner has heard of its tiles only. Who has all sums has heard of all parts: each sum is of every rank's.
+    if (op.last && !op.toOwner) {
+      for (const all of parts ? [exchange, parts] : [exchange]) {
+        all.receive(agent.rank)
+        if (run.sizes.order === 'done') agent.received.push(all)
+      }
     }
     return true
   },

@@ -20,9 +20,11 @@ export interface Valuation {
   readonly spans: number
 }
 
-/** Turns of SM `sm` of a range dealt out evenly: the device's share_of. */
+/** Where the part of SM `sm` of a range dealt out evenly begins: the device's share_of. */
+export const shareFrom = (count: number, sm: number, sms: number): number => Math.floor((count * sm) / sms)
+/** Turns of that part. */
 export const shareOf = (count: number, sm: number, sms: number): number =>
-  Math.floor((count * (sm + 1)) / sms) - Math.floor((count * sm) / sms)
+  shareFrom(count, sm + 1, sms) - shareFrom(count, sm, sms)
 
 type ChunkShare = Extract<Domain, { kind: 'chunkShare' }>
 /** Tasks of an attention over so many chunks. */
@@ -52,6 +54,8 @@ export function turnsOf(loop: Loop, view: SmView): number {
 type TurnRules = { [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, view: SmView, loop: Loop) => number }
 const turns: TurnRules = {
   share: (d, v) => shareOf(d.count, v.sm, v.plan.sms),
+  // As many as there are tiles: which of them a rank owns, it alone says (program.ts).
+  owned: (d, v) => shareOf(d.count, v.sm, v.plan.sms),
   halves: () => bothHalves.length,
   activeShare: (d, v) => {
     const [begin, end] = expertsOf(d.experts, v)

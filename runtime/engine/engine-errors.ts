@@ -17,9 +17,10 @@ const codes: Readonly<Record<string, Code>> = {
   stopped: 'TILE6014',
 }
 
-/** The names of What::number and What::packets (codegen/device/common/args.h). */
+/** The names of What::number, What::packets and What::sum (codegen/device/common/args.h). */
 const notNumbers = 'logits that are no numbers'
 const packets = 'packets'
+const sum = 'the sum'
 
 export const failureText = ({ code, text }: Failure): Diagnostic => diagnostic(codes[code] ?? 'TILE6010', text)
 
@@ -31,9 +32,11 @@ export function faultText(f: Fault): Diagnostic {
   const waited =
     f.what === packets
       ? `waited for packets of tile ${f.object} from rank ${f.got}`
-      : f.expected === 0 && f.got === 0
-        ? f.what
-        : `waited for ${f.counter ? `counter '${f.counter}'` : f.what}: expected ${f.expected}, got ${f.got}`
+      : f.what === sum
+        ? `waited for the sum of tile ${f.object}, which rank ${f.got} owns`
+        : f.expected === 0 && f.got === 0
+          ? f.what
+          : `waited for ${f.counter ? `counter '${f.counter}'` : f.what}: expected ${f.expected}, got ${f.got}`
   return diagnostic('TILE6011', `at '${f.site}': ${waited} (${who})`, {
     notes: f.report
       .split('\n')

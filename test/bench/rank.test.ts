@@ -126,11 +126,23 @@ describe('some ranks of several', () => {
     expect(digest).not.toBe((await rounds(some(2, { layers: 2, drafter: 'none' }))).digest)
   })
 
+  it.each(['exact', 'bf16'] as const)('and the same in two shots, as %s', async (as) => {
+    const exchange = (value: 1 | 2) => ({ ...nanoSchedule(), exchangeAs: { value: as }, shots: { value } })
+    for (const present of [1, 2, 4]) {
+      const options = some(present, { schedule: exchange(2), layers: 2, drafter: 'none' })
+      const { digest } = await rounds(options)
+      expect([present, digest]).toEqual([present, await digestOfTwins(options, present)])
+      expect(digest).toBe((await rounds({ ...options, schedule: exchange(1) })).digest)
+    }
+  })
+
   it('the same bits in any order of events, and no race', async () => {
     const { digest } = await rounds(some(2))
     for (const seed of ['3', '8']) {
-      const shuffled = await rounds(some(2, { check: true, engineArgs: ['--seed', seed] }))
-      expect(shuffled.digest).toBe(digest)
+      const checked = { check: true, engineArgs: ['--seed', seed] }
+      expect((await rounds(some(2, checked))).digest).toBe(digest)
+      const twoShots = { ...nanoSchedule(), shots: { value: 2 as const } }
+      expect((await rounds(some(2, { ...checked, schedule: twoShots }))).digest).toBe(digest)
     }
   })
 

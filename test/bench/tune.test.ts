@@ -61,6 +61,18 @@ describe('a move', () => {
     expect(['expert.down', 'qkv', 'o'].map((p) => split(more, p)?.parts)).toEqual([16, 16, 8])
   })
 
+  it('of the exchange says in how many shots, also where the author did not', () => {
+    expect(of('exchange').map((m) => m.what)).toEqual(['exchange in one shot', 'exchange in two shots'])
+    const two = move('exchange', 'exchange in two shots').schedule
+    expect(printSchedule(two)).toContain('exchange as bf16 in two shots')
+    expect(
+      axes
+        .find((a) => a.name === 'exchange')!
+        .moves(two)
+        .map((m) => m.what),
+    ).toEqual(['exchange in one shot'])
+  })
+
   it('says what gives way where it does not fit', () => {
     const [least, smaller] = move('compute warps', 'role compute 16 warps').otherwise!
     expect(least?.what).toBe('role compute 16 warps, role epilogue 1 warp, join depth 1')

@@ -4,7 +4,8 @@ import { tryModel } from './models.ts'
 
 // 10033: two sums over ranks that nothing but their packets orders, as their results meet in a phase of its own.
 // 285: a norm that each warp takes alone between two that they take together.
-it.each([1, 4, 6, 41, 46, 56, 285, 10033])('model %i', { timeout: 240_000 }, async (number) => {
+// 20000 and more: sums over ranks in two shots.
+it.each([1, 4, 6, 41, 46, 56, 285, 10033, 20004, 30033])('model %i', { timeout: 240_000 }, async (number) => {
   const { verdict, detail } = await tryModel(number)
   expect(verdict, detail).toBe('equal')
 })

@@ -4,7 +4,8 @@
  * Vocabulary: a *sample* is a graph, a schedule, a number of ranks and SMs, and prompts to try it on; `about` tells what it is
  * made of. Sizes are small and odd on purpose: rows that fill no tile, vocabularies of no round number, one expert more
  * than a power of two, more SMs than tiles. Numbers from LATER on also have `fuse` and `prefetch` clauses, and KV heads that
- * ranks share; what lower numbers mean stays as it was when campaigns ran them.
+ * ranks share; what lower numbers mean stays as it was when campaigns ran them. Numbers from TWO_SHOTS on are the samples again,
+ * their sums over ranks in two shots.
  * Invariant: a sample depends on its number alone.
  */
 import type { GraphBuilder } from '../../dsl/builder.ts'
@@ -48,6 +49,7 @@ import {
 import type { Problem } from '../../dsl/problem.ts'
 
 const LATER = 10_000
+const TWO_SHOTS = 20_000
 
 export interface Sample {
   readonly number: number
@@ -332,6 +334,10 @@ class Layer {
 }
 
 export function randomSample(number: number): Sample {
+  if (number >= TWO_SHOTS) {
+    const { about, schedule, ...sample } = randomSample(number - TWO_SHOTS)
+    return { ...sample, number, about: `two shots, ${about}`, schedule: { ...schedule, shots: { value: 2 } } }
+  }
   const d = new Dice(number)
   const ranks = d.of([1, 1, 1, 2, 2, 4])
   const problems: Problem[] = []

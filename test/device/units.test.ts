@@ -56,6 +56,14 @@ describe('unit programs', () => {
     })
 
   for (const ranks of [1, 2, 4, 8])
+    it(`shots: ${ranks} ranks get the same bits by way of owners`, { timeout: 2 * minutes }, async () => {
+      for (const exchange of ['float', 'tile::bf16', 'tile::i64']) {
+        const path = await build('shots', checking, `-DRANKS=${ranks}`, `-DEXCHANGE=${exchange}`)
+        expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
+      }
+    })
+
+  for (const ranks of [1, 2, 4, 8])
     it(`exact: leaves on ${ranks} ranks give the sum of integers`, { timeout: 2 * minutes }, async () => {
       for (const flags of [[], [checking]]) {
         const path = await build('exact', ...flags, `-DRANKS=${ranks}`, '-DEXCHANGE=tile::i64')

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Problem } from '../../dsl/problem.ts'
 import { readSchedule, scheduleOf } from '../../dsl/schedule.ts'
 import {
+  exchangeShots,
   exchangeTypes,
   printSchedule,
   roleNames,
@@ -36,7 +37,7 @@ const complete = `
   phase attend { span 64 keys }
   fuse rmsNorm -> qkv, router ; rope, kvWrite -> qkv ;
     silu -> expert.up
-  exchange as bf16
+  exchange as bf16 in two shots
   while router prefetch next.qkv into l2
   sms 132
 `
@@ -65,10 +66,22 @@ test('text reads into data', () => {
         { what: ['silu'], into: ['expert.up'] },
       ],
       exchangeAs: 'bf16',
+      shots: 2,
       prefetch: [{ phase: 'router', what: 'next.qkv', into: 'l2' }],
       sms: 132,
     }),
   )
+})
+
+test('how sums travel and what they travel as are said together or apart', () => {
+  const said = (text: string) => {
+    const { ir } = read(scheduleFile('s', complete.replace('exchange as bf16 in two shots', text)))
+    return [ir!.exchangeAs?.value, ir!.shots?.value, /exchange .*/.exec(printSchedule(ir!))?.[0]]
+  }
+  expect(said('exchange as f32 in one shot')).toEqual(['f32', 1, 'exchange as f32 in one shot'])
+  expect(said('exchange in two shots | exchange as exact')).toEqual(['exact', 2, 'exchange as exact in two shots'])
+  expect(said('exchange in two shots')).toEqual([undefined, 2, 'exchange in two shots'])
+  expect(said('exchange as bf16')).toEqual(['bf16', undefined, 'exchange as bf16'])
 })
 
 const name = fc.stringMatching(/^[a-z][a-zA-Z0-9_]{0,6}(\.[a-z0-9]{1,4})?$/)
@@ -95,6 +108,7 @@ const spec = fc
     ),
     fuse: fc.array(fc.record({ what: names, into: names }), { maxLength: 3 }),
     exchangeAs: maybe(fc.constantFrom(...exchangeTypes)),
+    shots: maybe(fc.constantFrom(...exchangeShots)),
     prefetch: fc.array(fc.record({ phase: name, what: name, into: fc.constant('l2') }), { maxLength: 2 }),
     sms: maybe(count),
   })
@@ -195,6 +209,17 @@ describe('a syntax error says where and what', () => {
       /^expected 'B' or 'KiB', found 'MiB'$/,
       "did you mean 'KiB'?",
     ],
+    [
+      'exchange as bf16 in three shots',
+      { line: 1, column: 21, text: 'three' },
+      /^expected 'one' or 'two', found 'three'$/,
+    ],
+    [
+      'exchange in two shot',
+      { line: 1, column: 17, text: 'shot' },
+      /^expected 'shots', found 'shot'$/,
+      "did you mean 'shots'?",
+    ],
     ['fuse silu => up', { line: 1, column: 11, text: '=' }, /'->'.*found '='$/],
   ]
   test.each(cases)('%s', (text, place, message, help) => {
@@ -245,6 +270,12 @@ describe('what needs only the schedule is checked', () => {
   const cases: [text: string, code: string, message: string][] = [
     [`${roles}\n${ring}\nrole loda 1 warp`, 'TILE2002', `unknown role 'loda'; roles are ${roleNames.join(', ')}`],
     [`${roles}\n${ring}\nrole load 2 warps`, 'TILE2003', "role 'load' is given twice"],
+    [`${roles}\n${ring}\nexchange as f32\nexchange as bf16`, 'TILE2003', 'the exchange type is given twice'],
+    [
+      `${roles}\n${ring}\nexchange as f32 in one shot\nexchange in two shots`,
+      'TILE2003',
+      'the number of shots is given twice',
+    ],
     [`${roles}\n${ring}\nphase a { tile 16 rows, tile 16 rows }`, 'TILE2003', "tile of phase 'a' is given twice"],
     [
       `${roles.replace('4', '30')}\n${ring}`,

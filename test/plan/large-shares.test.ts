@@ -75,6 +75,6 @@ it('taps that are cut over ranks lie whole on each: a rank stages its part of th
     )
     return products(planOf(graphs, { ranks: 2 }).plan).find((p) => p.name === 'fc')!
   }
-  expect([fcOf(true).ofRank, fcOf(true).exchange, fcOf(true).geometry.units]).toEqual([true, true, 18])
-  expect([fcOf(false).ofRank, fcOf(false).exchange, fcOf(false).geometry.units]).toEqual([undefined, false, 36])
+  expect([fcOf(true).ofRank, fcOf(true).exchange, fcOf(true).geometry.units]).toEqual([true, 1, 18])
+  expect([fcOf(false).ofRank, fcOf(false).exchange, fcOf(false).geometry.units]).toEqual([undefined, undefined, 36])
 })

@@ -5,20 +5,29 @@ import { type Mutant, mutantsOf } from '../../compiler/verify/mutate-plan.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
 import { nanoDrafterGraphs, nanoPlan, planOf } from '../support/plans.ts'
 
+/** In phases that sum over ranks, and what comes before and after. */
+const aroundSums = /^\w+\.(o|dense\.\w+|expert\.\w+|router)[/ ]/
+
 export interface Case {
   readonly name: string
   readonly plan: Plan
+  readonly only?: RegExp
   readonly skip?: RegExp
 }
 
 /**
- * nano on 1, 2 and 8 ranks, and with its drafter. The drafter's programs are short, and every SM has work in all of their
+ * nano on 1, 2 and 8 ranks, on 8 with sums in two shots, and with its drafter. The drafter's programs are short, and every SM has work in all of their
  * phases, so that most of their waits and meetings are implied by others: those are not mutated.
  */
 export const cases = (): Case[] => [
   { name: '1 rank', plan: nanoPlan({ ranks: 1 }) },
   { name: '2 ranks', plan: nanoPlan({ ranks: 2 }) },
   { name: '8 ranks', plan: nanoPlan({ ranks: 8, epilogueWarps: 2 }) },
+  {
+    name: '8 ranks in two shots',
+    plan: nanoPlan({ ranks: 8, epilogueWarps: 2, schedule: { shots: 2 } }),
+    only: aroundSums,
+  },
   {
     name: '2 ranks with drafter',
     plan: planOf(nanoDrafterGraphs(), { ranks: 2 }).plan,
@@ -39,9 +48,9 @@ export function fateOf(mutant: Mutant): { readonly fate: Fate; readonly codes: r
 /** All mutants of all cases, or one of every `stride` from a seeded start. */
 export function* mutants(every: number, seed: number): Generator<{ readonly of: string; readonly mutant: Mutant }> {
   let n = seed
-  for (const { name, plan, skip } of cases()) {
+  for (const { name, plan, only, skip } of cases()) {
     for (const mutant of mutantsOf(plan)) {
-      if (!skip?.test(mutant.name) && n++ % every === 0) yield { of: name, mutant }
+      if (!skip?.test(mutant.name) && only?.test(mutant.name) !== false && n++ % every === 0) yield { of: name, mutant }
     }
   }
 }

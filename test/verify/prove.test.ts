@@ -27,6 +27,17 @@ describe('plans that are right', () => {
   it.each([1, 2, 8])('nano with its drafter, %i ranks', (ranks) => {
     expect(findings(planOf(nanoDrafterGraphs(), { ranks }).plan)).toEqual([])
   })
+  it.each([
+    [2, 2],
+    [4, 5],
+    [8, 2],
+    [8, 40],
+  ])('nano in two shots, %i ranks of %i SMs', (ranks, sms) => {
+    expect(findings(nanoPlan({ ranks, sms, schedule: { shots: 2 } }))).toEqual([])
+  })
+  it('nano with its drafter in two shots', () => {
+    expect(findings(planOf(nanoDrafterGraphs(), { ranks: 8, schedule: { shots: 2 } }).plan)).toEqual([])
+  })
   it('the large model on 8 ranks of 132 SMs', () => {
     const session = new Session()
     const proof = provePlan(proPlan(), { session })
@@ -92,20 +103,25 @@ describe('plans that are wrong', () => {
 describe('representatives', () => {
   // Few mutants each: the whole plan is slow to run.
   it.each([
-    [1, 4, 1],
-    [4, 3, 2],
-  ])('decide as the whole plan does: %i ranks of %i SMs', { timeout: 240_000 }, (ranks, sms, epilogueWarps) => {
-    const plan = nanoPlan({ ranks, sms, epilogueWarps, ctx: 256 })
-    expect(findings(plan, { whole: true })).toEqual([])
-    const all = [...mutantsOf(plan)]
-    for (let i = 7; i < all.length; i += 41) {
-      const { plan: mutated, fault, name } = all[i]!
-      const options = fault ? { fault } : {}
-      const short = findings(mutated, options).length > 0
-      const whole = findings(mutated, { ...options, whole: true }).length > 0
-      expect({ name, refused: short }).toEqual({ name, refused: whole })
-    }
-  })
+    [1, 4, 1, 1],
+    [4, 3, 2, 1],
+    [4, 5, 1, 2],
+  ] as const)(
+    'decide as the whole plan does: %i ranks of %i SMs',
+    { timeout: 240_000 },
+    (...[ranks, sms, warps, shots]) => {
+      const plan = nanoPlan({ ranks, sms, epilogueWarps: warps, ctx: 256, schedule: { shots } })
+      expect(findings(plan, { whole: true })).toEqual([])
+      const all = [...mutantsOf(plan)]
+      for (let i = 7; i < all.length; i += 41) {
+        const { plan: mutated, fault, name } = all[i]!
+        const options = fault ? { fault } : {}
+        const short = findings(mutated, options).length > 0
+        const whole = findings(mutated, { ...options, whole: true }).length > 0
+        expect({ name, refused: short }).toEqual({ name, refused: whole })
+      }
+    },
+  )
 })
 
 describe('resources', () => {

@@ -24,6 +24,15 @@ describe('random models', () => {
     expect(session.diagnostics, model.summary).toEqual([])
   })
 
+  it.each(seeds.filter((seed) => randomModel(seed).ranks > 1))('seed %i, sums in two shots', (seed) => {
+    const model = randomModel(seed)
+    const { plan } = planOf([model.graph], { ...model, schedule: { ...model.schedule, shots: { value: 2 } } })
+    expect(planViolations(plan), model.summary).toEqual([])
+    const session = new Session()
+    provePlan(plan, { session })
+    expect(session.diagnostics, model.summary).toEqual([])
+  })
+
   it('are equal for equal seeds', () => {
     expect(JSON.stringify(randomModel(7).graph)).toBe(JSON.stringify(randomModel(7).graph))
   })

@@ -29,16 +29,17 @@ enum class What : int {
   bounds,   // an address outside its area (host)
   race,     // unordered conflicting accesses (host, TILE_CHECK)
   crash,    // a memory fault or an endless loop inside a phase (host, TILE_CHECK)
-  number    // logits that are no numbers
+  number,   // logits that are no numbers
+  sum       // packets of a sum that its owner sends when it has all parts
 };
 inline const char* what_name(What what) {
   static const char* const names[] = {"nothing", "counter", "local counter", "a free ring page", "a filled ring page", "a free join slot", "a filled join slot",
-                                      "free slots", "filled slots", "role barrier", "packets", "round control", "barrier overrun", "address out of bounds", "race", "crash", "logits that are no numbers"};
+                                      "free slots", "filled slots", "role barrier", "packets", "round control", "barrier overrun", "address out of bounds", "race", "crash", "logits that are no numbers", "the sum"};
   return names[int(what)];
 }
 
-/** Written once, by the first warp that gives up; in mapped host memory. state: 0 none, 1 being written, 2 complete. Of packets the
-    object is the tile, and got is the first rank whose packets are not there. */
+/** Written once, by the first warp that gives up; in mapped host memory. state: 0 none, 1 being written, 2 complete. Of packets, and of a
+    sum, the object is the tile, and got is the first rank whose packets are not there. */
 struct FaultRecord {
   u32 state;
   int what, rank, sm, role, warp, site, object;
@@ -58,7 +59,8 @@ struct EngineArgs {
   u64 deadline_ns;     // a wait that is not idle gives up after this long
   int rank;
   /** How many run: all of the plan's, or the first few, a power of two. Rank r then stands in for every rank s that does not and has
-      s % ranks == r: what r sends arrives as its own and as that of each s, and peer_workspace[s] is r's. */
+      s % ranks == r: what r sends arrives as its own and as that of each s, and peer_workspace[s] is r's. Of a sum in two shots it owns what
+      each s would, and takes what it gets from r for each s's. */
   int ranks;
   int sms;
   u32 stall_round;  // in this round one warp of this rank stops for good, to see what comes of it; 0: never

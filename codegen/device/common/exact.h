@@ -113,37 +113,57 @@ TILE_FN Exact Warp::slots_total(int tile) {
 
 // ---- packets: one number each, in the order [row][column]; inboxes are those of packets.h ----
 
+TILE_FN Packet fixed_packet(i64 value, u32 epoch) { return Packet{{u32(u64(value)), u32(u64(value) >> 32), 0, epoch}}; }
+
 TILE_FN void Warp::send(int site, const Exact& sum, int tile, u32 epoch) {
   sync(site, [=, this_warp = this](int) {
     Warp& w = *this_warp;
     Exact copy = sum;
     each(w, copy, [&](i64& value, int row, int column) {
-      const Packet packet{{u32(u64(value)), u32(u64(value) >> 32), 0, epoch}};
+      const Packet packet = fixed_packet(value, epoch);
       for (int to = 0; to < Plan::ranks; ++to) w.store_packet(w.peer<Packet>(to, Plan::inbox_at + inbox_at<i64>(tile, epoch, sent_as(w, to))) + row * 8 + column, packet);
     });
   });
 }
 
-/** Packets stay until this rank has signalled that it is done with the exchange, so they may be read again once all are there. */
-TILE_FN Exact Warp::receive_total(int site, int tile, u32 epoch) {
-  const auto at = [&](int source, int number) { return ws<const Packet>(Plan::inbox_at + inbox_at<i64>(tile, epoch, source)) + number; };
+/** Waits for the parts of all ranks; those of `present` are all that there are. `at(source, number)`: where a packet comes in. Packets stay until this
+    rank has signalled that it is done with the exchange, so they may be read again once all are there. */
+template <class At>
+TILE_FN Exact receive_parts(Warp& w, int site, int tile, int present, u32 epoch, At at) {
   const auto ready = [&](int lane) {
     bool all = true;
     for (int number = lane; number < packets_of<i64>(); number += 32)
       for (int source = 0; source < Plan::ranks; ++source) all = all && load_packet(at(source, number)).word[3] == epoch;
     return all;
   };
-  poll_packets(site, tile, Plan::ranks, ready, first_missing<i64>(Plan::inbox_at, 0, Plan::ranks, tile, epoch));
+  w.poll_packets(site, What::packets, tile, present, ready, first_missing<i64>(Plan::inbox_at, 0, present, tile, epoch));
   Exact sum = nothing();
-  each(*this, sum, [&](i64& value, int row, int column) {
+  each(w, sum, [&](i64& value, int row, int column) {
     TILE_UNROLL
     for (int source = 0; source < Plan::ranks; ++source) {
       const Packet packet = load_packet(at(source, row * 8 + column));
-      received(at(source, row * 8 + column));
+      w.received(at(source, row * 8 + column));
       value = add_fixed(value, i64(u64(packet.word[0]) | u64(packet.word[1]) << 32));
     }
   });
   return sum;
+}
+TILE_FN Exact Warp::receive_total(int site, int tile, u32 epoch) {
+  return receive_parts(*this, site, tile, Plan::ranks, epoch, [&](int source, int number) { return ws<const Packet>(Plan::inbox_at + inbox_at<i64>(tile, epoch, source)) + number; });
+}
+
+// ---- two shots: the owner of a tile adds, rounds, and sends floats (packets.h) ----
+
+TILE_FN void Warp::send_part(int site, const Exact& sum, int tile, u32 epoch) {
+  sync(site, [=, this_warp = this](int) {
+    Warp& w = *this_warp;
+    Packet* to = w.peer<Packet>(owner_of(w, tile), Plan::inbox_at + inbox_at<i64>(tile, epoch, w.rank));
+    Exact copy = sum;
+    each(w, copy, [&](i64& value, int row, int column) { w.store_packet(to + row * 8 + column, fixed_packet(value, epoch)); });
+  });
+}
+TILE_FN Exact Warp::parts_total(int site, int tile, u32 epoch) {
+  return receive_parts(*this, site, tile, args->ranks, epoch, [&](int source, int number) { return part_of<i64>(*this, source, tile, epoch, number); });
 }
 
 }  // namespace tile

@@ -1,6 +1,12 @@
 // Tiles between ranks. A packet is 16 bytes: 12 of payload and the epoch as its tag, stored whole, so readiness travels with the
 // data and no fence is needed. Everybody pushes into the receivers' inboxes and polls only its own.
 // An inbox is [tile][epoch & 1][source][packets of a tile]: the second half is written while the first may still be read.
+//
+// A sum in one shot: every rank's part goes to every rank, and each adds. In two: parts go to the rank that owns the tile, tile % ranks; it
+// adds, and its sum goes to all, itself included, into an inbox of sums, [tile][epoch & 1][packets of a tile of floats].
+// Invariant: epoch e overwrites what epoch e - 2 left, and has been read by then. Who sends for e has all that e - 1 gave it. Of e - 1 any
+// one tile tells enough: it is the sum of parts of all ranks, or comes from an owner that had them, and a rank sends no part of e - 1 before
+// all its SMs are done with e - 2: have added what it owns, have received what it is sent. (So it holds for a rank that owns nothing of e - 1.)
 #pragma once
 
 namespace tile {
@@ -49,9 +55,16 @@ TILE_FN size_t inbox_at(int tile, u32 epoch, int source) {
     that it stands in for (EngineArgs::ranks), so that who runs in its place gets every rank's packets from somebody. */
 TILE_FN int sent_as(const Warp& w, int to) { return w.rank + (to & -w.args->ranks); }
 
-/** Sends one tile to every `step`-th rank from `first` on. */
-template <class T>
-TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoch, int first, int step) {
+/** Offset in an inbox of sums, which come from one rank, of the packets of (tile, epoch). */
+TILE_FN size_t sums_at(int tile, u32 epoch) { return (size_t(tile) * 2 + (epoch & 1u)) * packets_of<float>() * sizeof(Packet); }
+
+/** Which of the ranks that run owns a tile. Those are as many as there are, or an equal share of them: either way tiles that an SM has
+    come to all of them in turn. */
+TILE_FN int owner_of(const Warp& w, int tile) { return tile & (w.args->ranks - 1); }
+
+/** f(packet, number) of each packet of a tile. */
+template <class T, class F>
+TILE_FN void each_packet(Warp& w, const Acc& acc, u32 epoch, F f) {
   float* values = w.exchange();
   store_tile(w, values, acc);
   w.once([&] {
@@ -63,10 +76,18 @@ TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoc
       Packet packet;
       Payload<T>::pack(packet, values + at * Payload<T>::values);
       packet.word[3] = epoch;
-      for (int to = first; to < Plan::ranks; to += step) w.store_packet(w.peer<Packet>(to, inbox + inbox_at<T>(tile, epoch, sent_as(w, to))) + at, packet);
+      f(packet, at);
     }
   });
   w.sync_lanes();
+}
+
+/** Sends one tile to every `step`-th rank from `first` on. */
+template <class T>
+TILE_FN void send_tile(Warp& w, size_t inbox, const Acc& acc, int tile, u32 epoch, int first, int step) {
+  each_packet<T>(w, acc, epoch, [&](const Packet& packet, int at) {
+    for (int to = first; to < Plan::ranks; to += step) w.store_packet(w.peer<Packet>(to, inbox + inbox_at<T>(tile, epoch, sent_as(w, to))) + at, packet);
+  });
 }
 
 /** For poll_packets: of ranks [first, end), the first whose packets a lane does not find. */
@@ -84,30 +105,29 @@ TILE_FN auto first_missing(size_t inbox, int first, int end, int tile, u32 epoch
   };
 }
 
-/** Waits for the tile of `Sources` ranks from `first` on, polled together, and sums them in rank order. */
-template <class T, int Sources>
-TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u32 epoch) {
+/** Waits for packets of `Sources` tiles, polled together, and sums them in their order. `at(source, number)`: where a packet comes in. */
+template <class T, int Sources, class At, class M>
+TILE_FN Acc receive_packets(Warp& w, int site, What what, int tile, int end, u32 epoch, At at, M missing) {
   float* values = w.exchange();
   constexpr int packets = packets_of<T>();
   TILE_UNROLL
   for (int base = 0; base < packets; base += 32) {
     PerLane<Packet> got[Sources] = {};  // some lanes load nothing: what they hold must not come from before
-    auto at = [&](int source, int lane) { return w.ws<const Packet>(inbox + inbox_at<T>(tile, epoch, first + source)) + base + lane; };
     const auto ready = [&](int lane) {
       bool all = true;
       if (base + lane < packets) {
         TILE_UNROLL
         for (int source = 0; source < Sources; ++source) {
-          got[source][lane] = load_packet(at(source, lane));
+          got[source][lane] = load_packet(at(source, base + lane));
           all = all && got[source][lane].word[3] == epoch;
         }
       }
       return all;
     };
-    w.poll_packets(site, tile, first + Sources, ready, first_missing<T>(inbox, first, first + Sources, tile, epoch));
+    w.poll_packets(site, what, tile, end, ready, missing);
     w.lanes([&](int lane) {
       if (base + lane >= packets) return;
-      for (int source = 0; source < Sources; ++source) w.received(at(source, lane));
+      for (int source = 0; source < Sources; ++source) w.received(at(source, base + lane));
       TILE_UNROLL
       for (int i = 0; i < Payload<T>::values; ++i) {
         float total = Payload<T>::value(got[0][lane], i);
@@ -124,6 +144,13 @@ TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u
   return acc;
 }
 
+/** Waits for the tile of `Sources` ranks from `first` on, and sums them in rank order. */
+template <class T, int Sources>
+TILE_FN Acc receive_tile(Warp& w, int site, size_t inbox, int first, int tile, u32 epoch) {
+  const auto at = [&](int source, int number) { return w.ws<const Packet>(inbox + inbox_at<T>(tile, epoch, first + source)) + number; };
+  return receive_packets<T, Sources>(w, site, What::packets, tile, first + Sources, epoch, at, first_missing<T>(inbox, first, first + Sources, tile, epoch));
+}
+
 TILE_FN void Warp::send(int site, const Acc& acc, int tile, u32 epoch) {
   sync(site, [=, this_warp = this](int) {
     aside(*this_warp, [=](Warp& w) { send_tile<Exchange>(w, Plan::inbox_at, acc, tile, epoch, 0, 1); });
@@ -132,6 +159,50 @@ TILE_FN void Warp::send(int site, const Acc& acc, int tile, u32 epoch) {
 TILE_FN Acc Warp::receive_sum(int site, int tile, u32 epoch) {
   return aside(*this, [=](Warp& w) { return receive_tile<Exchange, Plan::ranks>(w, site, Plan::inbox_at, 0, tile, epoch); });
 }
+
+// ---- two shots ----
+
+TILE_FN bool Warp::owns(int tile) const { return owner_of(*this, tile) == rank; }
+/** Where this rank, an owner, has packet `number` of a rank's part: of one that does not run, that of who stands in for it, so that all are
+    polled and added as they would be. */
+template <class T>
+TILE_FN const Packet* part_of(Warp& w, int source, int tile, u32 epoch, int number) {
+  return w.ws<const Packet>(Plan::inbox_at + inbox_at<T>(tile, epoch, source & (w.args->ranks - 1))) + number;
+}
+TILE_FN void Warp::send_part(int site, const Acc& acc, int tile, u32 epoch) {
+  sync(site, [=, this_warp = this](int) {
+    aside(*this_warp, [=](Warp& w) { send_tile<Exchange>(w, Plan::inbox_at, acc, tile, epoch, owner_of(w, tile), Plan::ranks); });
+  });
+}
+TILE_FN Acc Warp::parts_sum(int site, int tile, u32 epoch) {
+  return aside(*this, [=](Warp& w) {
+    const int present = w.args->ranks;
+    const auto at = [&](int source, int number) { return part_of<Exchange>(w, source, tile, epoch, number); };
+    return receive_packets<Exchange, Plan::ranks>(w, site, What::packets, tile, present, epoch, at, first_missing<Exchange>(Plan::inbox_at, 0, present, tile, epoch));
+  });
+}
+TILE_FN void Warp::spread(int site, size_t inbox, const Acc& acc, int tile, u32 epoch) {
+  sync(site, [=, this_warp = this](int) {
+    aside(*this_warp, [=](Warp& w) {
+      each_packet<float>(w, acc, epoch, [&](const Packet& packet, int number) {
+        for (int to = 0; to < w.args->ranks; ++to) w.store_packet(w.peer<Packet>(to, inbox + sums_at(tile, epoch)) + number, packet);
+      });
+    });
+  });
+}
+TILE_FN Acc Warp::spread_sum(int site, size_t inbox, int tile, u32 epoch) {
+  return aside(*this, [=](Warp& w) {
+    const auto at = [=](Warp& w, int number) { return w.ws<const Packet>(inbox + sums_at(tile, epoch)) + number; };
+    // Only the owner's can be missing.
+    const auto missing = [=](Warp& w, int lane) {
+      bool all = true;
+      for (int number = lane; number < packets_of<float>(); number += 32) all = all && load_packet(at(w, number)).word[3] == epoch;
+      return all ? Plan::ranks : owner_of(w, tile);
+    };
+    return receive_packets<float, 1>(w, site, What::sum, tile, Plan::ranks, epoch, [&](int, int number) { return at(w, number); }, missing);
+  });
+}
+
 TILE_FN void Warp::send_to(int site, int to, size_t inbox, const Acc& acc, int tile, u32 epoch) {
   // And to those that it stands in for: what ranks that do not run would send it.
   const int step = args->ranks;

@@ -219,13 +219,14 @@ struct Warp {
   /** How long a wait has lasted, and whether it must end: asked now and then by every lane that polls. */
   struct Patience {
     u32 since = 0;
-    TILE_FN bool over(bool idle, bool packets = false) {
+    /** Who can tell less gives up later, by this part of the deadline. Who waits for packets of ranks (no part) knows which are missing; who
+        waits for a sum (a sixteenth) knows its owner, which may itself wait for packets; others (an eighth) leave it to them to tell. */
+    TILE_FN bool over(bool idle, u32 later = 8) {
       if (ptx::load_relaxed_system(near().abort_word) != 0) return true;
       if (idle) return false;
       const u32 now = u32(ptx::nanoseconds() >> tick);
       if (since == 0) since = now;
-      // Who waits for packets knows which rank's are missing, so others leave it to him to tell.
-      return now - since > near().deadline + (packets ? 0 : near().deadline / 8 + 1);
+      return now - since > near().deadline + (later == 0 ? 0 : near().deadline / later + 1);
     }
   };
   /** Ends the run for what this warp found, at once. */
@@ -357,13 +358,13 @@ struct Warp {
   /** Until the packets of a tile are there, of all sources below `end`. `missing(w, lane)`: the first whose are not; asked, by a call, when
       it took too long. */
   template <class F, class M>
-  TILE_FN void poll_packets(int site, int tile, int end, F ready, M missing) {
-    const TimedWait<Warp> timed(*this, site, What::packets);
+  TILE_FN void poll_packets(int site, What what, int tile, int end, F ready, M missing) {
+    const TimedWait<Warp> timed(*this, site, what);
     Patience patience;
     TILE_LOOP
     for (u32 polls = 1; !__all_sync(~0u, ready(lane())); ++polls)
-      if (polls % 512 == 0 && __any_sync(~0u, patience.over(false, true)))
-        fail(site, What::packets, tile, u32(end), shared_code([missing](Warp& w) { return __reduce_min_sync(~0u, u32(missing(w, w.lane()))); }));
+      if (polls % 512 == 0 && __any_sync(~0u, patience.over(false, what == What::packets ? 0 : 16)))
+        fail(site, what, tile, u32(end), shared_code([missing](Warp& w) { return __reduce_min_sync(~0u, u32(missing(w, w.lane()))); }));
     __syncwarp();
   }
 
@@ -456,6 +457,13 @@ struct Warp {
   TILE_FN void send(int site, const Exact& sum, int tile, u32 epoch);
   TILE_FN Acc receive_sum(int site, int tile, u32 epoch);
   TILE_FN Exact receive_total(int site, int tile, u32 epoch);
+  TILE_FN bool owns(int tile) const;
+  TILE_FN void send_part(int site, const Acc& acc, int tile, u32 epoch);
+  TILE_FN void send_part(int site, const Exact& sum, int tile, u32 epoch);
+  TILE_FN Acc parts_sum(int site, int tile, u32 epoch);
+  TILE_FN Exact parts_total(int site, int tile, u32 epoch);
+  TILE_FN void spread(int site, size_t inbox, const Acc& acc, int tile, u32 epoch);
+  TILE_FN Acc spread_sum(int site, size_t inbox, int tile, u32 epoch);
   TILE_FN void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
 
   // ---- declared accesses: the host back end checks them ----

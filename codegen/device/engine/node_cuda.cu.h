@@ -205,8 +205,9 @@ class Node {
         continue;
       }
       const FaultRecord* told = nullptr;  // of several, one that knows which rank is missing
+      const auto knows = [](const FaultRecord& fault) { return What(fault.what) == What::packets ? 2 : What(fault.what) == What::sum ? 1 : 0; };
       for (Rank& r : ranks_)
-        if (fault_of(r).state == 2 && (!told || What(told->what) != What::packets)) told = &fault_of(r);
+        if (fault_of(r).state == 2 && (!told || knows(fault_of(r)) > knows(*told))) told = &fault_of(r);
       if (told) return fault_json(*told, "");
       if (!running) {
         bool more = false;

@@ -273,9 +273,9 @@ struct Warp {
   }
   /** Until the packets of a tile are there, of all sources below `end`. `missing(w, lane)`: the first whose are not. */
   template <class F, class M>
-  void poll_packets(int site, int tile, int end, F ready, M missing) {
+  void poll_packets(int site, What what, int tile, int end, F ready, M missing) {
     sync(site, [=](int) mutable {
-      block(site, What::packets, tile, u32(end), false, [this, &ready, &missing, end]() -> unsigned {
+      block(site, what, tile, u32(end), false, [this, &ready, &missing, end]() -> unsigned {
         for (int lane = 0; lane < 32; ++lane)
           if (!ready(lane)) return unsigned(missing(*this, lane));
         return unsigned(end);
@@ -430,6 +430,13 @@ struct Warp {
   void send(int site, const Exact& sum, int tile, u32 epoch);
   Acc receive_sum(int site, int tile, u32 epoch);
   Exact receive_total(int site, int tile, u32 epoch);
+  bool owns(int tile) const;
+  void send_part(int site, const Acc& acc, int tile, u32 epoch);
+  void send_part(int site, const Exact& sum, int tile, u32 epoch);
+  Acc parts_sum(int site, int tile, u32 epoch);
+  Exact parts_total(int site, int tile, u32 epoch);
+  void spread(int site, size_t inbox, const Acc& acc, int tile, u32 epoch);
+  Acc spread_sum(int site, size_t inbox, int tile, u32 epoch);
   void send_to(int site, int to, size_t inbox_at, const Acc& acc, int tile, u32 epoch);
 
   // ---- declared accesses (TILE_CHECK) ----

@@ -172,7 +172,7 @@ class World {
   std::string object_name(What what, int object) const {
     if (what == What::counter && object >= 0 && object < names.counter_count) return std::string("counter ") + names.counters[object];
     std::string text = what_name(what);
-    return what == What::local_counter || what == What::packets ? text + " " + std::to_string(object) : text;
+    return what == What::local_counter || what == What::packets || what == What::sum ? text + " " + std::to_string(object) : text;
   }
 
   void arrive(Barrier& barrier, long announced, int barrier_index, int site) {
@@ -362,8 +362,9 @@ struct CrashGuard {
 };
 
 inline bool World::deadlock() {
-  // Whom to name first: who waits for packets knows which rank's are missing; a load warp runs ahead and is rarely the one.
-  const auto last_named = [](const Fiber& fiber) { return fiber.what == What::packets ? 0 : fiber.role == load_role ? 2 : 1; };
+  // Whom to name first: who waits for packets knows which rank's are missing, who waits for a sum whose it is; a load warp runs ahead and is
+  // rarely the one.
+  const auto last_named = [](const Fiber& fiber) { return fiber.what == What::packets ? 0 : fiber.what == What::sum ? 1 : fiber.role == load_role ? 3 : 2; };
   const Fiber* first = nullptr;
   bool only_idle = true, listening = options.mailbox_site < 0;
   for (auto& fiber : fibers) {

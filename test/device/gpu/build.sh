@@ -12,6 +12,9 @@ build() { # name source flags...
 for unit in matrix normalise attention near route pipeline; do build $unit $unit; done
 for ranks in 1 2 4 8; do build packets-$ranks packets -DRANKS=$ranks; done
 build packets-8-bf16 packets -DRANKS=8 -DEXCHANGE=tile::bf16
+for ranks in 1 2 4 8; do build shots-$ranks shots -DRANKS=$ranks; done
+build shots-8-bf16 shots -DRANKS=8 -DEXCHANGE=tile::bf16
+build shots-8-exact shots -DRANKS=8 -DEXCHANGE=tile::i64
 for ranks in 1 2 4 8; do build exact-$ranks exact -DRANKS=$ranks -DEXCHANGE=tile::i64; done
 build stall-4 stall -DRANKS=4
 cp "$here/run.sh" "$out/run.sh"

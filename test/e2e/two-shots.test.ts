@@ -1,0 +1,121 @@
+/**
+ * Sums over ranks in two shots have the bits of one shot: whatever travels, on any number of ranks, plain and drafted, in any order of
+ * events, as the controls, and the owner of a tile says whose part it lacks.
+ */
+import { execFile, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import type { EngineKind } from '../../codegen/engines.ts'
+import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
+import type { ExchangeType, Schedule, Shots } from '../../dsl/schedule-ir.ts'
+import { deviceFolder } from '../../runtime/build/build-engine.ts'
+import { compileModel } from '../../runtime/session/compile-model.ts'
+import { cutModel } from '../../runtime/session/cut-model.ts'
+import type { OpenOptions } from '../../runtime/session/open-model.ts'
+import { resolveModel } from '../../runtime/session/resolve-model.ts'
+import type { HostEngineOptions, StartOptions } from '../support/host-engine.ts'
+import { buildNano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
+import { openNano, prompts } from '../support/run-nano.ts'
+
+vi.setConfig({ testTimeout: 300_000 })
+
+const exchanging = (as: ExchangeType, shots: Shots, target: 'host' | 'sm_90a' = 'host'): Schedule => ({
+  ...nanoSchedule(target),
+  exchangeAs: { value: as },
+  shots: { value: shots },
+})
+
+/** A hash of the bits of the logits after each token of a prompt, for each start of one engine. */
+async function bits(
+  options: Partial<HostEngineOptions>,
+  starts: readonly StartOptions[] = [{}],
+): Promise<readonly string[]> {
+  const built = await buildNano({ optimise: 1, ...options })
+  const found: string[] = []
+  for (const start of starts) {
+    const engine = await built.start(start)
+    const rows = await engine.logits(oraclePrompts()[0]!.slice(0, 24))
+    await engine.close()
+    const hash = createHash('sha256')
+    for (const row of rows) hash.update(new Uint8Array(Float32Array.from(row).buffer))
+    found.push(hash.digest('hex'))
+  }
+  return found
+}
+
+describe('the logits of nano', () => {
+  it.each([2, 4, 8])('exact, on %i ranks: those of one rank', async (ranks) => {
+    const [one] = await bits({})
+    expect(await bits({ ranks, schedule: exchanging('exact', 2) })).toEqual([one])
+  })
+
+  it.each([
+    ['f32', 2],
+    ['f32', 8],
+    ['bf16', 4],
+  ] as const)('%s, on %i ranks: those of one shot, and of the sums of the ranks that run', async (as, ranks) => {
+    const starts = [{}, { present: ranks / 2 }]
+    const one = await bits({ ranks, schedule: exchanging(as, 1) }, starts)
+    expect(await bits({ ranks, schedule: exchanging(as, 2) }, starts)).toEqual(one)
+    expect(one[0]).not.toEqual(one[1])
+  })
+
+  it('do not depend on the order of events, and no two accesses race', async () => {
+    const options = { ranks: 4, schedule: exchanging('bf16', 2) }
+    const plain = await bits(options, [{}, { present: 2 }])
+    const seeds = [3, 4, 5].flatMap((seed) => [{ seed }, { seed, present: 2 }])
+    expect(await bits({ ...options, check: true }, seeds)).toEqual([...plain, ...plain, ...plain])
+  })
+
+  it.each<[EngineKind]>([['graph'], ['nccl']])('as the control %s: those of the engine', async (engine) => {
+    const options = { ranks: 2, schedule: exchanging('f32', 2) }
+    expect(await bits({ ...options, engine }, [{}, { seed: 7 }])).toEqual(await bits(options, [{}, {}]))
+  })
+})
+
+describe('a session', () => {
+  const written = async (options: Partial<OpenOptions>) => {
+    const session = await openNano({ gpus: 2, ctx: 256, ...options })
+    try {
+      const said = []
+      for (const draft of ['off', 8] as const) {
+        const request = { prompt: prompts[1]!, draft, maxTokens: 24, seed: 7, ignoreEnd: true, logprobs: 0 }
+        const { text, logprobs } = await session.complete(request)
+        said.push({ text, digests: logprobs!.map((l) => l.digest) })
+      }
+      return said
+    } finally {
+      await session.close()
+    }
+  }
+
+  it('writes the same text with the same digests, plain and drafted', async () => {
+    expect(await written({ schedule: exchanging('exact', 2) })).toEqual(await written({}))
+  })
+
+  it('says whose part of a sum is missing, not who waits for the sum', async () => {
+    const engineArgs = ['--deadline-ms', '1000', '--stall', '3:5']
+    const said = await written({ gpus: 4, schedule: exchanging('exact', 2), engineArgs }).then(
+      () => 'nothing',
+      (error) => (error instanceof DiagnosticError ? error.message : String(error)),
+    )
+    expect(said).toMatch(/compute add parts': waited for packets of tile \d+ from rank 3/)
+  })
+})
+
+const hasNvcc = spawnSync('nvcc', ['--version']).status === 0
+it.skipIf(!hasNvcc)('compiles for sm_90a', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tilec-two-shots-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const schedule = exchanging('bf16', 2, 'sm_90a')
+  const model = cutModel(resolveModel({ model: 'nano', drafter: 'none', schedule }), 2)
+  const { source } = compileModel(model, { target: 'sm_90a', gpus: 2, ctx: 128 })
+  writeFileSync(join(folder, 'engine.cu'), source)
+  const gpu = ['-gencode', 'arch=compute_90a,code=sm_90a', '-std=c++17', '-Xptxas', '-O0', '-cudart', 'static']
+  const files = ['-I', deviceFolder(), '-o', join(folder, 'engine'), join(folder, 'engine.cu')]
+  await promisify(execFile)('nvcc', [...gpu, ...files])
+})
