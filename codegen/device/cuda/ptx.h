@@ -61,7 +61,7 @@ TILE_FN bool barrier_try_often(u32 barrier, u32 parity) {
 }
 
 // bulk copies
-constexpr u64 evict_first = 0x12F0000000000000ull, evict_normal = 0x16F0000000000000ull;
+constexpr u64 evict_first = 0x12F0000000000000ull;  // a policy of L2, as createpolicy.fractional makes it
 TILE_FN void bulk_copy(void* to, const void* from, u32 bytes, void* barrier, u64 policy) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(shared_address(to)), "l"(from),
                "r"(bytes), "r"(shared_address(barrier)), "l"(policy)

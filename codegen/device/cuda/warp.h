@@ -374,14 +374,14 @@ struct Warp {
   TILE_FN void ring_acquire(int site) {
     if (const u32 phases = ring_position / Plan::ring_depth; phases > 0) wait_barrier(site, Shared::ring_empty + ring_slot(), phases);
   }
-  TILE_CALLED static void copy_page(u32 slot, u32 at, const char* from, u32 bytes, bool once) {
+  /** What passes through the ring, spans of keys and values too, is read once a round, and had better make room in L2 first: for what
+      lies there for good, sliding layers' caches, values between phases and the kernel's own code. */
+  TILE_CALLED static void copy_page(u32 slot, u32 at, const char* from, u32 bytes) {
     char* to = tile_memory + Shared::ring_at + slot * Shared::page_stride + at;
-    ptx::bulk_copy(to, from, bytes, tile_memory + (Shared::ring_full + slot) * 8, once ? ptx::evict_first : ptx::evict_normal);
+    ptx::bulk_copy(to, from, bytes, tile_memory + (Shared::ring_full + slot) * 8, ptx::evict_first);
   }
   TILE_FN void ring_copy(int, u32 at, const char* from, u32 bytes) {
-    if (lane() != 0) return;
-    // Weights pass through once; what the KV cache and the workspace hold will be read again.
-    copy_page(u32(ring_slot()), at, from, bytes, from >= args->image && from < args->image + args->image_bytes);
+    if (lane() == 0) copy_page(u32(ring_slot()), at, from, bytes);
   }
   TILE_FN void ring_commit(int, u32 bytes) {
     if (lane() == 0) ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
