@@ -47,25 +47,35 @@ describe('unit programs', () => {
       }
     })
 
-  for (const ranks of [1, 2, 4, 8])
-    it(`packets: ${ranks} ranks agree to the bit on the sum in rank order`, { timeout: 2 * minutes }, async () => {
-      for (const exchange of ['float', 'tile::bf16']) {
-        const path = await build('packets', checking, `-DRANKS=${ranks}`, `-DEXCHANGE=${exchange}`)
-        expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
-      }
+  // Every number of ranks and every type of numbers, not each with each: a program takes four seconds to build.
+  for (const [ranks, exchange] of [
+    [1, 'float'],
+    [2, 'tile::bf16'],
+    [4, 'float'],
+    [8, 'tile::bf16'],
+  ])
+    it(`packets: ${ranks} ranks agree to the bit on the sum in rank order (${exchange})`, {
+      timeout: 2 * minutes,
+    }, async () => {
+      const path = await build('packets', checking, `-DRANKS=${ranks}`, `-DEXCHANGE=${exchange}`)
+      expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
     })
 
-  for (const ranks of [1, 2, 4, 8])
-    it(`shots: ${ranks} ranks get the same bits by way of owners`, { timeout: 2 * minutes }, async () => {
-      for (const exchange of ['float', 'tile::bf16', 'tile::i64']) {
-        const path = await build('shots', checking, `-DRANKS=${ranks}`, `-DEXCHANGE=${exchange}`)
-        expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
-      }
+  for (const [ranks, exchange] of [
+    [1, 'float'],
+    [2, 'tile::i64'],
+    [4, 'tile::bf16'],
+    [8, 'float'],
+    [8, 'tile::i64'],
+  ])
+    it(`shots: ${ranks} ranks get the same bits by way of owners (${exchange})`, { timeout: 2 * minutes }, async () => {
+      const path = await build('shots', checking, `-DRANKS=${ranks}`, `-DEXCHANGE=${exchange}`)
+      expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
     })
 
   for (const ranks of [1, 2, 4, 8])
     it(`exact: leaves on ${ranks} ranks give the sum of integers`, { timeout: 2 * minutes }, async () => {
-      for (const flags of [[], [checking]]) {
+      for (const flags of ranks === 8 ? [[], [checking]] : [[checking]]) {
         const path = await build('exact', ...flags, `-DRANKS=${ranks}`, '-DEXCHANGE=tile::i64')
         expect(await run(path, '--seeds', '20')).toEqual({ stdout: 'ok 20', exitCode: 0 })
       }
