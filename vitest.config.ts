@@ -1,4 +1,9 @@
-/** Two workers: most tests that take long run a C++ compiler or an engine, which take a core each. */
+/**
+ * Two workers: most tests that take long run a C++ compiler or an engine, which take a core each. They keep what they have
+ * imported from file to file (TypeScript's compiler alone takes a second), so no test file may leave changes in a module behind.
+ */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -6,6 +11,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/package/fixture/**'],
     maxWorkers: 2,
+    isolate: false,
+    // Executables are shared by all test files, and kept between runs on one machine; the user's are left alone.
+    env: { TILEC_CACHE: process.env.TILEC_CACHE ?? join(tmpdir(), 'tilec-test-cache') },
     testTimeout: 60_000,
     hookTimeout: 180_000,
   },

@@ -22,18 +22,21 @@ export async function runCompiler(
   signal?: AbortSignal,
 ): Promise<CompilerRun> {
   signal?.throwIfAborted()
-  const child = execa(compiler, args, {
-    reject: false,
-    all: true,
-    env: { LC_ALL: 'C', TMPDIR: temporary },
-    detached: signal !== undefined,
-  })
+  let leader: number | undefined
   const endAll = (): void => {
-    if (child.pid !== undefined) endGroup(child.pid)
+    if (leader !== undefined) endGroup(leader)
   }
+  // All before the compiler starts: a signal that comes in between must not leave it behind.
   const ended = signal && endWithUs(endAll)
   signal?.addEventListener('abort', endAll)
   try {
+    const child = execa(compiler, args, {
+      reject: false,
+      all: true,
+      env: { LC_ALL: 'C', TMPDIR: temporary },
+      detached: signal !== undefined,
+    })
+    leader = child.pid
     const run = await child
     signal?.throwIfAborted()
     return { log: run.all ?? '', failure: run.failed ? (run.shortMessage ?? 'it did not run') : undefined }

@@ -14,7 +14,6 @@ import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import { nanoSchedule } from '../support/nano-engine.ts'
 import { tilec } from '../support/terminal.ts'
 
-process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
 vi.setConfig({ testTimeout: 240_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-rank-'))

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { tilec } from '../support/terminal.ts'
 
-process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-traces-'))

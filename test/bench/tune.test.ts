@@ -17,7 +17,6 @@ import type { Candidate } from '../../runtime/session/search-schedules.ts'
 import { disagreement, rankBench } from '../../runtime/session/tune.ts'
 import { tilec } from '../support/terminal.ts'
 
-process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
 vi.setConfig({ testTimeout: 300_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-tune-'))

@@ -26,7 +26,7 @@ const programs = new Map<number, Promise<string>>()
 /** The program with a mistake in it; 0: none, the engine as it is. */
 function program(bug: number): Promise<string> {
   const path = join(folder, `rounds${bug}`)
-  const words = ['-std=c++17', '-O2', '-march=native', '-Wno-psabi', '-Icodegen/device', `-DBUG=${bug}`]
+  const words = ['-std=c++17', '-O3', '-march=native', '-Wno-psabi', '-Icodegen/device', `-DBUG=${bug}`]
   const made = programs.get(bug) ?? execa('g++', [...words, 'test/dflash/rounds.cpp', '-o', path]).then(() => path)
   programs.set(bug, made)
   return made

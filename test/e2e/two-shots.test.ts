@@ -2,23 +2,15 @@
  * Sums over ranks in two shots have the bits of one shot: whatever travels, on any number of ranks, plain and drafted, in any order of
  * events, as the controls, and the owner of a tile says whose part it lacks.
  */
-import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import type { EngineKind } from '../../codegen/engines.ts'
 import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
 import type { ExchangeType, Schedule, Shots } from '../../dsl/schedule-ir.ts'
-import { deviceFolder } from '../../runtime/build/build-engine.ts'
-import { compileModel } from '../../runtime/session/compile-model.ts'
-import { cutModel } from '../../runtime/session/cut-model.ts'
 import type { OpenOptions } from '../../runtime/session/open-model.ts'
-import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import type { HostEngineOptions, StartOptions } from '../support/host-engine.ts'
 import { buildNano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
+import { compileForHopper, hasNvcc } from '../support/nvcc.ts'
 import { openNano, prompts } from '../support/run-nano.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
@@ -107,15 +99,4 @@ describe('a session', () => {
   })
 })
 
-const hasNvcc = spawnSync('nvcc', ['--version']).status === 0
-it.skipIf(!hasNvcc)('compiles for sm_90a', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tilec-two-shots-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
-  const schedule = exchanging('bf16', 2, 'sm_90a')
-  const model = cutModel(resolveModel({ model: 'nano', drafter: 'none', schedule }), 2)
-  const { source } = compileModel(model, { target: 'sm_90a', gpus: 2, ctx: 128 })
-  writeFileSync(join(folder, 'engine.cu'), source)
-  const gpu = ['-gencode', 'arch=compute_90a,code=sm_90a', '-std=c++17', '-Xptxas', '-O0', '-cudart', 'static']
-  const files = ['-I', deviceFolder(), '-o', join(folder, 'engine'), join(folder, 'engine.cu')]
-  await promisify(execFile)('nvcc', [...gpu, ...files])
-})
+it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('persistent', 'ptx', exchanging('bf16', 2, 'sm_90a')))

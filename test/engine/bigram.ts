@@ -48,15 +48,9 @@ export const tableManifest = [0, 1].map(() => ({
   ],
 }))
 
-/** Tests share one cache of executables, and leave the user's alone. */
-export function useTestCache(): void {
-  process.env.TILEC_CACHE = join(import.meta.dirname, '../../node_modules/.cache/tilec-test')
-}
-
 export const fixture = (name: string): string => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8')
 
 export async function bigramOptions(parts: Partial<EngineOptions> = {}): Promise<EngineOptions> {
-  useTestCache()
   const { executable } = await buildEngine({ source: fixture('bigram.cu'), target: 'host' })
   return { executable, loadPlan: writeLoadPlan(tableManifest, () => synthetic), ctx, vocabulary, ...parts }
 }

@@ -21,7 +21,7 @@ import {
   syntheticNumber,
   syntheticScale,
 } from '../../runtime/engine/synthetic.ts'
-import { fixture, useTestCache } from './bigram.ts'
+import { fixture } from './bigram.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 const imageBytes = 1 << 20
@@ -29,7 +29,6 @@ let executable: string
 let folder: string
 
 beforeAll(async () => {
-  useTestCache()
   const source = fixture('bigram.cu')
     .replace('ranks = 2', 'ranks = 1')
     .replace(/image_bytes = [^,]+/, `image_bytes = ${imageBytes}`)
