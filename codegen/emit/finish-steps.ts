@@ -5,6 +5,7 @@ import type { ProductPlan, RoleName, WorkStep } from '../../compiler/plan/ir.ts'
 import type { Form, Section } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import { emitElements, emitLoads, loadsOf } from './elements.ts'
+import { lambda } from './expr.ts'
 import { exact, localTile, type StepRules } from './step-rules.ts'
 
 /** Whether results go where the address counts KV heads. */
@@ -25,6 +26,13 @@ function emitAhead(p: ProductPlan, which: Which, ctx: EmitContext): void {
 /** The rows that a tile's sum belongs to go their section's way. `t` is the tile. */
 const emitSections = (p: ProductPlan, which: Which, ctx: EmitContext): void =>
   eachSection(p, ctx, (section, paired) => emitElements(section, which, paired, p.rows, ctx))
+
+/** What a norm has left for the sum of the parts from `first` on. */
+function emitScale({ norm, geometry: g }: ProductPlan, first: string, { out }: EmitContext): void {
+  if (!norm?.scale) return
+  out.line(`scale_columns(acc, w.join_scale(${first}, ${g.parts}, ${g.units},`)
+  out.line(`          ${lambda(norm.scale, ['mean'])}));`)
+}
 
 /** Prints what each section does with its tiles. */
 function eachSection(p: ProductPlan, ctx: EmitContext, emit: (section: Section, paired: boolean) => void): void {
@@ -144,6 +152,7 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
     out.line(`const int t = ${localTile(p)};`)
     emitAhead(p, s.elements, ctx)
     out.line(sum('join', `0, ${g.parts}`))
+    emitScale(p, '0', ctx)
     conclude()
   } else {
     out.block(`for (int g = 0; g < ${g.groups}; ++g)`, () => {
@@ -151,6 +160,7 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
       if (g.tiles % g.groups !== 0) out.line(`if (t >= ${g.tiles}) break;`)
       emitAhead(p, s.elements, ctx)
       out.line(sum('join', `g * ${g.parts}, ${g.parts}`))
+      emitScale(p, `g * ${g.parts}`, ctx)
       conclude()
     })
   }

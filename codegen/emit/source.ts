@@ -111,7 +111,13 @@ function constants(plan: Plan, validIds: number): string {
   line(
     `static constexpr unsigned ring_page_bytes = ${plan.ring.pageBytes}, slots_bytes = ${plan.slots.bytes}, scratch_bytes = ${plan.scratchBytes};`,
   )
-  ints({ ring_depth: plan.ring.depth, join_depth: plan.join.depth, join_parts: plan.join.parts })
+  ints({
+    ring_depth: plan.ring.depth,
+    join_depth: plan.join.depth,
+    join_parts: plan.join.parts,
+    join_squares: plan.join.squares,
+  })
+  line(`static constexpr bool has_means = ${plan.means};`)
   ints({
     experts: plan.route.experts,
     max_active: plan.route.maxActive,

@@ -19,13 +19,11 @@ import {
   type WorkStep,
 } from '../../compiler/plan/ir.ts'
 import { UNIT_K } from '../../compiler/tile/forms.ts'
-import type { ExprNode } from '../../dsl/expr.ts'
 import { attendTasks, attentionSteps, mergeTasks, touchNear } from './attention-steps.ts'
 import type { EmitContext } from './context.ts'
 import { domainRule } from './domains.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
-import { scaleOfColumns } from './norm.ts'
 import { rowSteps } from './row-steps.ts'
 import { exact, imageAt, localTile, type StepRules } from './step-rules.ts'
 
@@ -106,14 +104,14 @@ const work: StepRules<WorkStep> = {
     const { out } = ctx
     const p = s.product
     const g = p.geometry
-    const scale = normScale(p)
+    const scale = p.norm?.scale
     out.line(`const int part = w.index % ${g.parts};`)
     if (g.groups > 1) out.line(`const int tile_of_page = w.index / ${g.parts};`)
     if (p.restaged) return
     if (s.kept) {
       if (s.kept.role === 'reuse') out.line(`// staged by ${s.kept.name}`)
       out.line(`Staged<${g.unitsPerPart}>& x = kept.x;`)
-      if (scale) out.line('ColumnScale& scale = kept.scale;')
+      if (scale) out.line('ColumnSums& squares = kept.squares;')
       if (s.kept.role === 'reuse') return
     } else {
       out.line(`Staged<${g.unitsPerPart}> x;`)
@@ -122,12 +120,11 @@ const work: StepRules<WorkStep> = {
     out.line(`${stage}(w, x, ${sourceOf(p, ctx)}, part * ${g.unitsPerPart});`)
     if (!p.norm) return
     const weight = `reinterpret_cast<const bf16*>(w.image(${imageAt(p.norm.image, ctx)}))`
-    const operands = `w, x, part * ${g.unitsPerPart}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`
+    const unit = `part * ${g.unitsPerPart}`
     if (scale) {
-      out.line(`${s.kept ? '' : 'const ColumnScale '}scale = normalise_by_scale(${operands}`)
-      out.line(`          ${lambda(scale, ['mean'])});`)
+      out.line(`${s.kept ? '' : 'const ColumnSums '}squares = weigh_for_norm(w, x, ${unit}, ${weight});`)
     } else {
-      out.line(`normalise(${operands}`)
+      out.line(`normalise(w, x, ${unit}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`)
       out.line(`          ${lambda(p.norm.stat, ['x'])},`)
       out.line(`          ${lambda(p.norm.apply, ['x', 'mean', 'weight'])});`)
     }
@@ -163,12 +160,8 @@ const work: StepRules<WorkStep> = {
   },
   joinPut: (s, ctx) => {
     const g = s.product.geometry
-    if (normScale(s.product)) ctx.out.line('scale_columns(acc, scale);')
-    ctx.out.line(
-      idleWarps(s.product, ctx)
-        ? `if (w.index < ${g.parts * g.groups}) w.join_put(w.index, acc);`
-        : 'w.join_put(w.index, acc);',
-    )
+    const put = `w.join_put(w.index, acc${s.product.norm?.scale ? ', squares' : ''});`
+    ctx.out.line(idleWarps(s.product, ctx) ? `if (w.index < ${g.parts * g.groups}) ${put}` : put)
   },
   multiplyGroup: (s, ctx) => {
     const { out } = ctx
@@ -228,8 +221,6 @@ function emitPiece(p: ProductPlan, { out }: EmitContext): void {
 export function downChunk(units: number): number {
   for (let c = Math.min(units, 4); ; c--) if (units % c === 0) return c
 }
-/** The scale of columns that a norm leaves for the sum; fixed-point sums take what is staged as it is. */
-const normScale = (p: ProductPlan): ExprNode | undefined => (p.norm && !exact(p) ? scaleOfColumns(p.norm) : undefined)
 const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')
 const scaleStride = (p: ProductPlan): number => ({ f32: 0, bf16: 0, e4m3: 8, e2m1: 16 })[p.format]

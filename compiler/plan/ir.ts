@@ -18,6 +18,7 @@
  * each execution of a phase that owns it; loops over one half lie in a loop over both; loops are data-independent except over
  * active experts and over spans.
  */
+import type { ExprNode } from '../../dsl/expr.ts'
 import type { ExchangeType, Shots } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
 import type {
@@ -115,7 +116,8 @@ export interface ProductPlan {
   readonly source: string
   /** The source has the parts of all ranks; a rank stages its own. */
   readonly ofRank?: true
-  readonly norm?: Norm & { readonly image: ImagePlace }
+  /** `scale`: of the sum's columns, from the mean of squares, where what is staged is multiplied by the weight alone (norm-scale.ts). */
+  readonly norm?: Norm & { readonly image: ImagePlace; readonly scale?: ExprNode }
   readonly routed?: 'up' | 'down'
   readonly topK: number
   readonly sections: readonly Section[]
@@ -305,7 +307,10 @@ export interface Plan {
   readonly ctx: number
   readonly roles: readonly Role[]
   readonly ring: { readonly depth: number; readonly pageBytes: number }
-  readonly join: { readonly depth: number; readonly parts: number }
+  /** `squares`: how many parts bring what they know of their columns' squares, for a norm. */
+  readonly join: { readonly depth: number; readonly parts: number; readonly squares: number }
+  /** Whether a norm in the prologue of a product has all of its mean before anything is multiplied. */
+  readonly means: boolean
   readonly slots: { readonly tiles: number; readonly bytes: number }
   readonly scratchBytes: number
   /** `group`: of how many experts the first half has a multiple. */

@@ -135,7 +135,12 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     ctx: ctx.ctx,
     roles: schedule.roles,
     ring: { depth: schedule.ring.depth, pageBytes: align(schedule.ring.pageBytes, 128) },
-    join: { depth: schedule.joinDepth, parts: joinParts },
+    join: {
+      depth: schedule.joinDepth,
+      parts: joinParts,
+      squares: Math.max(0, ...products.filter((p) => p.norm?.scale).map((p) => joinPlaces(p.geometry))),
+    },
+    means: products.some((p) => p.norm && !p.norm.scale),
     slots: {
       tiles: slotTiles,
       bytes: Math.max(0, ...downs.map((p) => slotsBytes(p.geometry, Math.ceil(p.geometry.tiles / schedule.sms), topK))),

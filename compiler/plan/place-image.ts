@@ -5,6 +5,7 @@
  * into the tiles of a product. A param that belongs to no layer is placed once, with the first segment that reads it.
  * Invariants: params lie in order of use, each at a multiple of 128 bytes.
  */
+
 import { sizeOf } from '../../dsl/dim.ts'
 import type { Shots } from '../../dsl/schedule-ir.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
@@ -14,6 +15,7 @@ import type { Phase, PhaseKind, PhaseProgram, ProductPhase, Segment } from '../t
 import { absoluteName } from '../tile/split-segments.ts'
 import { chooseShots } from './choose-shots.ts'
 import type { ImagePlace, Placement, ProductPlan } from './ir.ts'
+import { scaleOfColumns } from './norm-scale.ts'
 import { productGeometry, routedInput } from './plan-product.ts'
 import type { PlanContext } from './schedule.ts'
 
@@ -79,9 +81,12 @@ export function placeImage(
     const rule = plainParams[phase.kind] as ((p: Phase) => readonly PlainParam[]) | undefined
     for (const [name, scalar] of rule?.(phase) ?? []) plain(name, scalar)
     if (phase.kind !== 'product') continue
-    const norm = phase.norm && { ...phase.norm, image: plain(phase.norm.param, 'bf16') }
+    const normImage = phase.norm && plain(phase.norm.param, 'bf16')
     const geometry = productGeometry(phase, segment, program.ranks, ctx)
     if (!geometry) continue
+    // Fixed-point sums take what is staged as it is.
+    const scale = phase.norm && !geometry.geometry.unitsPerLeaf && scaleOfColumns(phase.norm)
+    const norm = phase.norm && normImage && { ...phase.norm, image: normImage, ...(scale && { scale }) }
     const { format } = geometry
     const layout = {
       kind: 'tiles' as const,

@@ -19,7 +19,7 @@ const align = (n: number, to: number): number => Math.ceil(n / to) * to
 const EXCHANGE_BYTES = 528
 const ROLES = 4
 
-type Shaped = Pick<Plan, 'roles' | 'ring' | 'join' | 'slots' | 'scratchBytes' | 'route' | 'tallies'>
+type Shaped = Pick<Plan, 'roles' | 'ring' | 'join' | 'means' | 'slots' | 'scratchBytes' | 'route' | 'tallies'>
 
 export function sharedMemory(plan: Shaped): { readonly areas: readonly SharedArea[]; readonly total: number } {
   const warps = (role: string): number => plan.roles.find((r) => r.name === role)!.warps
@@ -34,7 +34,8 @@ export function sharedMemory(plan: Shaped): { readonly areas: readonly SharedAre
     ['route table', table, 16],
     ['round control', 2 * ROLES * 384 + 208 + 4 * every, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
-    ['norm sums', 2 * compute * ROWS * 4, 16],
+    ['norm and sampling sums', Math.max(plan.means ? 2 * compute * ROWS * 4 : 0, (2 * compute + ROWS) * 8), 16],
+    ['squares of parts', plan.join.depth * plan.join.squares * ROWS * 4, 16],
     ['packet staging', (compute + warps('epilogue') + warps('communicate')) * EXCHANGE_BYTES, 128],
     ['scratch', plan.scratchBytes, 128],
     ['slots', plan.slots.bytes, 128],

@@ -14,7 +14,8 @@ struct Plan {
   static constexpr int entries = 16, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 16, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 26944;
-  static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32;
+  static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32, join_squares = 16;
+  static constexpr bool has_means = false;
   static constexpr int experts = 16, max_active = 16, top_k = 4, expert_group = 2;
   using Exchange = tile::i64;
   static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 1984384;
@@ -384,8 +385,7 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 6,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -393,8 +393,7 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
     w.ring_release(8);
     w.join_acquire(9);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(10);
   }
 }
@@ -414,6 +413,8 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     for (int g = 0; g < 4; ++g) {
       const int t = tile * 4 + g;
       Acc acc = w.join_sum(g * 4, 4);
+      scale_columns(acc, w.join_scale(g * 4, 4, 12,
+                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
       const int in_period = t % 11, outer = t / 11;
       if (in_period < 6) {
         const int u = in_period;
@@ -638,8 +639,7 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 48,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -647,8 +647,7 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<E4M3, 1>(w, acc, page + part * 528, page + part * 528 + 512, x);
     w.ring_release(50);
     w.join_acquire(51);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
+    if (w.index < 12) w.join_put(w.index, acc, squares);
     w.join_commit(52);
   }
 }
@@ -665,6 +664,8 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 12,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -781,8 +782,7 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 78,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -790,8 +790,7 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
     w.ring_release(80);
     w.join_acquire(81);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(82);
   }
 }
@@ -811,6 +810,8 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
     for (int g = 0; g < 4; ++g) {
       const int t = tile * 4 + g;
       Acc acc = w.join_sum(g * 4, 4);
+      scale_columns(acc, w.join_scale(g * 4, 4, 12,
+                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
       const int in_period = t % 11, outer = t / 11;
       if (in_period < 6) {
         const int u = in_period;
@@ -994,8 +995,7 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 12, 112,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 946048)));
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1003,8 +1003,7 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
     w.ring_release(114);
     w.join_acquire(115);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
+    if (w.index < 12) w.join_put(w.index, acc, squares);
     w.join_commit(116);
   }
 }
@@ -1021,6 +1020,8 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 12,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1071,8 +1072,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 946048)), 4, 131,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 946048)));
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
@@ -1082,8 +1082,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
     w.ring_release(133);
     w.join_acquire(134);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(135);
   }
 }
@@ -1105,6 +1104,8 @@ TILE_LOOP
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
         Acc acc = w.join_sum(g * 4, 4);
+        scale_columns(acc, w.join_scale(g * 4, 4, 12,
+                  [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
         const int u = t;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
@@ -1242,8 +1243,7 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 161,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1251,8 +1251,7 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
     w.ring_release(163);
     w.join_acquire(164);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(165);
   }
 }
@@ -1272,6 +1271,8 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
     for (int g = 0; g < 4; ++g) {
       const int t = tile * 4 + g;
       Acc acc = w.join_sum(g * 4, 4);
+      scale_columns(acc, w.join_scale(g * 4, 4, 12,
+                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
       const int in_period = t % 11, outer = t / 11;
       if (in_period < 6) {
         const int u = in_period;
@@ -1496,8 +1497,7 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 12, 203,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1505,8 +1505,7 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
     w.ring_release(205);
     w.join_acquire(206);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
+    if (w.index < 12) w.join_put(w.index, acc, squares);
     w.join_commit(207);
   }
 }
@@ -1523,6 +1522,8 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 12,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1573,8 +1574,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 945920)), 4, 222,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
@@ -1584,8 +1584,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
     w.ring_release(224);
     w.join_acquire(225);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(226);
   }
 }
@@ -1607,6 +1606,8 @@ TILE_LOOP
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
         Acc acc = w.join_sum(g * 4, 4);
+        scale_columns(acc, w.join_scale(g * 4, 4, 12,
+                  [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
         const int u = t;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
@@ -1746,8 +1747,7 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 252,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1755,8 +1755,7 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
     w.ring_release(254);
     w.join_acquire(255);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
+    if (w.index < 12) w.join_put(w.index, acc, squares);
     w.join_commit(256);
   }
 }
@@ -1772,6 +1771,8 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 12,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1890,8 +1891,7 @@ TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_begin_fc_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 884736)), 12, 284,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 884736)));
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1899,8 +1899,7 @@ TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
     w.ring_release(286);
     w.join_acquire(287);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
+    if (w.index < 12) w.join_put(w.index, acc, squares);
     w.join_commit(288);
   }
 }
@@ -1924,6 +1923,8 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_cache_layers_3_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 12,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int in_period = t % 16, outer = t / 16;
     if (in_period < 2) {
       const int u = in_period;
@@ -2268,8 +2269,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   const int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 3, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 4, 309,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2277,8 +2277,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
     w.ring_release(311);
     w.join_acquire(312);
-    scale_columns(acc, scale);
-    if (w.index < 8) w.join_put(w.index, acc);
+    if (w.index < 8) w.join_put(w.index, acc, squares);
     w.join_commit(313);
   }
 }
@@ -2299,6 +2298,8 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
     for (int g = 0; g < 2; ++g) {
       const int t = tile * 2 + g;
       Acc acc = w.join_sum(g * 4, 4);
+      scale_columns(acc, w.join_scale(g * 4, 4, 12,
+                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
       const int in_period = t % 8, outer = t / 8;
       if (in_period < 4) {
         const int u = in_period;
@@ -2591,8 +2592,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)), 12, 355,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2600,8 +2600,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
     w.ring_release(357);
     w.join_acquire(358);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
+    if (w.index < 12) w.join_put(w.index, acc, squares);
     w.join_commit(359);
   }
 }
@@ -2618,6 +2617,8 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 12,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -2733,8 +2734,7 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 1, 12, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 385,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -2742,8 +2742,7 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
     w.ring_release(387);
     w.join_acquire(388);
-    scale_columns(acc, scale);
-    if (w.index < 12) w.join_put(w.index, acc);
+    if (w.index < 12) w.join_put(w.index, acc, squares);
     w.join_commit(389);
   }
 }
@@ -2759,6 +2758,8 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 12,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;

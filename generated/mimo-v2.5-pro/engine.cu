@@ -14,7 +14,8 @@ struct Plan {
   static constexpr int entries = 72, phases = 8;
   static constexpr int load_warps = 1, compute_warps = 12, epilogue_warps = 2, communicate_warps = 1;
   static constexpr unsigned ring_page_bytes = 52224, slots_bytes = 12288, scratch_bytes = 36864;
-  static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12;
+  static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12, join_squares = 12;
+  static constexpr bool has_means = false;
   static constexpr int experts = 384, max_active = 64, top_k = 8, expert_group = 8;
   using Exchange = tile::bf16;
   static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 29755264;
@@ -390,8 +391,7 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 6,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -402,8 +402,7 @@ TILE_LOOP
       w.ring_release(8);
     }
     w.join_acquire(9);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(10);
   }
 }
@@ -421,6 +420,8 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_dense_qkv_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 192,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
@@ -658,8 +659,7 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 48,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -670,8 +670,7 @@ TILE_LOOP
       w.ring_release(50);
     }
     w.join_acquire(51);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(52);
   }
 }
@@ -687,6 +686,8 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 192,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -810,8 +811,7 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 78,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -822,8 +822,7 @@ TILE_LOOP
       w.ring_release(80);
     }
     w.join_acquire(81);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(82);
   }
 }
@@ -841,6 +840,8 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_sliding_experts_qkv_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 192,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
@@ -1037,10 +1038,9 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kep
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
-  ColumnScale& scale = kept.scale;
+  ColumnSums& squares = kept.squares;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)), 12, 112,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
@@ -1053,8 +1053,7 @@ TILE_LOOP
       w.ring_release(114);
     }
     w.join_acquire(115);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(116);
   }
 }
@@ -1072,6 +1071,8 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 192,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1118,7 +1119,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   const int part = w.index % 12;
   // staged by router
   Staged<16>& x = kept.x;
-  ColumnScale& scale = kept.scale;
+  ColumnSums& squares = kept.squares;
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
@@ -1128,8 +1129,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     w.ring_release(132);
     w.join_acquire(133);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(134);
   }
 }
@@ -1150,6 +1150,8 @@ TILE_LOOP
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
+      scale_columns(acc, w.join_scale(0, 12, 192,
+                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
@@ -1292,8 +1294,7 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   const int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-  const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 160,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1304,8 +1305,7 @@ TILE_LOOP
       w.ring_release(162);
     }
     w.join_acquire(163);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(164);
   }
 }
@@ -1323,6 +1323,8 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_experts_qkv_values);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 192,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     constexpr int outer = 0;
     if (t < 192) {
       const int u = t;
@@ -1560,10 +1562,9 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
-  ColumnScale& scale = kept.scale;
+  ColumnSums& squares = kept.squares;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
-  scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)), 12, 202,
-            [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+  squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
@@ -1576,8 +1577,7 @@ TILE_LOOP
       w.ring_release(204);
     }
     w.join_acquire(205);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(206);
   }
 }
@@ -1595,6 +1595,8 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 192,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1641,7 +1643,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   const int part = w.index % 12;
   // staged by router
   Staged<16>& x = kept.x;
-  ColumnScale& scale = kept.scale;
+  ColumnSums& squares = kept.squares;
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
@@ -1651,8 +1653,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     w.ring_release(222);
     w.join_acquire(223);
-    scale_columns(acc, scale);
-    w.join_put(w.index, acc);
+    w.join_put(w.index, acc, squares);
     w.join_commit(224);
   }
 }
@@ -1673,6 +1674,8 @@ TILE_LOOP
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
+      scale_columns(acc, w.join_scale(0, 12, 192,
+                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
@@ -1815,8 +1818,7 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
     const int part = w.index % 12;
     Staged<16> x;
     stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
-    const ColumnScale scale = normalise_by_scale(w, x, part * 16, 192, reinterpret_cast<const bf16*>(w.image(at.image + 0)), 12, 250,
-              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); });
+    const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
     const Share tiles = share(w, 1192);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
@@ -1827,8 +1829,7 @@ TILE_LOOP
         w.ring_release(252);
       }
       w.join_acquire(253);
-      scale_columns(acc, scale);
-      w.join_put(w.index, acc);
+      w.join_put(w.index, acc, squares);
       w.join_commit(254);
     }
   }
@@ -1856,6 +1857,8 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
     w.join_wait(260);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
+    scale_columns(acc, w.join_scale(0, 12, 192,
+              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     w.send_to(258, 0, Plan::logits_inbox_at, acc, t, at.round->round);
     w.join_release(261);

@@ -67,8 +67,11 @@ function stepName(step: Exclude<Step, { kind: 'loop' }>, plan: Plan): string | u
     case 'copySpan':
       return 'copy'
     case 'stage':
-      // Warps that hold all of k normalise for themselves; what an earlier phase staged is normalised already.
-      return step.kept?.role !== 'reuse' && step.product.norm && step.product.geometry.parts > 1
+      // Warps that hold all of k normalise for themselves; what an earlier phase staged is normalised already; a scale of the sum needs no meeting.
+      return step.kept?.role !== 'reuse' &&
+        step.product.norm &&
+        !step.product.norm.scale &&
+        step.product.geometry.parts > 1
         ? 'norm barrier'
         : undefined
     case 'route':

@@ -11,10 +11,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bf16Reference } from '../../compiler/reference/bf16.ts'
 import { argmax } from '../../compiler/reference/generate.ts'
 import { createReference, type Reference } from '../../compiler/reference/reference.ts'
-import { evaluateExpr } from '../../dsl/expr.ts'
-import type { NodeOf } from '../../dsl/graph.ts'
 import type { HostEngine } from '../support/host-engine.ts'
 import { buildNano, nano, oraclePrompts } from '../support/nano-engine.ts'
+import { routerGaps } from '../support/router-gaps.ts'
 
 /** In units of the choice, a score plus its bias. */
 const routerMargin = 4e-3
@@ -51,7 +50,8 @@ async function compare(at: number, tokens: readonly number[], plain: Reference, 
   for (const reference of [plain, rounded]) reference.reset()
   const step = plain.step(block)
   const other = rounded.step(block).logits
-  const gaps = smallestGaps(step, block.length)
+  const { graph, params } = nano()
+  const gaps = routerGaps(graph, params, step, block.length)
   return step.logits.map((want, i) => ({
     place: `prompt ${at}, position ${i}`,
     want,
@@ -59,24 +59,6 @@ async function compare(at: number, tokens: readonly number[], plain: Reference, 
     rounded: other[i]!,
     settled: gaps.slice(Math.max(0, i - 2), i + 1).every((gap) => gap > routerMargin),
   }))
-}
-
-/** For each row, over all routers: how much the last choice beats the first that was left out. */
-function smallestGaps(step: ReturnType<Reference['step']>, rowCount: number): number[] {
-  const { graph, params } = nano()
-  const gaps = new Array<number>(rowCount).fill(Number.POSITIVE_INFINITY)
-  for (const node of graph.nodes.filter((n): n is NodeOf<'route'> => n.op === 'route')) {
-    const logits = step.value(node.inputs[0]!)
-    const experts = logits.length / rowCount
-    const bias = params.dense(node.bias!)
-    for (let r = 0; r < rowCount; r++) {
-      const choice = Array.from({ length: experts }, (_, e) =>
-        evaluateExpr(node.choose, [evaluateExpr(node.score, [logits[r * experts + e]!]), bias[e]!]),
-      ).sort((a, b) => b - a)
-      gaps[r] = Math.min(gaps[r]!, choice[node.topK - 1]! - choice[node.topK]!)
-    }
-  }
-  return gaps
 }
 
 type Values = Float64Array

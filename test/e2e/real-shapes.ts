@@ -17,6 +17,7 @@ import { startEngine } from '../../runtime/engine/engine.ts'
 import { writeLoadPlan } from '../../runtime/engine/load-plan.ts'
 import { asset } from '../../runtime/paths.ts'
 import { realShapes } from '../support/real-shapes.ts'
+import { routerGaps } from '../support/router-gaps.ts'
 
 const VOCABULARY = 1024
 const kinds = [0, 1, 0] as const
@@ -46,6 +47,8 @@ function compileRealShapes({ target, ...slice }: Run) {
 interface Comparison {
   /** Largest and RMS error over the RMS of the reference's logits, by row. */
   readonly rows: readonly { readonly max: number; readonly rms: number; readonly sameTop: boolean }[]
+  /** By row of the last block, how near its routing was to another one. */
+  readonly gaps: readonly number[]
 }
 
 /** Engine's logits of the last block of a prompt of `tokens` against the reference. */
@@ -75,11 +78,12 @@ async function compareRealShapes(
       .subarray(40)
     const reference = createReference(shapes.graph, shapes.values, { ctx: 256 })
     const blocks = Array.from({ length: Math.ceil(tokens.length / 8) }, (_, i) => tokens.slice(i * 8, i * 8 + 8))
-    let expected: readonly Float64Array[] = []
-    blocks.forEach((block, i) => {
-      expected = reference.step(block.map((token, r) => ({ token, position: i * 8 + r }))).logits
-    })
-    return { rows: expected.map((row, r) => compareRow(row, (n) => record.readFloatLE((r * VOCABULARY + n) * 4))) }
+    const steps = blocks.map((block, i) => reference.step(block.map((token, r) => ({ token, position: i * 8 + r }))))
+    const last = steps.at(-1)!
+    return {
+      rows: last.logits.map((row, r) => compareRow(row, (n) => record.readFloatLE((r * VOCABULARY + n) * 4))),
+      gaps: routerGaps(shapes.graph, shapes.values, last, last.logits.length),
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -105,10 +109,10 @@ function compareRow(expected: Float64Array, got: (n: number) => number): Compari
 
 async function report(executable: string, run: Run): Promise<void> {
   const tokens = Array.from({ length: 8 }, (_, i) => (i * 619 + run.seed * 97) % VOCABULARY)
-  const { rows } = await compareRealShapes(executable, compileRealShapes(run), tokens)
+  const { rows, gaps } = await compareRealShapes(executable, compileRealShapes(run), tokens)
   for (const [i, r] of rows.entries())
     console.log(
-      `${run.ranks} ranks, row ${i}: max ${r.max.toExponential(2)} rms ${r.rms.toExponential(2)} top ${r.sameTop}`,
+      `${run.ranks} ranks, row ${i}: max ${r.max.toExponential(2)} rms ${r.rms.toExponential(2)} top ${r.sameTop}, router gap ${gaps[i]!.toExponential(1)}`,
     )
 }
 

@@ -3,7 +3,7 @@
  * events, as the controls, and the owner of a tile says whose part it lacks.
  */
 import { createHash } from 'node:crypto'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { EngineKind } from '../../codegen/engines.ts'
 import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
 import type { ExchangeType, Schedule, Shots } from '../../dsl/schedule-ir.ts'

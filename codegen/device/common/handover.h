@@ -11,6 +11,11 @@ TILE_FN void Warp::join_put(int part, const Acc& acc) {
   store_tile(*this, join_slot(join_position) + part * 128, acc);
 }
 
+TILE_FN void Warp::join_put(int part, const Acc& acc, const ColumnSums& squares) {
+  join_put(part, acc);
+  store_sums(*this, join_squares(join_position) + part * 8, squares);
+}
+
 /** Sums `parts` parts from `first` on, in order. The hand-over has been waited for. */
 TILE_FN Acc Warp::join_sum(int first, int parts) {
   for (int part = first; part < first + parts; ++part) area_reads(Area::join_part, int(join_position % Plan::join_depth) * Plan::join_parts + part);
@@ -19,6 +24,16 @@ TILE_FN Acc Warp::join_sum(int first, int parts) {
   TILE_UNROLL_BY(5)
   for (int part = 1; part < parts; ++part) add(acc, load_tile(*this, from + part * 128));
   return acc;
+}
+/** The scale of a joined sum's columns, from the squares that came with `parts` parts from `first` on, added in that order. */
+template <class Scale>
+TILE_FN ColumnScale Warp::join_scale(int first, int parts, int units_total, Scale scale) {
+  const float* squares = join_squares(join_position) + first * 8;
+  return scale_of_columns(*this, [&](int column) {
+    float total = squares[column];
+    for (int part = 1; part < parts; ++part) total += squares[part * 8 + column];
+    return scale(total * (1.0f / float(units_total * 32)));
+  });
 }
 TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
   join_wait(site);

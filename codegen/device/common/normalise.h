@@ -4,9 +4,10 @@
 // a warp reaches the next-but-one call only through a role barrier that all readers of this one have entered. (A call in which
 // every warp holds all of k has no barrier and takes no turn.)
 //
-// `normalise_by_scale` is for norms that are a product x * weight * scale(mean of squares): x is multiplied by the weight alone,
-// and the scale, one number a column, by the sum of the multiplication. Both take x from stage_for_norm, and on a GPU the weights
-// from where bring_weights has put them before the input was waited for.
+// `weigh_for_norm` is for norms that are a product x * weight * scale(mean of squares): x is multiplied by the weight alone, and
+// the scale, one number a column, by the sum of the multiplication. So nobody waits for the mean: each warp's squares go through
+// the join with its part of the sum, and who adds the parts makes the scale of them. Both take x from stage_for_norm, and on a GPU
+// the weights from where bring_weights has put them before the input was waited for.
 #pragma once
 
 namespace tile {
@@ -45,18 +46,16 @@ TILE_FN void normalise(Warp& w, Staged<U>& x, int first_unit, int units_total, c
 template <int U>
 struct Kept {
   Staged<U> x;
-  ColumnScale scale;
+  ColumnSums squares;
 };
 
-template <int U, class Scale>
-TILE_FN ColumnScale normalise_by_scale(Warp& w, Staged<U>& x, int first_unit, int units_total, const bf16* weight, int parts, int site, Scale scale) {
-  auto mean_of = mean_over_parts(w, units_total, parts, site, [&](float* sums) {
-    staged_squares(w, x, sums);
-    staged_weigh(w, x, first_unit, weight);
-  });
-  const ColumnScale scales = scale_of_columns(w, [&](int column) { return scale(mean_of(column)); });
+/** x <- bf16(x * weight); the squares that it had in this warp's k. */
+template <int U>
+TILE_FN ColumnSums weigh_for_norm(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {
+  const ColumnSums squares = staged_squares(w, x);
+  staged_weigh(w, x, first_unit, weight);
   w.mark(mark_staged);
-  return scales;
+  return squares;
 }
 
 }  // namespace tile

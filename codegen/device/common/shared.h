@@ -42,9 +42,12 @@ struct Shared {
   static constexpr size_t entries_at = control_at + 2 * control_bytes;  // of each warp, the entry it is in
   static constexpr size_t choice_at = round_up(entries_at + size_t(warps) * 4, 16);  // RouteChoice, while routing
   static constexpr size_t choice_bytes = size_t(8 * Plan::top_k) * 2 + size_t(8 * ceil_div(Plan::experts, 32)) * 4;
-  static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise
+  static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise; or those of sampling
+  static constexpr size_t means_bytes = Plan::has_means ? size_t(2 * Plan::compute_warps * 8) * 4 : 0, sampling_bytes = size_t(2 * Plan::compute_warps + 8) * 8;
+  static constexpr size_t squares_at = round_up(mean_at + (means_bytes > sampling_bytes ? means_bytes : sampling_bytes), 16);
+  static constexpr size_t squares_bytes = size_t(Plan::join_depth) * Plan::join_squares * 32;  // of each part that goes through the join, [8]
   static constexpr size_t exchange_bytes = 528;  // of a warp: one tile on its way into or out of packets
-  static constexpr size_t exchange_at = round_up(mean_at + size_t(2 * Plan::compute_warps * 8) * 4, 16);  // of the warps of compute, epilogue, communicate
+  static constexpr size_t exchange_at = round_up(squares_at + squares_bytes, 16);  // of the warps of compute, epilogue, communicate
   static constexpr size_t exchange_end = exchange_at + size_t(Plan::compute_warps + Plan::epilogue_warps + Plan::communicate_warps) * exchange_bytes;
 #ifdef TILE_TRACE
   static constexpr size_t traces_at = round_up(exchange_end, 16), traces_bytes = role_count * sizeof(Traces);

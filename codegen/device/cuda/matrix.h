@@ -191,7 +191,7 @@ TILE_FN void staged_map(Warp& w, Staged<U>& x, int, Mean mean_of, const bf16*, A
 }
 /** Sums of squares by the matrix unit: the diagonal of X^T X, whose A operand holds what its B operand holds. Four chains. */
 template <int U>
-TILE_FN void staged_squares(Warp& w, const Staged<U>& x, float* sums) {
+TILE_FN ColumnSums staged_squares(Warp& w, const Staged<U>& x) {
   float c[4][4] = {};
   TILE_UNROLL
   for (int unit = 0; unit < U; ++unit) {
@@ -199,9 +199,12 @@ TILE_FN void staged_squares(Warp& w, const Staged<U>& x, float* sums) {
     ptx::mma(c[unit % 2 * 2], p[0], 0, p[1], 0, p[0], p[1]);
     ptx::mma(c[unit % 2 * 2 + 1], p[2], 0, p[3], 0, p[2], p[3]);
   }
-  const int g = w.lane() / 4, t = w.lane() % 4, odd = g % 2;
-  const float total = ((odd ? c[0][1] : c[0][0]) + (odd ? c[1][1] : c[1][0])) + ((odd ? c[2][1] : c[2][0]) + (odd ? c[3][1] : c[3][0]));
-  if (t == g / 2) sums[g] = total;
+  const bool odd = w.lane() / 4 % 2;
+  return {((odd ? c[0][1] : c[0][0]) + (odd ? c[1][1] : c[1][0])) + ((odd ? c[2][1] : c[2][0]) + (odd ? c[3][1] : c[3][0]))};
+}
+TILE_FN void store_sums(Warp& w, float* to, const ColumnSums& sums) {
+  const int g = w.lane() / 4, t = w.lane() % 4;
+  if (t == g / 2) to[g] = sums.value;
 }
 /** x <- bf16(x * weight) */
 template <int U>

@@ -43,6 +43,11 @@ struct Acc {
 struct Exact {
   i64 value[4];
 };
+/** A sum for each column: that of column g where t is g / 2. */
+struct ColumnSums {
+  float value;
+};
+struct ColumnScale;
 
 struct Warp {
   int rank, sm, sms, index, count, role, own_lane;
@@ -402,17 +407,21 @@ struct Warp {
 
   // ---- join ----
   TILE_FN float* join_slot(u32 position) { return shared<float>(Shared::join_at + position % Plan::join_depth * Shared::join_slot_bytes); }
+  TILE_FN float* join_squares(u32 position) { return shared<float>(Shared::squares_at) + position % Plan::join_depth * (Plan::join_squares * 8); }
   TILE_FN void join_acquire(int site) {
     if (const u32 phases = join_position / Plan::join_depth; phases > 0)
       wait_barrier(site, Shared::join_empty + int(join_position % Plan::join_depth), phases);
   }
   TILE_FN void join_put(int part, const Acc& acc);
+  TILE_FN void join_put(int part, const Acc& acc, const ColumnSums& squares);
   TILE_FN void join_put(int part, const Exact& sum);
   TILE_FN void join_commit(int) {
     arrive(Shared::join_full + int(join_position % Plan::join_depth));
     ++join_position;
   }
   TILE_FN Acc join_sum(int first, int parts);
+  template <class Scale>
+  TILE_FN ColumnScale join_scale(int first, int parts, int units_total, Scale scale);
   TILE_FN Exact join_total(int first, int parts);
   TILE_FN Acc join_take(int site, int parts);
   TILE_FN Acc join_take_row(int site, int first, int parts);

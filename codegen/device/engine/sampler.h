@@ -241,7 +241,7 @@ struct Sampler {
       is a long way to them, and rows that are sampled one after the other had better not go it one after the other. */
   TILE_FN const volatile u64* gather_firsts(const u64* firsts, int from, int rows) {
     constexpr int parts = Plan::compute_warps > 1 ? 2 * Plan::compute_warps : 0;  // part_of's place
-    static_assert((parts + max_rows) * sizeof(u64) <= 2 * Plan::compute_warps * 8 * sizeof(float), "as many as rows fit behind parts");
+    static_assert((parts + max_rows) * sizeof(u64) <= Shared::sampling_bytes, "as many as rows fit behind parts");
     volatile u64* gathered = w.shared<u64>(Shared::mean_at) + parts;
     for (int row = from + w.index; row < rows; row += w.count) {
       PerLane<u64> first;

@@ -26,6 +26,10 @@ struct Exact {
   i64 value[16][8];
 };
 inline Exact nothing() { return Exact{}; }
+/** A sum for each column. */
+struct ColumnSums {
+  float value[8];
+};
 /** f(fixed, value, row, column) of two tiles. */
 template <class F>
 inline void each(Warp& w, Exact& fixed, Acc& acc, F f) {
@@ -124,9 +128,12 @@ inline void staged_map(Warp&, Staged<U>& x, int first_unit, Mean mean_of, const 
 }
 
 template <int U>
-inline void staged_squares(Warp& w, const Staged<U>& x, float* sums) {
-  staged_sums(w, x, [](float v) { return v * v; }, sums);
+inline ColumnSums staged_squares(Warp& w, const Staged<U>& x) {
+  ColumnSums sums;
+  staged_sums(w, x, [](float v) { return v * v; }, sums.value);
+  return sums;
 }
+inline void store_sums(Warp&, float* to, const ColumnSums& sums) { std::memcpy(to, sums.value, 32); }
 /** x <- bf16(x * weight) */
 template <int U>
 inline void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {

@@ -24,6 +24,8 @@ inline Packet load_packet(const Packet* at) { return *at; }
 
 struct Acc;
 struct Exact;
+struct ColumnSums;
+struct ColumnScale;
 
 namespace host {
 using tile::Shared;
@@ -344,17 +346,23 @@ struct Warp {
   float* join_slot(u32 position) {
     return shared<float>(Shared::join_at + position % Plan::join_depth * Shared::join_slot_bytes);
   }
+  float* join_squares(u32 position) {
+    return shared<float>(Shared::squares_at) + position % Plan::join_depth * (Plan::join_squares * 8);
+  }
   void join_acquire(int site) {
     const u32 position = join_position;
     sync(site, [=](int delta) { wait_free(site, Shared::join_empty + int(position % Plan::join_depth), position, Plan::join_depth, delta, What::join_free); });
   }
   void join_put(int part, const Acc& acc);
+  void join_put(int part, const Acc& acc, const ColumnSums& squares);
   void join_put(int part, const Exact& sum);
   void join_commit(int site) {
     const u32 position = join_position++;
     sync(site, [=](int) { arrive(site, Shared::join_full + int(position % Plan::join_depth)); });
   }
   Acc join_sum(int first, int parts);
+  template <class Scale>
+  ColumnScale join_scale(int first, int parts, int units_total, Scale scale);
   Exact join_total(int first, int parts);
   Acc join_take(int site, int parts);
   Acc join_take_row(int site, int first, int parts);

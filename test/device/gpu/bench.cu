@@ -11,7 +11,8 @@ struct Plan {
   static constexpr int units = tile::FORMAT::unit_bytes > 512 ? 3 : tile::FORMAT::unit_bytes > 256 ? 6 : 12, cell = (tile::FORMAT::unit_bytes + tile::FORMAT::scale_bytes) * units;
   static constexpr unsigned ring_page_bytes = 16 * cell;
   static constexpr int ring_depth = 190000 / int(ring_page_bytes);
-  static constexpr int join_depth = 2, join_parts = 16;
+  static constexpr int join_depth = 2, join_parts = 16, join_squares = 16;
+  static constexpr bool has_means = true;
   static constexpr unsigned slots_bytes = 0, scratch_bytes = 0;
   static constexpr int max_active = 1, top_k = 1, experts = 1, counters = 1, local_counters = 1, expert_group = 1;
   TILE_BOTH static constexpr unsigned arrivals(int) { return 1; }

@@ -1,11 +1,11 @@
-// stage, normalise over a k split across the role's warps, multiply, join: against float64.
+// stage, normalise over a k split across the role's warps, multiply, join: against float64. In odd rounds the norm is a scale of the sum.
 #include "plan.h"
 #include "harness.h"
 using namespace tile;
 
 namespace unit {
 const int sms = 2;
-constexpr int parts = 4, units = 3, k = parts * units * 32, rounds = 3;
+constexpr int parts = 4, units = 3, k = parts * units * 32, rounds = 4;
 const size_t image_bytes = size_t(parts) * BF16::unit_bytes * units, kv_bytes = 16;
 constexpr size_t x_at = 0, gain_at = size_t(k) * 16, out_at = gain_at + 4096;
 constexpr float eps = 1e-5f;
@@ -36,8 +36,8 @@ void fill(int, char* image, char*, char* data) {
 }
 std::string check(int, const char* data) {
   const Problem& p = problem();
-  for (int sm = 0; sm < sms; ++sm) {
-    const float* got = reinterpret_cast<const float*>(data + out_at) + sm * 128;
+  for (int way = 0; way < sms * 2; ++way) {
+    const float* got = reinterpret_cast<const float*>(data + out_at) + way * 128;
     for (int c = 0; c < 8; ++c) {
       double mean = 0;
       for (float v : p.x[c]) mean += double(v) * double(v) / k;
@@ -70,15 +70,23 @@ TILE_ROLE void role_compute(Warp& w) {
     Staged<unit::units> x;
     bring_weights<unit::units>(w, s_role_barrier, reinterpret_cast<const char*>(w.ws<bf16>(Plan::data_at + unit::gain_at) + part * unit::units * 32));
     stage_for_norm(w, x, w.ws<bf16>(Plan::data_at + unit::x_at), part * unit::units);
-    normalise(
-        w, x, part * unit::units, unit::parts * unit::units, w.ws<bf16>(Plan::data_at + unit::gain_at), unit::parts, s_role_barrier, [](float v) { return v * v; },
-        [](float v, float mean, float gain) { return v * inverse_sqrt(mean + unit::eps) * gain; });
+    const bf16* gain = w.ws<bf16>(Plan::data_at + unit::gain_at);
+    ColumnSums squares{};
+    if (round % 2 == 1)
+      squares = weigh_for_norm(w, x, part * unit::units, gain);
+    else
+      normalise(
+          w, x, part * unit::units, unit::parts * unit::units, gain, unit::parts, s_role_barrier, [](float v) { return v * v; },
+          [](float v, float mean, float factor) { return v * inverse_sqrt(mean + unit::eps) * factor; });
     const char* page = w.ring_await(s_compute_await) + part * unit::units * BF16::unit_bytes;
     Acc acc = zeros();
     multiply<BF16, unit::units>(w, acc, page, nullptr, x);
     w.ring_release(s_compute_release);
     w.join_acquire(s_join_acquire);
-    w.join_put(part, acc);
+    if (round % 2 == 1)
+      w.join_put(part, acc, squares);
+    else
+      w.join_put(part, acc);
     w.join_commit(s_join_commit);
   }
 }
@@ -89,9 +97,10 @@ TILE_ROLE void role_epilogue(Warp& w) {
       continue;
     }
     Acc acc = w.join_take(s_join_take, unit::parts);
+    if (round % 2 == 1) scale_columns(acc, w.join_scale(0, unit::parts, unit::parts * unit::units, [](float mean) { return inverse_sqrt(mean + unit::eps); }));
     w.join_release(s_join_release);
-    float* out = w.ws<float>(Plan::data_at + unit::out_at) + w.sm * 128;
-    if (round == unit::rounds - 1) each(w, acc, [&](float& value, int row, int column) { out[row * 8 + column] = value; });
+    float* out = w.ws<float>(Plan::data_at + unit::out_at) + (w.sm * 2 + round % 2) * 128;
+    if (round >= unit::rounds - 2) each(w, acc, [&](float& value, int row, int column) { out[row * 8 + column] = value; });
   }
 }
 TILE_ROLE void role_communicate(Warp&) {}

@@ -46,7 +46,8 @@ struct Plan {
   static constexpr int ranks = RANKS, rows = 8, load_warps = 1, compute_warps = 4, epilogue_warps = 2, communicate_warps = 1;
   static constexpr int ring_depth = 3;
   static constexpr unsigned ring_page_bytes = 16384;
-  static constexpr int join_depth = 2, join_parts = 8;
+  static constexpr int join_depth = 2, join_parts = 8, join_squares = 4;
+  static constexpr bool has_means = true;
   static constexpr unsigned slots_bytes = 2 * 8 * 4 * 128;
   static constexpr unsigned scratch_bytes = 32768;
   static constexpr int max_active = 32, top_k = 4, experts = 100, expert_group = 2;

@@ -1,12 +1,13 @@
 /**
- * Norms: whether a normalisation is a product x * weight * scale(mean of squares), with one scale for a whole column. Then
- * the weight alone is multiplied into what is staged, and the scale into the sum: a few operations instead of many.
+ * norm-scale: whether a normalisation is a product x * weight * scale(mean of squares), with one scale for a whole column. Then
+ * the weight alone is multiplied into what is staged, and the scale into the sum: a few operations instead of many, and nobody who
+ * multiplies waits for the mean.
  *
  * Vocabulary: inputs of `stat` are x; of `apply` x, mean, weight. Anything that does not factor takes the general way.
  */
 
-import type { Norm } from '../../compiler/tile/ir.ts'
 import type { ExprNode } from '../../dsl/expr.ts'
+import type { Norm } from '../tile/ir.ts'
 
 const [X, MEAN, WEIGHT] = [0, 1, 2]
 
