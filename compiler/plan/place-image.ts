@@ -5,7 +5,6 @@
  * into the tiles of a product. A param that belongs to no layer is placed once, with the first segment that reads it.
  * Invariants: params lie in order of use, each at a multiple of 128 bytes.
  */
-
 import { sizeOf } from '../../dsl/dim.ts'
 import type { Shots } from '../../dsl/schedule-ir.ts'
 import { InternalError } from '../diagnostics/diagnostic.ts'
