@@ -1,6 +1,6 @@
 /**
  * Two workers: most tests that take long run a C++ compiler or an engine, which take a core each. They keep what they have
- * imported from file to file (TypeScript's compiler alone takes a second), so no test file may leave changes in a module behind.
+ * imported from file to file (TypeScript's compiler alone takes most of a second), so no test file may leave changes in a module behind.
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -80,12 +80,11 @@ export function placeImage(
     const rule = plainParams[phase.kind] as ((p: Phase) => readonly PlainParam[]) | undefined
     for (const [name, scalar] of rule?.(phase) ?? []) plain(name, scalar)
     if (phase.kind !== 'product') continue
-    const normImage = phase.norm && plain(phase.norm.param, 'bf16')
     const geometry = productGeometry(phase, segment, program.ranks, ctx)
     if (!geometry) continue
     // Fixed-point sums take what is staged as it is.
     const scale = phase.norm && !geometry.geometry.unitsPerLeaf && scaleOfColumns(phase.norm)
-    const norm = phase.norm && normImage && { ...phase.norm, image: normImage, ...(scale && { scale }) }
+    const norm = phase.norm && { ...phase.norm, image: plain(phase.norm.param, 'bf16'), ...(scale && { scale }) }
     const { format } = geometry
     const layout = {
       kind: 'tiles' as const,

@@ -70,7 +70,7 @@ describe('nano, the logits of a prompt', () => {
   })
 })
 
-it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('nccl', 'ptx', exchanging('bf16', 'sm_90a')))
+it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('nccl', exchanging('bf16', 'sm_90a')))
 
 describe('what is no such control', () => {
   const refused = (work: () => unknown): Promise<string> =>

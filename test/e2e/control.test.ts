@@ -51,7 +51,7 @@ it('does not depend on the order in which warps run and packets come', async () 
   expect(await written(shuffled, prompts[2]!, 4, 0)).toEqual(await written(plain, prompts[2]!, 4, 0))
 })
 
-it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('graph', 'machine code'))
+it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('graph'))
 
 describe('the plan of the control', () => {
   const { plan } = compileModel(resolveModel({ model: 'nano', drafter: 'none' }), { target: 'host', gpus: 2, ctx: 128 })

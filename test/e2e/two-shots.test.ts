@@ -99,4 +99,4 @@ describe('a session', () => {
   })
 })
 
-it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('persistent', 'ptx', exchanging('bf16', 2, 'sm_90a')))
+it.skipIf(!hasNvcc)('compiles for sm_90a', () => compileForHopper('persistent', exchanging('bf16', 2, 'sm_90a')))

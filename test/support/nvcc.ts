@@ -12,22 +12,14 @@ import { resolveModel } from '../../runtime/session/resolve-model.ts'
 
 export const hasNvcc = execaSync('nvcc', ['--version'], { reject: false }).exitCode === 0
 
-/**
- * Two layers of nano as this engine, on two ranks. Rejects with what nvcc says. As far as `ptx`, host code linked, takes half the time; what
- * only ptxas would refuse is left to the unit programs and to the engine that goes as far as machine code.
- */
-export async function compileForHopper(
-  engine: EngineKind,
-  as: 'ptx' | 'machine code',
-  schedule?: Schedule,
-): Promise<void> {
+/** Two layers of nano as this engine, on two ranks. Rejects with what nvcc says. */
+export async function compileForHopper(engine: EngineKind, schedule?: Schedule): Promise<void> {
   const model = cutModel(resolveModel({ model: 'nano', drafter: 'none', schedule }), 2)
   const { source } = compileModel(model, { target: 'sm_90a', gpus: 2, ctx: 128, engine })
   const folder = mkdtempSync(join(tmpdir(), 'tilec-nvcc-'))
   try {
     writeFileSync(join(folder, 'engine.cu'), source)
-    const code = as === 'ptx' ? 'code=compute_90a' : 'code=sm_90a'
-    const flags = ['-gencode', `arch=compute_90a,${code}`, '-std=c++17', '-Xptxas', '-O0', '-cudart', 'static']
+    const flags = ['-gencode', 'arch=compute_90a,code=sm_90a', '-std=c++17', '-Xptxas', '-O0', '-cudart', 'static']
     await execa('nvcc', [...flags, '-I', deviceFolder(), '-o', join(folder, 'engine'), join(folder, 'engine.cu')])
   } finally {
     rmSync(folder, { recursive: true })

@@ -1,10 +1,8 @@
 #!/bin/sh
-# Builds every unit program for a Hopper GPU: build.sh <out directory> [numbers of ranks: 1 2 4 8]. Run them there with run.sh.
+# Builds every unit program for a Hopper GPU: build.sh <out directory>. Run them there with run.sh.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?out directory}
-shift
-[ $# -gt 0 ] || set -- 1 2 4 8
 mkdir -p "$out"
 build() { # name source flags...
   name=$1 source=$2
@@ -12,11 +10,11 @@ build() { # name source flags...
   ${NVCC:-nvcc} -x cu -std=c++17 -O3 -gencode=arch=compute_90a,code=sm_90a -cudart static "-I$here/../../../codegen/device" "$@" "$here/../units/$source.cpp" -o "$out/$name"
 }
 for unit in matrix normalise attention near route pipeline; do build $unit $unit; done
-for ranks in "$@"; do build packets-$ranks packets -DRANKS=$ranks; done
+for ranks in 1 2 4 8; do build packets-$ranks packets -DRANKS=$ranks; done
 build packets-8-bf16 packets -DRANKS=8 -DEXCHANGE=tile::bf16
-for ranks in "$@"; do build shots-$ranks shots -DRANKS=$ranks; done
+for ranks in 1 2 4 8; do build shots-$ranks shots -DRANKS=$ranks; done
 build shots-8-bf16 shots -DRANKS=8 -DEXCHANGE=tile::bf16
 build shots-8-exact shots -DRANKS=8 -DEXCHANGE=tile::i64
-for ranks in "$@"; do build exact-$ranks exact -DRANKS=$ranks -DEXCHANGE=tile::i64; done
+for ranks in 1 2 4 8; do build exact-$ranks exact -DRANKS=$ranks -DEXCHANGE=tile::i64; done
 build stall-4 stall -DRANKS=4
 cp "$here/run.sh" "$out/run.sh"
