@@ -60,7 +60,7 @@ function cacheStore(
   ctx: EmitContext,
 ): string {
   const slots = cacheSlots(f.window, ctx.plan.ctx)
-  const position = 'at.block->position[c]'
+  const position = 'u32(at.block->position[c])'
   const span = `size_t(outer * ${slots} + ${position} / ${SPAN} % ${slots}) * ${which}_span_elements(${f.dim})`
   return `reinterpret_cast<bf16*>(${ctx.cache(buffer)})[${span} + ${which}_at(${position} % ${SPAN}, ${n}, ${f.dim})] = to_bf16(${v});`
 }

@@ -178,23 +178,23 @@ export function emitElements(
   )
 }
 
-/** Which rows of the section the pair holds: n_low, n_high. */
+/** Which rows of the section the pair holds: n_low, n_high. Unsigned, so that what divides them is a shift or a product. */
 function emitRows(section: Section, paired: boolean, { out }: EmitContext): void {
   if (paired) {
-    out.line('const int n_low = u * 8 + i;')
+    out.line('const u32 n_low = u32(u) * 8 + u32(i);')
     out.line('(void)high;')
     return
   }
   if (section.rotary === 0) {
-    out.line('const int n_low = u * 16 + i, n_high = n_low + 8;')
+    out.line('const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;')
     return
   }
   const perHead = section.head / 16
-  out.line(`const int j = u % ${perHead}, first = u / ${perHead} * ${section.head};`)
+  out.line(`const u32 j = u32(u) % ${perHead}, first = u32(u) / ${perHead} * ${section.head};`)
   out.line(`const bool rotates = j < ${section.rotary / 16};`)
-  out.line('const int d = 8 * j + i;')
+  out.line('const u32 d = 8 * j + u32(i);')
   out.line(
-    `const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? ${section.rotary / 2} : 8);`,
+    `const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? ${section.rotary / 2} : 8);`,
   )
 }
 

@@ -234,10 +234,11 @@ export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
     if (step.kind === 'mergeChunks') mergeTasks(step.merge.attend, ctx)
     if (step.kind === 'stage' && step.product.norm && step.kept?.role !== 'reuse') {
       const { parts, unitsPerPart } = step.product.geometry
+      const alone = step.product.norm.scale !== undefined
       const bytes = unitsPerPart * UNIT_K * 2
       const image = imageAt(step.product.norm.image, ctx)
       ctx.out.line(
-        `bring_weights<${unitsPerPart}>(w, ${step.site}, w.image(${image}) + w.index % ${parts} * ${bytes});`,
+        `bring_weights<${unitsPerPart}, ${alone}>(w, ${step.site}, w.image(${image}) + w.index % ${parts} * ${bytes});`,
       )
     }
     if (step.kind === 'normed') ctx.out.line(`touch(w, w.image(${imageAt(step.weight, ctx)}), ${step.part.head * 2});`)

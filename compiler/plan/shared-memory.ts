@@ -32,7 +32,7 @@ export function sharedMemory(plan: Shaped): { readonly areas: readonly SharedAre
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],
-    ['round control', 2 * ROLES * 384 + 208 + 4 * every, 16],
+    ['round control', 2 * ROLES * 384 + 192 + 16 * every, 16],
     ['route choice', 2 * ROWS * topK + 4 * ROWS * Math.ceil(experts / 32), 16],
     ['norm and sampling sums', Math.max(plan.means ? 2 * compute * ROWS * 4 : 0, (2 * compute + ROWS) * 8), 16],
     ['squares of parts', plan.join.depth * plan.join.squares * ROWS * 4, 16],

@@ -377,7 +377,7 @@ TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 6, w.image(at.image + 0) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 6, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -420,10 +420,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int j = u % 3, first = u / 3 * 48;
+          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
           const bool rotates = j < 1;
-          const int d = 8 * j + i;
-          const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 8 : 8);
+          const u32 d = 8 * j + u32(i);
+          const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
           float v1_low = v0_low, v1_high = v0_high;
@@ -441,10 +441,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 6;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int j = u % 3, first = u / 3 * 48;
+          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
           const bool rotates = j < 1;
-          const int d = 8 * j + i;
-          const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 8 : 8);
+          const u32 d = 8 * j + u32(i);
+          const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
           float v1_low = v0_low, v1_high = v0_high;
@@ -454,21 +454,21 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_low, 48)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_high, 48)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_low, 48)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_high, 48)] = to_bf16(v1_high);
         });
       }
       else if (in_period >= 9 && in_period < 11) {
         const int u = in_period - 9;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v0_low = low;
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -590,7 +590,7 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
         const int u = t;
         each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
           const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
           low = v1_low;
@@ -601,7 +601,7 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = low_of(ahead_0, i, c);
@@ -632,7 +632,7 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 48, w.image(at.image + 945920) + w.index % 12 * 64);
+  bring_weights<1, true>(w, 48, w.image(at.image + 945920) + w.index % 12 * 64);
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
@@ -669,7 +669,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 8 + i;
+      const u32 n_low = u32(u) * 8 + u32(i);
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
@@ -729,7 +729,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v1_low = w.ws<const float>(B_full_dense_o_plain)[c * 384 + n_low];
         const float v1_high = w.ws<const float>(B_full_dense_o_plain)[c * 384 + n_high];
         low = v1_low;
@@ -740,7 +740,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       const float v1_low = low_of(ahead_0, i, c);
@@ -774,7 +774,7 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 78, w.image(at.image + 0) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 78, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -817,10 +817,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int j = u % 3, first = u / 3 * 48;
+          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
           const bool rotates = j < 1;
-          const int d = 8 * j + i;
-          const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 8 : 8);
+          const u32 d = 8 * j + u32(i);
+          const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
           float v1_low = v0_low, v1_high = v0_high;
@@ -838,10 +838,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 6;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int j = u % 3, first = u / 3 * 48;
+          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
           const bool rotates = j < 1;
-          const int d = 8 * j + i;
-          const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 8 : 8);
+          const u32 d = 8 * j + u32(i);
+          const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
           float v1_low = v0_low, v1_high = v0_high;
@@ -851,21 +851,21 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_low, 48)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_high, 48)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_low, 48)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_high, 48)] = to_bf16(v1_high);
         });
       }
       else if (in_period >= 9 && in_period < 11) {
         const int u = in_period - 9;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v0_low = low;
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -946,7 +946,7 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
         const int u = t;
         each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
           const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
           low = v1_low;
@@ -957,7 +957,7 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = low_of(ahead_0, i, c);
@@ -988,7 +988,7 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 112, w.image(at.image + 946048) + w.index % 12 * 64);
+  bring_weights<1, true>(w, 112, w.image(at.image + 946048) + w.index % 12 * 64);
   w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
@@ -1025,7 +1025,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_low] = v0_low;
@@ -1065,7 +1065,7 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 131, w.image(at.image + 946048) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 131, w.image(at.image + 946048) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 4;
@@ -1111,7 +1111,7 @@ TILE_LOOP
           if (c >= at.block->rows) return;
           const int slot = w.table().slot[active][c];
           if (slot < 0) return;  // the row is not of this expert
-          const int n_low = u * 8 + i;
+          const u32 n_low = u32(u) * 8 + u32(i);
           (void)high;
           const float v0_low = ((low * sigmoid(low)) * high);
           w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
@@ -1192,7 +1192,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v1_low = w.ws<const float>(B_sliding_experts_o_plain)[c * 384 + n_low];
         const float v1_high = w.ws<const float>(B_sliding_experts_o_plain)[c * 384 + n_high];
         low = v1_low;
@@ -1203,7 +1203,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       const float v1_low = low_of(ahead_0, i, c);
@@ -1235,7 +1235,7 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 161, w.image(at.image + 0) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 161, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(160, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1278,10 +1278,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int j = u % 3, first = u / 3 * 48;
+          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
           const bool rotates = j < 1;
-          const int d = 8 * j + i;
-          const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 8 : 8);
+          const u32 d = 8 * j + u32(i);
+          const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
           float v1_low = v0_low, v1_high = v0_high;
@@ -1299,10 +1299,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 6;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int j = u % 3, first = u / 3 * 48;
+          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
           const bool rotates = j < 1;
-          const int d = 8 * j + i;
-          const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 8 : 8);
+          const u32 d = 8 * j + u32(i);
+          const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
           float v1_low = v0_low, v1_high = v0_high;
@@ -1312,21 +1312,21 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_low, 48)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(48) + k_at(at.block->position[c] % 64, n_high, 48)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_low, 48)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_high, 48)] = to_bf16(v1_high);
         });
       }
       else if (in_period >= 9 && in_period < 11) {
         const int u = in_period - 9;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v0_low = low;
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -1448,7 +1448,7 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         const int u = t;
         each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v1_low = w.ws<const float>(B_x_plain)[c * 384 + n_low];
           const float v1_high = w.ws<const float>(B_x_plain)[c * 384 + n_high];
           low = v1_low;
@@ -1459,7 +1459,7 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = low_of(ahead_0, i, c);
@@ -1490,7 +1490,7 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 203, w.image(at.image + 945920) + w.index % 12 * 64);
+  bring_weights<1, true>(w, 203, w.image(at.image + 945920) + w.index % 12 * 64);
   w.wait(202, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
@@ -1527,7 +1527,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
@@ -1567,7 +1567,7 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 222, w.image(at.image + 945920) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 222, w.image(at.image + 945920) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
@@ -1613,7 +1613,7 @@ TILE_LOOP
           if (c >= at.block->rows) return;
           const int slot = w.table().slot[active][c];
           if (slot < 0) return;  // the row is not of this expert
-          const int n_low = u * 8 + i;
+          const u32 n_low = u32(u) * 8 + u32(i);
           (void)high;
           const float v0_low = ((low * sigmoid(low)) * high);
           w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
@@ -1695,7 +1695,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v1_low = w.ws<const float>(B_full_experts_o_plain)[c * 384 + n_low];
         const float v1_high = w.ws<const float>(B_full_experts_o_plain)[c * 384 + n_high];
         low = v1_low;
@@ -1706,7 +1706,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       const float v1_low = low_of(ahead_0, i, c);
@@ -1740,7 +1740,7 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 252, w.image(at.image + 0) + w.index % 12 * 64);
+  bring_weights<1, true>(w, 252, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(251, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1776,7 +1776,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
@@ -1860,7 +1860,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
@@ -1884,7 +1884,7 @@ TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 284, w.image(at.image + 884736) + w.index % 12 * 64);
+  bring_weights<1, true>(w, 284, w.image(at.image + 884736) + w.index % 12 * 64);
   w.wait(283, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_commit_begin_fc_columns);
@@ -1930,7 +1930,7 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
       const int u = in_period;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         w.ws<float>(B_commit_begin_kv_plain)[c * 256 + outer * 32 + n_low] = v0_low;
@@ -1941,20 +1941,20 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
       const int u = in_period - 2;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
     else if (in_period >= 4 && in_period < 6) {
       const int u = in_period - 4;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         w.ws<float>(B_commit_begin_kv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
@@ -1965,20 +1965,20 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
       const int u = in_period - 6;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
     else if (in_period >= 8 && in_period < 10) {
       const int u = in_period - 8;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         w.ws<float>(B_commit_begin_kv_plain3)[c * 256 + outer * 32 + n_low] = v0_low;
@@ -1989,20 +1989,20 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
       const int u = in_period - 10;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
     else if (in_period >= 12 && in_period < 14) {
       const int u = in_period - 12;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         w.ws<float>(B_commit_begin_kv_plain4)[c * 256 + outer * 32 + n_low] = v0_low;
@@ -2013,13 +2013,13 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
       const int u = in_period - 14;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
     w.join_release(294);
@@ -2069,8 +2069,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         }
       });
     }
@@ -2108,8 +2108,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         }
       });
     }
@@ -2147,8 +2147,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         }
       });
     }
@@ -2186,8 +2186,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         }
       });
     }
@@ -2260,7 +2260,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3>(w, 309, w.image(at.image + 0) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 309, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(307, C_draft_x, at.runs(C_draft_x));
   w.wait(308, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
@@ -2305,7 +2305,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v0_low = low;
           const float v0_high = high;
           w.ws<float>(B_draft_sliding_dense_qkv_plain)[c * 512 + outer * 64 + n_low] = v0_low;
@@ -2316,7 +2316,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 4;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v0_low = low;
           const float v0_high = high;
           w.ws<float>(B_draft_sliding_dense_qkv_plain2)[c * 256 + outer * 32 + n_low] = v0_low;
@@ -2327,13 +2327,13 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 6;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v0_low = low;
           const float v0_high = high;
           const float v1_low = (v0_low * 0.611999989f);
           const float v1_high = (v0_high * 0.611999989f);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * v_span_elements(32) + v_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         });
       }
     }
@@ -2421,8 +2421,8 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
             v1_low = v0_low * by.cosine - v0_high * by.sine;
             v1_high = v0_high * by.cosine + v0_low * by.sine;
           }
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_low, 32)] = to_bf16(v1_low);
-          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + at.block->position[c] / 64 % 6) * k_span_elements(32) + k_at(at.block->position[c] % 64, n_high, 32)] = to_bf16(v1_high);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
+          reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
         }
       });
     }
@@ -2543,7 +2543,7 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         const int u = t;
         each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v1_low = w.ws<const float>(B_draft_x_plain)[c * 384 + n_low];
           const float v1_high = w.ws<const float>(B_draft_x_plain)[c * 384 + n_high];
           low = v1_low;
@@ -2554,7 +2554,7 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = low_of(ahead_0, i, c);
@@ -2585,7 +2585,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 355, w.image(at.image + 1180800) + w.index % 12 * 64);
+  bring_weights<1, true>(w, 355, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(354, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
@@ -2622,7 +2622,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 8 + i;
+      const u32 n_low = u32(u) * 8 + u32(i);
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
@@ -2683,7 +2683,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         const int u = t;
         each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int n_low = u * 16 + i, n_high = n_low + 8;
+          const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
           const float v1_low = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_low];
           const float v1_high = w.ws<const float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high];
           low = v1_low;
@@ -2694,7 +2694,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = low_of(ahead_0, i, c);
@@ -2727,7 +2727,7 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
 }
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  bring_weights<1>(w, 385, w.image(at.image + 0) + w.index % 12 * 64);
+  bring_weights<1, true>(w, 385, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(384, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
@@ -2763,7 +2763,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;

@@ -384,7 +384,7 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 6, w.image(at.image + 0) + w.index % 12 * 1024);
+  bring_weights<16, true>(w, 6, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -427,10 +427,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int j = u % 12, first = u / 12 * 192;
+        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
         const bool rotates = j < 4;
-        const int d = 8 * j + i;
-        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const u32 d = 8 * j + u32(i);
+        const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -448,10 +448,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       const int u = t - 192;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int j = u % 12, first = u / 12 * 192;
+        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
         const bool rotates = j < 4;
-        const int d = 8 * j + i;
-        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const u32 d = 8 * j + u32(i);
+        const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -461,21 +461,21 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_low, 192)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_high, 192)] = to_bf16(v1_high);
       });
     }
     else if (t >= 204 && t < 212) {
       const int u = t - 204;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_low, 128)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_low, 128)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
     w.join_release(15);
@@ -592,7 +592,7 @@ TILE_LOOP
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
         const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
         low = v2_low;
@@ -603,7 +603,7 @@ TILE_LOOP
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
       const float v2_low = low_of(ahead_0, i, c);
@@ -652,7 +652,7 @@ TILE_LOOP
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 48, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  bring_weights<16, true>(w, 48, w.image(at.image + 46344192) + w.index % 12 * 1024);
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 256))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
@@ -691,7 +691,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 8 + i;
+      const u32 n_low = u32(u) * 8 + u32(i);
       (void)high;
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
@@ -742,7 +742,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v2_low = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_low];
         const float v2_high = w.ws<const float>(B_full_dense_o_plain)[c * 6144 + n_high];
         low = v2_low;
@@ -753,7 +753,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
       const float v2_low = low_of(ahead_0, i, c);
@@ -804,7 +804,7 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 78, w.image(at.image + 0) + w.index % 12 * 1024);
+  bring_weights<16, true>(w, 78, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -847,10 +847,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int j = u % 12, first = u / 12 * 192;
+        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
         const bool rotates = j < 4;
-        const int d = 8 * j + i;
-        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const u32 d = 8 * j + u32(i);
+        const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -868,10 +868,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t - 192;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int j = u % 12, first = u / 12 * 192;
+        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
         const bool rotates = j < 4;
-        const int d = 8 * j + i;
-        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const u32 d = 8 * j + u32(i);
+        const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -881,21 +881,21 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_low, 192)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_high, 192)] = to_bf16(v1_high);
       });
     }
     else if (t >= 204 && t < 212) {
       const int u = t - 204;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_low, 128)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + at.block->position[c] / 64 % 4) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_low, 128)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
     w.join_release(87);
@@ -971,7 +971,7 @@ TILE_LOOP
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
         const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
         low = v2_low;
@@ -982,7 +982,7 @@ TILE_LOOP
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
       const float v2_low = low_of(ahead_0, i, c);
@@ -1033,7 +1033,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 112, w.image(at.image + 46344320) + w.index % 12 * 1024);
+  bring_weights<16, true>(w, 112, w.image(at.image + 46344320) + w.index % 12 * 1024);
   w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
@@ -1076,7 +1076,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
@@ -1157,7 +1157,7 @@ TILE_LOOP
         if (c >= at.block->rows) return;
         const int slot = w.table().slot[active][c];
         if (slot < 0) return;  // the row is not of this expert
-        const int n_low = u * 8 + i;
+        const u32 n_low = u32(u) * 8 + u32(i);
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
@@ -1231,7 +1231,7 @@ TILE_LOOP
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v2_low = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_low];
         const float v2_high = w.ws<const float>(B_sliding_experts_o_plain)[c * 6144 + n_high];
         low = v2_low;
@@ -1242,7 +1242,7 @@ TILE_LOOP
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
       const float v2_low = low_of(ahead_0, i, c);
@@ -1287,7 +1287,7 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 160, w.image(at.image + 0) + w.index % 12 * 1024);
+  bring_weights<16, true>(w, 160, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(159, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
@@ -1330,10 +1330,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int j = u % 12, first = u / 12 * 192;
+        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
         const bool rotates = j < 4;
-        const int d = 8 * j + i;
-        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const u32 d = 8 * j + u32(i);
+        const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -1351,10 +1351,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t - 192;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int j = u % 12, first = u / 12 * 192;
+        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
         const bool rotates = j < 4;
-        const int d = 8 * j + i;
-        const int n_low = first + (rotates ? d : 16 * j + i), n_high = n_low + (rotates ? 32 : 8);
+        const u32 d = 8 * j + u32(i);
+        const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
@@ -1364,21 +1364,21 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_low, 192)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * k_span_elements(192) + k_at(at.block->position[c] % 64, n_high, 192)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_low, 192)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_high, 192)] = to_bf16(v1_high);
       });
     }
     else if (t >= 204 && t < 212) {
       const int u = t - 204;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v0_low = low;
         const float v0_high = high;
         const float v1_low = (v0_low * 0.611999989f);
         const float v1_high = (v0_high * 0.611999989f);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_low, 128)] = to_bf16(v1_low);
-        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + at.block->position[c] / 64 % 32) * v_span_elements(128) + v_at(at.block->position[c] % 64, n_high, 128)] = to_bf16(v1_high);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_low, 128)] = to_bf16(v1_low);
+        reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
     w.join_release(169);
@@ -1495,7 +1495,7 @@ TILE_LOOP
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v2_low = w.ws<const float>(B_x_plain)[c * 6144 + n_low];
         const float v2_high = w.ws<const float>(B_x_plain)[c * 6144 + n_high];
         low = v2_low;
@@ -1506,7 +1506,7 @@ TILE_LOOP
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
       const float v2_low = low_of(ahead_0, i, c);
@@ -1557,7 +1557,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16>(w, 202, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  bring_weights<16, true>(w, 202, w.image(at.image + 46344192) + w.index % 12 * 1024);
   w.wait(201, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
@@ -1600,7 +1600,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v0_low = low;
       const float v0_high = high;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
@@ -1681,7 +1681,7 @@ TILE_LOOP
         if (c >= at.block->rows) return;
         const int slot = w.table().slot[active][c];
         if (slot < 0) return;  // the row is not of this expert
-        const int n_low = u * 8 + i;
+        const u32 n_low = u32(u) * 8 + u32(i);
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
@@ -1755,7 +1755,7 @@ TILE_LOOP
       const int u = t;
       each_pair(w, ahead_0, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int n_low = u * 16 + i, n_high = n_low + 8;
+        const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
         const float v2_low = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_low];
         const float v2_high = w.ws<const float>(B_full_experts_o_plain)[c * 6144 + n_high];
         low = v2_low;
@@ -1766,7 +1766,7 @@ TILE_LOOP
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
-      const int n_low = u * 16 + i, n_high = n_low + 8;
+      const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;
       const float v1_low = low;
       const float v1_high = high;
       const float v2_low = low_of(ahead_0, i, c);
@@ -1811,7 +1811,7 @@ TILE_LOOP
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16>(w, 250, w.image(at.image + 0) + w.index % 12 * 1024);
+  bring_weights<16, true>(w, 250, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(249, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);

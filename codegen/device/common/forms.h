@@ -3,6 +3,7 @@
 //   lane L of a fragment: g = L/4 (row or column), t = L%4; element j = 0..7 of a lane covers k(t, j) of a unit of 32.
 //   A sum does not care in which order its k meet, as long as both operands agree: a lane takes eight neighbours.
 //   unit: 16 rows x k32 of a weight.
+// Numbers of elements are unsigned: half the operations, where they are divided.
 #pragma once
 #include "numbers.h"
 
@@ -11,19 +12,19 @@ namespace tile {
 /** k within a unit of 32 of element j of a lane with t = lane % 4. */
 TILE_BOTH constexpr int k_of(int t, int j) { return 8 * t + j; }
 /** The inverse: t and j of k (0..31). */
-TILE_BOTH constexpr int t_of(int k) { return k / 8; }
-TILE_BOTH constexpr int j_of(int k) { return k % 8; }
+TILE_BOTH constexpr int t_of(u32 k) { return int(k / 8); }
+TILE_BOTH constexpr int j_of(u32 k) { return int(k % 8); }
 
 /** Columns form: element index of (k, column) within one group of 8 columns: [unit][lane][8]. */
-TILE_BOTH constexpr int columns_at(int k, int column) {
-  return k / 32 * 256 + (column * 4 + t_of(k % 32)) * 8 + j_of(k % 32);
+TILE_BOTH constexpr u32 columns_at(u32 k, u32 column) {
+  return k / 32 * 256 + (column * 4 + k % 32 / 8) * 8 + k % 8;
 }
 /** K cache: element index of (key 0..63, dim) within a span: [key / 8][unit over qd][lane][8]. */
-TILE_BOTH constexpr int k_at(int key, int dim, int qd) { return key / 8 * ceil_div(qd, 32) * 256 + columns_at(dim, key % 8); }
+TILE_BOTH constexpr u32 k_at(u32 key, u32 dim, int qd) { return key / 8 * u32(ceil_div(qd, 32)) * 256 + columns_at(dim, key % 8); }
 /** V cache: element index of (key 0..63, dim) within a span: [key / 32][vd / 8][lane][8]. Its keys meet probabilities that lie
     as the hardware left them: element j of a lane is key 16 (j / 4) + 8 (j % 4 / 2) + 2t + j % 2. */
-TILE_BOTH constexpr int v_at(int key, int dim, int vd) {
-  return key / 32 * (vd / 8) * 256 + dim / 8 * 256 + (dim % 8 * 4 + key % 8 / 2) * 8 + key % 32 / 16 * 4 + key % 16 / 8 * 2 + key % 2;
+TILE_BOTH constexpr u32 v_at(u32 key, u32 dim, int vd) {
+  return key / 32 * u32(vd / 8) * 256 + dim / 8 * 256 + (dim % 8 * 4 + key % 8 / 2) * 8 + key % 32 / 16 * 4 + key % 16 / 8 * 2 + key % 2;
 }
 constexpr int span_keys = 64;
 TILE_BOTH constexpr int k_span_elements(int qd) { return span_keys / 8 * ceil_div(qd, 32) * 256; }

@@ -42,30 +42,34 @@ TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
 TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0, parts); }
 
 /** Copies what a half of the active experts made of the rows, bf16 [row][slot][K], into the role's shared memory; the role's warps share
-    the work, a role barrier follows. */
+    the work, a role barrier follows. A warp takes whole results, a few at once: each is a long way. */
 template <int TopK, int K>
 TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int rows, Share experts, int half) {
-  constexpr int ahead = 6;  // loads on their way at once: each is a long way
+  static_assert(K % 8 == 0, "results are whole packets");
+  constexpr u32 ahead = 6, packets = K / 8;
   w.area_writes(Area::staged_rows, half * w.count + w.index);
   const RouteTable& routes = w.table();
+  const u32 results = u32(rows) * TopK;
   w.lanes([&](int lane) {
     const Packet* source = reinterpret_cast<const Packet*>(from);
     Packet* target = reinterpret_cast<Packet*>(to);
-    const int packets = rows * (TopK * K / 8), step = w.count * 32;
-    const auto wanted = [&](int at) {
-      if (at >= packets) return false;
-      const int pair = at / (K / 8), place = routes.place[pair / TopK][pair % TopK];
-      return place >= experts.begin && place < experts.end;
-    };
-    for (int first = w.index * 32 + lane; first < packets; first += ahead * step) {
-      Packet loaded[ahead] = {};  // some lanes load nothing: what they hold must not come from before
-      TILE_UNROLL
-      for (int i = 0; i < ahead; ++i)
-        if (wanted(first + i * step)) loaded[i] = source[first + i * step];
-      TILE_UNROLL
-      for (int i = 0; i < ahead; ++i)
-        if (wanted(first + i * step)) target[first + i * step] = as_staged(loaded[i]);
-    }
+    for (u32 first = u32(w.index); first < results; first += ahead * u32(w.count))
+      for (u32 at = u32(lane); at < packets; at += 32) {
+        Packet loaded[ahead] = {};  // some are not: what they hold must not come from before
+        u32 wanted = 0;
+        TILE_UNROLL
+        for (u32 i = 0; i < ahead; ++i) {
+          const u32 result = first + i * u32(w.count);
+          if (result >= results) continue;
+          const int place = routes.place[result / TopK][result % TopK];
+          if (place < experts.begin || place >= experts.end) continue;
+          wanted |= 1u << i;
+          loaded[i] = source[result * packets + at];
+        }
+        TILE_UNROLL
+        for (u32 i = 0; i < ahead; ++i)
+          if (wanted >> i & 1u) target[(first + i * u32(w.count)) * packets + at] = as_staged(loaded[i]);
+      }
   });
 }
 

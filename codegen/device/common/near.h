@@ -42,21 +42,21 @@ struct NearAttention {
   RowPositions rows;
 
   TILE_FN NearTask task(int number) const {
-    const int m_tile = number / Parts % m_tiles;
+    const u32 part = u32(number) % Parts, tile = u32(number) / Parts, m_tile = tile % m_tiles;
     int first = 0, last = -1;
     TILE_LOOP
-    for (int row = m_tile * 16 / Group; row <= (m_tile * 16 + 15) / Group && row < rows.rows; ++row) {
+    for (int row = int(m_tile * 16 / Group); row <= int((m_tile * 16 + 15) / Group) && row < rows.rows; ++row) {
       const int from = rows.first(row, Window) > 0 ? rows.first(row, Window) : 0, end = rows.last(row, Window);
       first = last < 0 || from < first ? from : first;
       last = end > last ? end : last;
     }
-    return NearTask{number / Parts / m_tiles, m_tile, number % Parts, {first / near_keys, last < 0 ? 0 : last / near_keys + 1}};
+    return NearTask{int(tile / m_tiles), int(m_tile), int(part), {int(u32(first) / near_keys), last < 0 ? 0 : int(u32(last) / near_keys) + 1}};
   }
-  TILE_FN size_t slot(int head, int block) const { return size_t(head * Slots + block / 4 % Slots); }
+  TILE_FN size_t slot(int head, u32 block) const { return size_t(u32(head) * Slots + block / 4 % Slots); }
   /** The first key of a block, and of its values the first of a part: what lies from there on is found by k_at and v_at. */
-  TILE_FN const char* key(int head, int block) const { return keys + (slot(head, block) * 4 + block % 4) * key_bytes; }
-  TILE_FN const char* value(int head, int block, int part) const {
-    return values + slot(head, block) * v_span_elements(Vd) * 2 + (block % 4 / 2 * Parts + part) * value_bytes + block % 2 * 8;
+  TILE_FN const char* key(int head, u32 block) const { return keys + (slot(head, block) * 4 + block % 4) * key_bytes; }
+  TILE_FN const char* value(int head, u32 block, int part) const {
+    return values + slot(head, block) * v_span_elements(Vd) * 2 + (block % 4 / 2 * Parts + u32(part)) * value_bytes + block % 2 * 8;
   }
 };
 
@@ -114,11 +114,12 @@ TILE_FN void merge_near(Warp& w, const Near& near, int number, bf16* out) {
   constexpr int fours = Near::dims / 4;
   w.lanes([&](int lane) {
     for (int item = w.index * 32 + lane; item < 16 * fours; item += w.count * 32) {
-      const int row = item / fours, dim = item % fours * 4, m_row = task.m_tile * 16 + row;
-      if (m_row / Near::group >= near.rows.rows) return;
+      const int row = int(u32(item) / fours), dim = int(u32(item) % fours * 4);
+      const u32 m_row = u32(task.m_tile * 16 + row);
+      if (int(m_row / Near::group) >= near.rows.rows) return;
       u32 merged[2];
       merge_blocks(sums, blocks, row, dim, merged);
-      const int k = (task.head * Near::group + m_row % Near::group) * Near::vd + task.part * Near::dims + dim;
+      const u32 k = (u32(task.head) * Near::group + m_row % Near::group) * Near::vd + u32(task.part * Near::dims + dim);
       u32* to = reinterpret_cast<u32*>(out + columns_at(k, m_row / Near::group));
       to[0] = merged[0], to[1] = merged[1];
     }

@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(Shared::warps * 32, 1) phase_kernel(const __gr
   const RoundControl& c = *graph_control(args);
   const At at = entry_of(c, entry);
   Warp w = warp_of(args, me.role, me.index);
-  w.round = Phase::ahead && me.role == load_role ? 0 : c.round;
+  w.enter_round(Phase::ahead && me.role == load_role ? 0 : c.round);
   switch (me.role) {
     case load_role: Phase::load(w, at); break;
     case compute_role:
@@ -94,7 +94,7 @@ __global__ void first_kernel(const __grid_constant__ EngineArgs args) {
 __global__ void relay_kernel(const __grid_constant__ EngineArgs args, u32 round) {
   set_up_barriers(args);
   Warp w = warp_of(args, communicate_role, 0);
-  w.round = round;
+  w.enter_round(round);
   Packet* inbox = control_inbox(w, w.rank, round);
   w.poll(Plan::site_relay, What::control, int(round), false, [=](int lane) { return lane >= control_packets || load_packet(inbox + lane).word[3] == round; });
   acquire_system();

@@ -45,8 +45,8 @@ TILE_FN void each_pair_in_turn(Warp& w, Acc& acc, F f) {
   }
 }
 /** Of another tile, what each_pair's f has of its own. */
-TILE_FN float low_of(const Acc& acc, int, int column) { return acc.value[column % 2]; }
-TILE_FN float high_of(const Acc& acc, int, int column) { return acc.value[2 + column % 2]; }
+TILE_FN float low_of(const Acc& acc, int, int column) { return column % 2 ? acc.value[1] : acc.value[0]; }
+TILE_FN float high_of(const Acc& acc, int, int column) { return column % 2 ? acc.value[3] : acc.value[2]; }
 TILE_FN void store_tile(Warp& w, float* to, const Acc& acc) {
   reinterpret_cast<float4*>(to)[w.lane()] = make_float4(acc.value[0], acc.value[1], acc.value[2], acc.value[3]);
 }
@@ -103,7 +103,7 @@ TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const 
   }
   if (!InShared) scale_staged(x);  // rows in shared memory have been, by stage_rows
 }
-/** What stage_rows puts into shared memory: eight elements as `stage` would leave them. */
+/** Eight elements as `stage` would leave them. */
 TILE_FN Packet as_staged(const Packet& rows) {
   Packet staged;
   TILE_UNROLL
@@ -154,16 +154,21 @@ TILE_FN void staged_sums(Warp& w, const Staged<U>& x, Stat stat, float* sums) {
 constexpr size_t weights_near_bytes = Plan::scratch_bytes / Plan::compute_warps / 128 * 128;
 TILE_FN char* weights_near(Warp& w) { return w.scratch<char>(size_t(w.index) * weights_near_bytes); }
 /** Brings the norm weights of U units, from the warp's first on, into shared memory while their input is waited for: what a wait
-    acquires empties the first cache. Rows that were staged there have been read when the sums made of them have been taken. */
-template <int U>
+    acquires empties the first cache. Rows that were staged there have been read when the sums made of them have been taken.
+    `Alone`: x is multiplied by them alone, so they bring what staging multiplies it by. */
+template <int U, bool Alone>
 TILE_FN void bring_weights(Warp& w, int site, const char* weight) {
   static_assert(U * 64 <= weights_near_bytes, "norm weights fit the warp's share of the scratch memory");
   w.slots_acquire(site);
   const uint4* from = reinterpret_cast<const uint4*>(weight);
-  uint4* to = reinterpret_cast<uint4*>(weights_near(w));
+  Packet* to = reinterpret_cast<Packet*>(weights_near(w));
   TILE_UNROLL
-  for (int at = 0; at < U * 4; at += 32)
-    if (at + w.lane() < U * 4) to[at + w.lane()] = __ldg(from + at + w.lane());
+  for (int at = 0; at < U * 4; at += 32) {
+    if (at + w.lane() >= U * 4) continue;
+    const uint4 v = __ldg(from + at + w.lane());
+    const Packet weights{{v.x, v.y, v.z, v.w}};
+    to[at + w.lane()] = Alone ? as_staged(weights) : weights;
+  }
   w.sync_lanes();
 }
 /** f(unit, weights of the k that this lane holds of it, in pairs): as bring_weights left them. */
@@ -206,14 +211,13 @@ TILE_FN void store_sums(Warp& w, float* to, const ColumnSums& sums) {
   const int g = w.lane() / 4, t = w.lane() % 4;
   if (t == g / 2) to[g] = sums.value;
 }
-/** x <- bf16(x * weight) */
+/** x <- bf16(x * weight), of weights brought to do it alone. */
 template <int U>
 TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int, const bf16*) {
   with_factors<U>(w, [&](int unit, const u32(&factor)[4]) {
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) x.pair[unit][i] = ptx::multiply_bf16x2(x.pair[unit][i], factor[i]);
   });
-  scale_staged(x);
 }
 /** Brings what this warp will read nearer while it waits for something else: what the wait acquires empties the first cache, the
     second keeps it. */

@@ -5,6 +5,12 @@
 
 namespace tile::ptx {
 
+/** threadIdx.x, read where it is asked for: the compiler keeps it in no register. */
+TILE_FN u32 thread() {
+  u32 x;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(x));
+  return x;
+}
 TILE_FN u32 shared_address(const void* at) { return u32(__cvta_generic_to_shared(at)); }
 TILE_FN u64 nanoseconds() {
   u64 now;

@@ -51,9 +51,8 @@ struct ColumnScale;
 
 struct Warp {
   int rank, sm, sms, index, count, role, own_lane;
-  u32 round = 0;
   const EngineArgs* args;
-  u32 ring_position = 0, join_position = 0, slots_position = 0, role_position = 0, mean_flip = 0;
+  u32 ring_position = 0, join_position = 0, mean_flip = 0;
 
   // ---- lanes ----
   TILE_FN int lane() const { return own_lane; }
@@ -150,15 +149,27 @@ struct Warp {
   TILE_FN const T& kept_near(const T*, size_t at) {
     return *shared<const T>(at + size_t(role) * round_up(sizeof(T), 16));
   }
-  /** The entry that this warp is in. It lies in shared memory: what lives through all phases costs each of them a register, or a way to
-      local memory, which waits may have emptied the first cache of. */
-  TILE_FN static volatile u32& entry_word() { return *reinterpret_cast<volatile u32*>(tile_memory + Shared::entries_at + threadIdx.x / 32 * 4); }
-  TILE_FN int entry() const { return int(entry_word()); }
-  TILE_FN void enter(int entry) {
+  /** What this warp keeps through all phases, and few of them need. It lies in shared memory: in a register it would cost each of them
+      one, or a way to local memory, which any warp of the SM that polls empties the first cache of. Loops count in registers. */
+  struct Lasting {
+    u32 entry, round, role_position, slots_position;
+  };
+  static_assert(sizeof(Lasting) == Shared::lasting_bytes, "what lasts has its place");
+  TILE_FN static volatile Lasting& lasting() { return *reinterpret_cast<volatile Lasting*>(tile_memory + Shared::lasting_at + ptx::thread() / 32 * Shared::lasting_bytes); }
+  TILE_FN static void set_lasting(volatile u32& word, u32 value) {
     __syncwarp();
-    if (lane() == 0) entry_word() = u32(entry);
+    if (threadIdx.x % 32 == 0) word = value;
     __syncwarp();
   }
+  TILE_FN static u32 count_on(volatile u32& word) {
+    const u32 value = word + 1;
+    set_lasting(word, value);
+    return value;
+  }
+  TILE_FN int entry() const { return int(lasting().entry); }
+  TILE_FN void enter(int entry) { set_lasting(lasting().entry, u32(entry)); }
+  TILE_FN u32 round() const { return lasting().round; }
+  TILE_FN void enter_round(u32 round) { set_lasting(lasting().round, round); }
   TILE_FN float* exchange() { return shared<float>(Shared::exchange_of(role, index)); }
   TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
 
@@ -181,7 +192,7 @@ struct Warp {
     if (atomicCAS_system(reinterpret_cast<u32*>(args->workspace + Plan::abort_at), 0u, 1u) == 0u && atomicCAS_system(&record->state, 0u, 1u) == 0u) {
       const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
       record->what = int(what), record->rank = args->rank, record->sm = int(blockIdx.x), record->role = me.role, record->warp = me.index;
-      record->site = site, record->object = object, record->expected = expected, record->got = got, record->round = near().round[me.role];
+      record->site = site, record->object = object, record->expected = expected, record->got = got, record->round = lasting().round;
       __threadfence_system();
       ptx::store_relaxed_system(&record->state, 2u);
     }
@@ -189,12 +200,11 @@ struct Warp {
     for (int to = 0; to < Plan::ranks; ++to) ptx::store_relaxed_system(reinterpret_cast<u32*>(args->peer_workspace[to] + Plan::abort_at), 1u);
     ptx::leave_kernel();
   }
-  /** What waits look at: a copy in shared memory, filled at set-up and at the beginning of rounds. */
+  /** What waits look at: a copy in shared memory, filled at set-up. */
   struct Near {
     EngineArgs args;  // a function that is told nothing has them from here: as a pointer to the kernel's own they would be far away
     const u32* abort_word;
     u32 deadline;  // in ticks
-    u32 round[role_count];
     u32 nothing;  // 0, which only set-up knows
   };
   static constexpr int tick = 20;  // 2^20 ns: what waits count their time in
@@ -203,6 +213,7 @@ struct Warp {
   TILE_FN static void look_near(const EngineArgs* args) {
     near().args = *args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline = u32(args->deadline_ns >> tick);
     near().nothing = 0;
+    for (int i = 0; i < Shared::warps; ++i) reinterpret_cast<Lasting*>(tile_memory + Shared::lasting_at)[i] = Lasting{};
   }
   /** 0, though the compiler cannot know: what it is added to is computed, or loaded, where it is asked for, and not ahead. */
   TILE_FN static u32 unknown_nothing() { return *const_cast<const volatile u32*>(&near().nothing); }
@@ -284,41 +295,40 @@ struct Warp {
   /** This warp only, whatever the others of its role do. */
   TILE_FN void wait_alone(int site, int which, u32 runs) {
     const TimedWait<Warp> timed(*this, site, What::counter);
-    near().round[role] = round;
-    await_request(site, which, runs * Plan::arrivals(which), 0);
+    await_request(site, which, runs * Plan::arrivals(which), false);
   }
   TILE_FN void wait_counter(int site, int which, u32 runs, bool idle) {
     {
       const TimedWait<Warp> timed(*this, site, What::counter);
-      const u32 expected = runs * Plan::arrivals(which), generation = count > 1 ? ++role_position : 0;
-      if (idle) near().round[role] = round, await_request(site, which, expected, generation);
-      else await_counter(site, which, expected, generation);
+      const u32 expected = runs * Plan::arrivals(which);
+      if (idle) await_request(site, which, expected, true);
+      else await_counter(site, which, expected);
     }
     mark(mark_ready);
   }
-  /** One function for all phases: they begin with it, when registers hold nothing yet. `generation`: of the role's barrier, or 0. */
-  TILE_CALLED static void await_counter(int site, int which, u32 expected, u32 generation) { until(site, which, expected, generation, false); }
-  TILE_CALLED static void await_request(int site, int which, u32 expected, u32 generation) { until(site, which, expected, generation, true); }
-  TILE_FN static void until(int site, int which, u32 expected, u32 generation, bool idle) {
+  /** One function for all phases: they begin with it, when registers hold nothing yet. */
+  TILE_CALLED static void await_counter(int site, int which, u32 expected) { until(site, which, expected, true, false); }
+  TILE_CALLED static void await_request(int site, int which, u32 expected, bool together) { until(site, which, expected, together, true); }
+  /** `together`: all warps of the role wait. */
+  TILE_FN static void until(int site, int which, u32 expected, bool together, bool idle) {
     const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
     if (me.index == 0) {
       spin(site, which, reinterpret_cast<const u32*>(near().args.workspace + Plan::counters_at + size_t(which) * counter_stride), expected, idle);
       if (me.role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
     }
-    if (generation > 0) meeting(site, generation, idle);
+    if (together && Shared::role_warps(me.role) > 1) meeting(site, idle);
   }
   /** All warps of the role. One of them polls in L2 for all: two thousand pollers of one word would hold up the signals that they
       wait for. */
   TILE_FN void meet(int site) {
-    const u32 generation = ++role_position;
+    const u32 generation = count_on(lasting().role_position);
     arrive(Shared::role + role);
     wait_barrier(site, Shared::role + role, generation);
   }
   /** The same as a call, for where registers hold little. */
-  TILE_CALLED static void meet_apart(int site, u32 generation) { meeting(site, generation, false); }
-  TILE_FN static void meeting(int site, u32 generation, bool idle) {
-    const u32 barrier = u32(Shared::role + Shared::role_of(int(threadIdx.x / 32)).role) * 8;
-    __syncwarp();
+  TILE_CALLED static void meet_apart(int site) { meeting(site, false); }
+  TILE_FN static void meeting(int site, bool idle) {
+    const u32 barrier = u32(Shared::role + Shared::role_of(int(threadIdx.x / 32)).role) * 8, generation = count_on(lasting().role_position);
     if (threadIdx.x % 32 < arriving_lanes) ptx::barrier_arrive(tile_memory + barrier);
     wait_on(site, barrier, generation, idle);
   }
@@ -341,7 +351,7 @@ struct Warp {
   TILE_FN void role_barrier(int site) {
     ptx::fence_proxy_async();  // after it one warp signals for all, and a load warp may bulk-copy what they stored
     const TimedWait<Warp> timed(*this, site, What::role_barrier);
-    meet_apart(site, ++role_position);
+    meet_apart(site);
   }
   /** In the middle of a phase, between warps that hold what they have staged: no call. What they hand over is shared memory. */
   TILE_FN void role_barrier_within(int site) { meet(site); }
@@ -436,22 +446,22 @@ struct Warp {
 
   // ---- slots ----
   TILE_FN void slots_acquire(int site) {
-    if (slots_position > 0) wait_barrier(site, Shared::slots_empty, slots_position);
+    if (const u32 position = lasting().slots_position; position > 0) wait_barrier(site, Shared::slots_empty, position);
   }
   TILE_FN void slots_put(const Acc& acc, int tile, int active_index);
   TILE_FN void slots_put(const Exact& sum, int tile, int active_index);
   TILE_FN void slots_commit(int) {
     arrive(Shared::slots_full);
-    ++slots_position;
+    count_on(lasting().slots_position);
   }
-  TILE_FN void slots_await(int site) { wait_barrier(site, Shared::slots_full, slots_position + 1); }
+  TILE_FN void slots_await(int site) { wait_barrier(site, Shared::slots_full, lasting().slots_position + 1); }
   template <int TopK = Plan::top_k>
   TILE_FN Acc slots_sum(int tile);
   template <int TopK = Plan::top_k>
   TILE_FN Exact slots_total(int tile);
   TILE_FN void slots_release(int) {
     arrive(Shared::slots_empty);
-    ++slots_position;
+    count_on(lasting().slots_position);
   }
   TILE_FN RouteTable& table() { return *shared<RouteTable>(Shared::table_at); }
   TILE_FN RouteTable& table_for_writing() { return table(); }
@@ -513,8 +523,7 @@ template <class F>
 TILE_FN void called(Warp& w, F f) {
   Warp copy = w;
   call(copy, f);
-  w.round = copy.round, w.ring_position = copy.ring_position, w.join_position = copy.join_position, w.slots_position = copy.slots_position;
-  w.role_position = copy.role_position, w.mean_flip = copy.mean_flip;
+  w.ring_position = copy.ring_position, w.join_position = copy.join_position, w.mean_flip = copy.mean_flip;
 }
 
 /** f(w), of which nothing is computed ahead. */

@@ -61,11 +61,12 @@ TILE_FN void relay_round(Warp& w, u32 round) {
 }
 
 TILE_FN const RoundControl& begin_round(Warp& w) {
-  if (w.round > 0) {
-    w.control_reads(w.round);
+  const u32 before = w.round(), round = before + 1;
+  if (before > 0) {
+    w.control_reads(before);
     w.signal(Plan::site_round, Plan::control_left_counter);
   }
-  const u32 round = ++w.round;
+  w.enter_round(round);
   if (w.role == communicate_role && w.index == 0 && w.sm == 0) relay_round(w, round);
   w.wait_idle(Plan::site_round, Plan::control_counter, round);
   // Neither sends nor signals any more (--stall), until somebody has given up waiting for it.
@@ -75,7 +76,10 @@ TILE_FN const RoundControl& begin_round(Warp& w) {
 }
 
 /** What begin_round has returned, found again. */
-TILE_FN const RoundControl& this_round(Warp& w) { return w.kept_near(control_slot(w, w.round), Shared::control_at + (w.round & 1) * Shared::control_bytes); }
+TILE_FN const RoundControl& this_round(Warp& w) {
+  const u32 round = w.round();
+  return w.kept_near(control_slot(w, round), Shared::control_at + (round & 1) * Shared::control_bytes);
+}
 
 // ---- rank 0 decides ----
 

@@ -47,7 +47,7 @@ class Phases {
       else table.active = 0;
     }
     const Outcome outcome = run_all([this, entry, round](Warp& w) {
-      w.round = round;
+      w.enter_round(round);
       const At at = entry_of(*control(w.rank), entry);
       void (*const roles[])(Warp&, const At&) = {Phase::load, Phase::compute, Phase::epilogue, Phase::communicate};
       roles[w.role](w, at);

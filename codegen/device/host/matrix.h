@@ -140,7 +140,7 @@ inline void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weig
   staged_map(w, x, first_unit, [](int) { return 0.0f; }, weight, [](float v, float, float factor) { return v * factor; });
 }
 /** A GPU brings a norm's weights near before it needs them; here all memory is near. */
-template <int U>
+template <int U, bool Alone>
 inline void bring_weights(Warp&, int, const char*) {}
 inline void touch(Warp&, const void*, int) {}
 /** A factor for each column. */

@@ -39,7 +39,6 @@ struct Sm {
 
 struct Warp {
   int rank, sm, sms, index, count, role;
-  u32 round = 0;  // of the request, for fault records; the control code advances it
   const EngineArgs* args;
   host::World* world;
   host::Fiber* fiber;
@@ -160,6 +159,8 @@ struct Warp {
   }
   int entry() const { return entry_; }
   void enter(int entry) { entry_ = entry; }
+  u32 round() const { return fiber->round; }
+  void enter_round(u32 round) { fiber->round = round; }
   float* exchange() { return shared<float>(Shared::exchange_of(role, index)); }
 
   // ---- sync core ----
@@ -168,7 +169,6 @@ struct Warp {
   void sync(int site, Op op) {
     if constexpr (host::checking) {
       fiber->site = site;
-      fiber->round = round;
       fiber->stamp.reset();
     }
     world->preempt();
@@ -191,7 +191,6 @@ struct Warp {
   template <class F>
   void block(int site, What what, int object, u32 expected, bool idle, F value) {
     if (int(value() - expected) >= 0) return;
-    fiber->round = round;
     const TimedWait<Warp> timed(*this, site, what);
     world->block([](void* question) -> unsigned { return (*static_cast<F*>(question))(); }, &value, expected, idle, what, object, site);
   }
@@ -225,7 +224,6 @@ struct Warp {
 
   /** Ends the run for what this warp found, at once. */
   void give_up(int site, What what, int object) {
-    fiber->round = round;
     world->fail(what, site, object, 0, 0, world->who(*fiber) + ", " + world->site_name(site) + ": " + what_name(what) + ", position " + std::to_string(object));
   }
 

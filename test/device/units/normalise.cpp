@@ -68,9 +68,13 @@ TILE_ROLE void role_compute(Warp& w) {
   for (int round = 0; round < unit::rounds; ++round) {
     const int part = w.index % unit::parts;
     Staged<unit::units> x;
-    bring_weights<unit::units>(w, s_role_barrier, reinterpret_cast<const char*>(w.ws<bf16>(Plan::data_at + unit::gain_at) + part * unit::units * 32));
-    stage_for_norm(w, x, w.ws<bf16>(Plan::data_at + unit::x_at), part * unit::units);
     const bf16* gain = w.ws<bf16>(Plan::data_at + unit::gain_at);
+    const char* own_gain = reinterpret_cast<const char*>(gain + part * unit::units * 32);
+    if (round % 2 == 1)
+      bring_weights<unit::units, true>(w, s_role_barrier, own_gain);
+    else
+      bring_weights<unit::units, false>(w, s_role_barrier, own_gain);
+    stage_for_norm(w, x, w.ws<bf16>(Plan::data_at + unit::x_at), part * unit::units);
     ColumnSums squares{};
     if (round % 2 == 1)
       squares = weigh_for_norm(w, x, part * unit::units, gain);
