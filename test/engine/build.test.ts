@@ -72,6 +72,21 @@ describe('the cache', () => {
     expect(entries()).toHaveLength(4)
   })
 
+  it("passes CXXFLAGS on behind its own flags, as another entry; a GPU's compiler is not told", async () => {
+    vi.stubEnv('CXX', fakeCompiler('echo "$@" > "$out"'))
+    vi.stubEnv('NVCC', process.env.CXX)
+    const words = async (target: 'host' | 'sm_90a') => {
+      const { executable } = await buildEngine({ source: 'a', target })
+      return readFileSync(executable, 'utf8').split(' ')
+    }
+    vi.stubEnv('CXXFLAGS', '')
+    expect((await words('host')).filter((word) => word.startsWith('-O'))).toEqual(['-O2'])
+    vi.stubEnv('CXXFLAGS', ' -O1  -g ')
+    expect((await words('host')).filter((word) => /^-[Og]/.test(word))).toEqual(['-O2', '-O1', '-g'])
+    expect(await words('sm_90a')).not.toContain('-O1')
+    expect(entries()).toHaveLength(3)
+  })
+
   it('lets concurrent builds of one key all succeed with one entry', async () => {
     vi.stubEnv('CXX', fakeCompiler('sleep 0.2; echo made > "$out"'))
     const builds = await Promise.all([1, 2, 3, 4].map(() => buildEngine({ source: 'a', target: 'host' })))
