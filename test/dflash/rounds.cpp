@@ -3,11 +3,11 @@
 // The target's logits after a token are a row of a table. The drafter's are another model's: along its own likeliest text
 // from the anchor on, so that its proposals are often right and often wrong. Everything else is the engine: the control
 // loop, sampling, history, accepting, drafting (control.h, sampler.h, history.h), as every executable has them.
-// BUG puts a known mistake in the place of finish_target: 1 the residual is forgotten, 2 a best guess is tested with the
+// <bug> puts a known mistake in the place of finish_target: 1 the residual is forgotten, 2 a best guess is tested with the
 // drafter's softmax, 3 a random number is used twice, 4 the block's first penalties are used for all of its rows, 5 random
-// bits do not know the position. BUG 0 is the engine's; -1 the same rejection sampling as 1 to 3, but right.
+// bits do not know the position. 0 is the engine's; -1 the same rejection sampling as 1 to 3, but right.
 //
-//   rounds <requests> <draft rows> <tables: 50 numbers> <a Sampling, word by word, as the wire has it>
+//   rounds <bug> <requests> <draft rows> <tables: 50 numbers> <a Sampling, word by word, as the wire has it>
 //   prints the 125 counts of (first, second, third)
 #include <cstdio>
 #include <cstdlib>
@@ -15,10 +15,6 @@
 #include <vector>
 
 #include "tile.h"
-
-#ifndef BUG
-#define BUG 0
-#endif
 
 struct Plan {
   static constexpr int ids = 5;
@@ -51,6 +47,7 @@ struct Plan {
 namespace {
 using namespace tile;
 constexpr int ids = Plan::ids;
+int bug = 0;
 
 const float* table(Warp& w, bool of_target) { return reinterpret_cast<const float*>(w.image(0)) + (of_target ? 0 : ids * ids); }
 int likeliest(const float* row) {
@@ -65,7 +62,6 @@ void idle_role(Warp& w) {
   }
 }
 
-#if BUG != 0 && BUG != 4 && BUG != 5
 // Rejection sampling, as engines write it, over distributions in double precision; temperature alone.
 void law_of(const float* logits, double inverse_temperature, double (&law)[ids]) {
   double total = 0;
@@ -86,18 +82,16 @@ int reject(Warp& w, const Sampling& s, const float* logits, int last, int propos
   double p[ids], q[ids];
   law_of(logits, s.inverse_temperature, p);
   law_of(table(w, false) + last * ids, s.inverse_temperature, q);
-  const double decides = chance(s, position, 101), redraws = BUG == 3 ? decides : chance(s, position, 102);
-  accepted = proposal >= 0 && (BUG == 2 ? decides * q[proposal] < p[proposal] : decides < p[proposal]);
+  const double decides = chance(s, position, 101), redraws = bug == 3 ? decides : chance(s, position, 102);
+  accepted = proposal >= 0 && (bug == 2 ? decides * q[proposal] < p[proposal] : decides < p[proposal]);
   if (accepted) return proposal;
   for (int id = 0; id < ids; id++) {
-    if (proposal < 0 || BUG == 1) continue;
-    p[id] = BUG == 2 ? std::max(0.0, p[id] - q[id]) : id == proposal ? 0 : p[id];
+    if (proposal < 0 || bug == 1) continue;
+    p[id] = bug == 2 ? std::max(0.0, p[id] - q[id]) : id == proposal ? 0 : p[id];
   }
   return draw(p, redraws);
 }
-#endif
 
-#if BUG != 0
 void finish_wrongly(Warp& w, const RoundControl& c, const float* logits) {
   const RowBlock& block = c.block[target_program];
   const Sampling s = decoding_of(w).request.sampling;
@@ -107,23 +101,22 @@ void finish_wrongly(Warp& w, const RoundControl& c, const float* logits) {
   for (int row = c.sample_from; row < block.rows; row++) {
     if (count > 0 && block.token[row] != chosen[count - 1]) break;
     const float* raw = logits + row * ids;
-#if BUG == 4 || BUG == 5
-    const float* edited = s.edits() ? history.edited(raw, s, mailbox_of(w)->bias, Plan::site_sample) : raw;
-    chosen[count++] = sampler.sample(edited, nullptr, s, BUG == 5 ? 1u : u32(block.position[row] + 1));
-    if (w.index == 0 && s.edits() && BUG != 4) history.generated(chosen[count - 1]);
-#else
-    bool accepted = false;
-    const int proposal = row + 1 < block.rows ? block.token[row + 1] : -1;
-    chosen[count++] = reject(w, s, raw, block.token[row], proposal, block.position[row] + 1, accepted);
-#endif
+    if (bug == 4 || bug == 5) {
+      const float* edited = s.edits() ? history.edited(raw, s, mailbox_of(w)->bias, Plan::site_sample) : raw;
+      chosen[count++] = sampler.sample(edited, nullptr, s, bug == 5 ? 1u : u32(block.position[row] + 1));
+      if (w.index == 0 && s.edits() && bug != 4) history.generated(chosen[count - 1]);
+    } else {
+      bool accepted = false;
+      const int proposal = row + 1 < block.rows ? block.token[row + 1] : -1;
+      chosen[count++] = reject(w, s, raw, block.token[row], proposal, block.position[row] + 1, accepted);
+    }
   }
   w.role_barrier(Plan::site_sample);
   if (w.index != 0) return;
-  if (BUG == 4)
+  if (bug == 4)
     for (int i = 0; i < count; i++) history.generated(chosen[i]);
   publish_round(w, advance(w, c, orders_of(w), chosen, count));
 }
-#endif
 }  // namespace
 
 TILE_ROLE void role_load(Warp& w) { idle_role(w); }
@@ -152,11 +145,8 @@ TILE_ROLE void role_compute(Warp& w) {
     u64* firsts = w.ws<u64>(Plan::firsts_at);
     find_firsts(w, logits, ids, firsts, c.sample_from, c.block[c.runs(target_program) ? target_program : draft_program].rows);
     w.role_barrier(Plan::site_sample);
-#if BUG != 0
-    if (c.runs(target_program)) finish_wrongly(w, c, logits);
-#else
-    if (c.runs(target_program)) finish_target(w, c, logits, ids, firsts);
-#endif
+    if (c.runs(target_program) && bug != 0) finish_wrongly(w, c, logits);
+    else if (c.runs(target_program)) finish_target(w, c, logits, ids, firsts);
     else if (c.runs(draft_program)) finish_draft(w, c, firsts);
     else finish_commit(w, c);
   }
@@ -164,13 +154,15 @@ TILE_ROLE void role_compute(Warp& w) {
 
 int main(int count, char** words) {
   constexpr int sampling_words = int(sizeof(Sampling) / 4), tables = 2 * ids * ids;
-  if (count != 3 + tables + sampling_words) return std::fprintf(stderr, "%d words instead of %d\n", count, 3 + tables + sampling_words), 2;
-  const u32 requests = u32(std::atoi(words[1]));
-  const int rows = std::atoi(words[2]);
+  constexpr int before = 4;  // of the tables
+  if (count != before + tables + sampling_words) return std::fprintf(stderr, "%d words instead of %d\n", count, before + tables + sampling_words), 2;
+  bug = std::atoi(words[1]);
+  const u32 requests = u32(std::atoi(words[2]));
+  const int rows = std::atoi(words[3]);
   std::vector<float> image(tables);
-  for (int i = 0; i < tables; i++) image[size_t(i)] = std::strtof(words[3 + i], nullptr);
+  for (int i = 0; i < tables; i++) image[size_t(i)] = std::strtof(words[before + i], nullptr);
   u32 sampling[sampling_words];
-  for (int i = 0; i < sampling_words; i++) sampling[i] = u32(std::strtoul(words[3 + tables + i], nullptr, 10));
+  for (int i = 0; i < sampling_words; i++) sampling[i] = u32(std::strtoul(words[before + tables + i], nullptr, 10));
 
   constexpr u32 results = 64, prompts = 64;
   std::vector<char> workspace(Plan::workspace_bytes + 128), memory(mailbox_bytes(results, prompts) + 128);

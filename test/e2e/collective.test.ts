@@ -37,7 +37,7 @@ describe('nano, the logits of a prompt', () => {
   const prompt = oraclePrompts()[0]!
   /** Of the first `present` of so many ranks. */
   async function logits(engine: EngineKind, exchange: ExchangeType, ranks: number, { present = ranks, seed = 0 } = {}) {
-    const built = await buildNano({ ranks, engine, schedule: exchanging(exchange), optimise: 1 })
+    const built = await buildNano({ ranks, engine, schedule: exchanging(exchange) })
     const running: HostEngine = await built.start({ present, seed })
     open.push(running)
     return running.logits(prompt)

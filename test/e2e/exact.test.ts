@@ -61,7 +61,7 @@ describe('random models', () => {
     const prompt = Array.from({ length: 21 }, () => dice.int(0, vocabulary - 1))
     const build = (ranks: number) =>
       buildForHost({
-        ...{ graph, ranks, ctx: 64, optimise: 1, schedule: exactly(sms, compute) },
+        ...{ graph, ranks, ctx: 64, schedule: exactly(sms, compute) },
         sources: (name) => sourceOf(params.get(name)!, weightSeed),
       })
     const one = await bits(await build(1), [prompt])

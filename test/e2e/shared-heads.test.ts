@@ -86,7 +86,7 @@ const { source, params } = syntheticParams(graph, 7, 0.9)
 const tokens = Array.from({ length: 29 }, (_, i) => (i * 37 + 5) % 128)
 
 async function logitsOn(ranks: number): Promise<Float32Array[]> {
-  const engine = await startHostEngine({ graph, schedule, ranks, ctx: 64, check: true, optimise: 1, sources: source })
+  const engine = await startHostEngine({ graph, schedule, ranks, ctx: 64, check: true, sources: source })
   try {
     return await engine.logits(tokens)
   } finally {

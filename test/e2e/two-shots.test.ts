@@ -26,7 +26,7 @@ async function bits(
   options: Partial<HostEngineOptions>,
   starts: readonly StartOptions[] = [{}],
 ): Promise<readonly string[]> {
-  const built = await buildNano({ optimise: 1, ...options })
+  const built = await buildNano(options)
   const found: string[] = []
   for (const start of starts) {
     const engine = await built.start(start)

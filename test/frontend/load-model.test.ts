@@ -26,9 +26,11 @@ describe('presets', () => {
   })
 
   test('loading is fast enough to be unnoticed', () => {
-    const start = performance.now()
+    // Processor time: on a machine that has other work, no clock tells.
+    const start = process.cpuUsage()
     loadPreset('mimo-v2.5-pro')
-    expect(performance.now() - start).toBeLessThan(2000)
+    const { user, system } = process.cpuUsage(start)
+    expect((user + system) / 1000).toBeLessThan(2000)
   })
 })
 

@@ -32,7 +32,7 @@ export interface HostEngineOptions {
   readonly sms?: number
   readonly engine?: EngineKind
   readonly check?: boolean
-  readonly optimise?: 0 | 1
+  readonly optimise?: 0
   readonly sources: (param: string, compiled: Compiled) => ParamSource
 }
 
