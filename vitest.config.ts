@@ -12,8 +12,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'test/package/fixture/**'],
     maxWorkers: 2,
     isolate: false,
-    // Executables are shared by all test files, and kept between runs on one machine; the user's are left alone. Tests run them for
-    // seconds at most and build some ninety, so they are optimised less than the user's.
+    // Executables are shared by all test files, and kept between runs on one machine; the user's are left alone. Tests
+    // build some ninety, so those are optimised less than the user's.
     env: {
       TILEC_CACHE: process.env.TILEC_CACHE ?? join(tmpdir(), 'tilec-test-cache'),
       CXXFLAGS: process.env.CXXFLAGS ?? '-O1',

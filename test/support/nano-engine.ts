@@ -21,7 +21,7 @@ export function nanoSchedule(target: 'host' | 'sm_90a' = 'host'): Schedule {
 }
 
 export function buildNano(
-  options: Partial<Pick<HostEngineOptions, 'ranks' | 'ctx' | 'check' | 'optimise' | 'engine' | 'schedule'>> = {},
+  options: Partial<Pick<HostEngineOptions, 'ranks' | 'ctx' | 'check' | 'engine' | 'schedule'>> = {},
 ): Promise<BuiltEngine> {
   const { graph, bindings, checkpoint } = nano()
   const byParam = new Map(bindings.map((b) => [b.param, b]))
