@@ -36,8 +36,6 @@ export interface BuildRequest {
   readonly check?: boolean
   /** With events of every role (codegen/device/common/trace.h), which costs a few percent. */
   readonly trace?: boolean | undefined
-  /** Host: 0 builds in a third of the time, whatever CXXFLAGS say, and runs many times slower; for campaigns over many engines. */
-  readonly optimise?: 0
   /** CUDA: what the engine kernel may use; exceeding it is an error. */
   readonly budget?: { readonly registers: number; readonly spillBytes: number }
   /** Calls the build off: it throws the signal's reason, and leaves no compiler running and nothing in the cache. */
@@ -77,7 +75,6 @@ export async function buildEngine(request: BuildRequest): Promise<Build> {
   const toolchain = await findToolchain(request.target)
   const flags = [
     ...toolchain.flags,
-    ...(request.optimise === 0 ? ['-O0'] : []),
     ...(request.check ? ['-DTILE_CHECK=1'] : []),
     ...(request.trace ? ['-DTILE_TRACE=1'] : []),
   ]

@@ -12,9 +12,11 @@ import { compileModel } from '../../runtime/session/compile-model.ts'
 import { cutModel } from '../../runtime/session/cut-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import { nanoSchedule } from '../support/nano-engine.ts'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { tilec } from '../support/terminal.ts'
 
 vi.setConfig({ testTimeout: 240_000 })
+buildQuickly()
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-rank-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -15,9 +15,11 @@ import { cutModel } from '../../runtime/session/cut-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import type { Candidate } from '../../runtime/session/search-schedules.ts'
 import { disagreement, rankBench } from '../../runtime/session/tune.ts'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { tilec } from '../support/terminal.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
+buildQuickly()
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-tune-'))
 afterAll(() => rmSync(folder, { recursive: true }))

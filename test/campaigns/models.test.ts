@@ -1,6 +1,9 @@
 /** A sample of the random models: see models.ts. They have met every bug that the campaign found so far. */
 import { expect, it } from 'vitest'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { tryModel } from './models.ts'
+
+buildQuickly()
 
 // 10033: two sums over ranks that nothing but their packets orders, as their results meet in a phase of its own.
 // 285: a norm that each warp takes alone between two that they take together.

@@ -30,12 +30,13 @@ const refusals = /^TILE(2|3|6002)/
 
 export type Verdict = Omit<Result, 'key'>
 
-export async function tryModel(number: number): Promise<Verdict> {
+/** `discard`: its engine is not kept; a campaign builds thousands. */
+export async function tryModel(number: number, discard = false): Promise<Verdict> {
   let about = ''
   try {
     const sample = randomSample(number)
     about = sample.about
-    return await trySample(sample)
+    return await trySample(sample, discard)
   } catch (error) {
     if (!(error instanceof DiagnosticError))
       return { verdict: 'failed', detail: `${error instanceof Error ? error.stack : String(error)}\n  ${about}` }
@@ -49,7 +50,7 @@ export async function tryModel(number: number): Promise<Verdict> {
   }
 }
 
-async function trySample(s: Sample): Promise<Verdict> {
+async function trySample(s: Sample, discard: boolean): Promise<Verdict> {
   const { plan } = compileForHost(s)
   const session = new Session()
   provePlan(plan, { session, schedule: s.schedule })
@@ -57,7 +58,7 @@ async function trySample(s: Sample): Promise<Verdict> {
   const synthetic = syntheticParams(s.graph, s.number)
   const prompt = settledPrompt(s, synthetic)
   if (!prompt) return { verdict: 'unsettled', detail: s.about }
-  const built = await buildForHost({ ...s, check: true, optimise: 0, sources: synthetic.source })
+  const built = await buildForHost({ ...s, check: true, sources: synthetic.source })
   try {
     const running = await built.start({ seed: 1 + (s.number % 1000) })
     try {
@@ -72,7 +73,7 @@ async function trySample(s: Sample): Promise<Verdict> {
       await running.close()
     }
   } finally {
-    rmSync(dirname(built.executable), { recursive: true, force: true })
+    if (discard) rmSync(dirname(built.executable), { recursive: true, force: true })
   }
 }
 
@@ -167,9 +168,16 @@ const bad = (verdict: string): boolean =>
 if (import.meta.filename === process.argv[1]) {
   const o = options({ from: 0, count: 1000, jobs: 2 })
   process.env.TILEC_CACHE = mkdtempSync(join(tmpdir(), 'tilec-models-'))
+  process.env.CXXFLAGS ??= '-Og'
   try {
     const numbers = Array.from({ length: o.count }, (_, i) => o.from + i)
-    await campaign('models', numbers, { ...o, state: '1', key: (n) => `model ${n}`, run: tryModel, bad })
+    await campaign('models', numbers, {
+      ...o,
+      state: '1',
+      key: (n) => `model ${n}`,
+      run: (n) => tryModel(n, true),
+      bad,
+    })
   } finally {
     rmSync(process.env.TILEC_CACHE, { recursive: true, force: true })
   }

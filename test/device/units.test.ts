@@ -1,35 +1,15 @@
 // The device primitives on the host: every unit program of units/, compiled with the system's C++ compiler in a fast and a
 // checking build, under many schedules, and with faults put into them. Where nvcc is present, the same programs must compile
 // for a GPU (gpu/build.sh builds and gpu/run.sh runs them there).
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { execa, execaSync } from 'execa'
-import { afterAll, describe, expect, it } from 'vitest'
+import { execa } from 'execa'
+import { describe, expect, it } from 'vitest'
+import { headersHash } from '../../runtime/build/build-engine.ts'
+import { madeOnce, program, sourcesIn } from '../support/made-once.ts'
+import { hasNvcc, nvccVersion } from '../support/nvcc.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'tile-units-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
-
-const present = (command: string): boolean => {
-  const { exitCode } = execaSync(command, ['--version'], { reject: false })
-  return exitCode === 0
-}
-
-const built = new Map<string, Promise<string>>()
 /** The path of a unit program built with these flags. */
-function build(unit: string, ...flags: readonly string[]): Promise<string> {
-  const key = [unit, ...flags].join(' ')
-  const known = built.get(key)
-  if (known) return known
-  const path = join(directory, `unit-${built.size}`)
-  const made = execa('g++', [
-    ...['-std=c++17', '-O1', '-march=native', '-Wall', '-Wextra', '-Werror', '-Wno-psabi', '-Icodegen/device'],
-    ...flags,
-    ...[`test/device/units/${unit}.cpp`, '-o', path],
-  ]).then(() => path)
-  built.set(key, made)
-  return made
-}
+const build = (unit: string, ...flags: readonly string[]): Promise<string> =>
+  program(`test/device/units/${unit}.cpp`, ['-Og', '-Wall', '-Wextra', '-Werror', '-Wno-psabi', ...flags])
 async function run(path: string, ...words: readonly string[]) {
   const { stdout, exitCode } = await execa(path, words, { reject: false, timeout: 60_000 })
   return { stdout, exitCode }
@@ -154,8 +134,11 @@ describe('faults', () => {
   })
 })
 
-describe.skipIf(!present('nvcc'))('CUDA', () => {
+describe.skipIf(!hasNvcc)('CUDA', () => {
   it('every unit program compiles for sm_90a', { timeout: 5 * minutes }, async () => {
-    await execa('sh', ['test/device/gpu/build.sh', join(directory, 'gpu')])
+    const sources = ['test/device/gpu', 'test/device/units'].flatMap(sourcesIn)
+    await madeOnce([nvccVersion, headersHash(), ...sources], (folder) =>
+      execa('sh', ['test/device/gpu/build.sh', folder]),
+    )
   })
 })

@@ -5,7 +5,7 @@
  * In the engine both names are written by the same SMs in program order, so a lost wait shows by one name as soon as by both. Here
  * nothing but the two accesses is left (cache-races.cpp), and the emitted tables are all that tells that they meet.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Plan } from '../../compiler/plan/ir.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
+import { program } from '../support/made-once.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-cache-races-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -38,19 +39,18 @@ async function build(form: 'keys' | 'values'): Promise<string> {
   }
   expect(Object.values(words).flat()).not.toContain(-1)
   const defined = Object.entries(words).map(([name, values]) => `-D${name}=${values.join(',')}`)
-  const path = join(folder, form)
-  const flags = ['-std=c++17', '-O0', '-march=native', '-Wno-psabi', '-DTILE_CHECK', '-Icodegen/device', `-I${folder}`]
-  await execa('g++', [...flags, ...defined, 'test/dflash/cache-races.cpp', '-o', path])
-  return path
+  const path = join(folder, 'cache-races.cpp')
+  cpSync('test/dflash/cache-races.cpp', path)
+  return program(path, ['-O0', '-Wno-psabi', '-DTILE_CHECK', ...defined])
 }
 
 describe.each(['keys', 'values'] as const)('%s that a commit remembers', (form) => {
-  let program: string
+  let races: string
   beforeAll(async () => {
-    program = await build(form)
+    races = await build(form)
   }, 120_000)
   const said = async (...words: readonly number[]) =>
-    (await execa(program, words.map(String), { reject: false })).stdout.trim()
+    (await execa(races, words.map(String), { reject: false })).stdout.trim()
 
   it.each([0, 1, 2, 3])('race with the draft of layer %i, by the one name', async (layer) => {
     expect(await said(layer, layer, 0)).toMatch(

@@ -3,13 +3,11 @@
  * samples, on the engine's own rounds over a model of five tokens (rounds.cpp: control loop, sampler, history as compiled
  * into every executable). Known ways to get it wrong, in the same program, are refused by the same statistic.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { execa } from 'execa'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { distribution, editedLogits } from '../../runtime/engine/sampler-reference.ts'
 import { deviceSampling, type SamplingParams } from '../../runtime/engine/wire.ts'
+import { program } from '../support/made-once.ts'
 
 const ids = 5
 const samples = 100_000
@@ -20,11 +18,10 @@ const target = (last: number): number[] => Array.from({ length: ids }, (_, i) =>
 const drafter = (last: number): number[] => target(last).map((z, i) => z + Math.sin(11 * i + last))
 const tables = [target, drafter].flatMap((model) => Array.from({ length: ids }, (_, last) => model(last)).flat())
 
-const folder = mkdtempSync(join(tmpdir(), 'tilec-rounds-'))
-afterAll(() => rmSync(folder, { recursive: true }))
-const path = join(folder, 'rounds')
-const flags = ['-std=c++17', '-O3', '-march=native', '-Wno-psabi', '-Icodegen/device']
-beforeAll(() => execa('g++', [...flags, 'test/dflash/rounds.cpp', '-o', path]))
+let rounds: string
+beforeAll(async () => {
+  rounds = await program('test/dflash/rounds.cpp', ['-O3', '-Wno-psabi'])
+})
 
 /** struct Sampling of codegen/device/engine/mailbox.h, word by word; the program gives each request a seed of its own. */
 function samplingWords(params: SamplingParams): number[] {
@@ -39,7 +36,7 @@ function samplingWords(params: SamplingParams): number[] {
 /** How often each of the 125 texts came, with a mistake put in; 0: none, the engine as it is. */
 async function counts(bug: number, rows: number, params: SamplingParams): Promise<number[]> {
   const words = [bug, samples, rows, ...tables.map(Math.fround), ...samplingWords(params)].map(String)
-  return (await execa(path, words)).stdout.trim().split(' ').map(Number)
+  return (await execa(rounds, words)).stdout.trim().split(' ').map(Number)
 }
 
 /** The exact law of three tokens, by enumeration. */

@@ -7,14 +7,13 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { deviceFolder } from '../../runtime/build/build-engine.ts'
-import { findToolchain } from '../../runtime/build/toolchain.ts'
 import { startEngine } from '../../runtime/engine/engine.ts'
 import { writeLoadPlan } from '../../runtime/engine/load-plan.ts'
 import { compileModel } from '../../runtime/session/compile-model.ts'
 import { resolveModel } from '../../runtime/session/resolve-model.ts'
+import { program } from '../support/made-once.ts'
 import { gatePrompts, measure, type Recorded } from './gate.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 })
@@ -91,10 +90,7 @@ beforeAll(async () => {
   writeFileSync(control, withFaults(readFileSync(control, 'utf8'), [...faults, harmless]))
   writeFileSync(join(folder, 'engine.cu'), compiled.source)
   writeFileSync(join(folder, 'main.cu'), '#include "engine.cu"\n#include "engine/main.h"\n')
-  executable = join(folder, 'engine')
-  const { compiler, flags } = await findToolchain('host')
-  const words = flags.map((f) => (/^-O\d$/.test(f) ? '-O1' : f))
-  await execa(compiler, [...words, `-I${device}`, `-I${folder}`, join(folder, 'main.cu'), '-o', executable])
+  executable = await program(join(folder, 'main.cu'), [], device)
   const { checkpoint, model, drafter } = resolved
   const places = new Map([
     ...drafter!.bindings.map((b) => [b.param, { binding: b, tensors: drafter!.checkpoint!.tensors }] as const),

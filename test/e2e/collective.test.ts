@@ -17,9 +17,11 @@ import { resolveModel } from '../../runtime/session/resolve-model.ts'
 import type { HostEngine } from '../support/host-engine.ts'
 import { buildNano, nano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
 import { compileForHopper, hasNvcc } from '../support/nvcc.ts'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { tilec } from '../support/terminal.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
+buildQuickly()
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-collective-'))
 const open: { close(): Promise<void> }[] = []

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { scheduleOf } from '../../dsl/schedule.ts'
 import { type BuiltEngine, buildForHost, compileForHost } from '../support/host-engine.ts'
 import { buildNano, oraclePrompts } from '../support/nano-engine.ts'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { Dice, randomModel } from '../support/random-model.ts'
 import { sourceOf } from '../support/real-shapes.ts'
 
@@ -48,6 +49,7 @@ const exactly = (sms: number, compute: number) =>
   })
 
 describe('random models', () => {
+  buildQuickly()
   // Models that eight ranks can share, and whose leaves a warp can hold: attention, dense and routed blocks in all formats.
   it.each([
     [24, 2, 4],

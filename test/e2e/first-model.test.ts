@@ -6,9 +6,11 @@ import { afterAll, expect, it } from 'vitest'
 import { loadModel } from '../../compiler/frontend/load-model.ts'
 import { asset } from '../../runtime/paths.ts'
 import { nanoFolder } from '../support/nano.ts'
-import '../support/run-nano.ts'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { writeCheckpoint } from '../support/synthetic-checkpoint.ts'
 import { tilec } from '../support/terminal.ts'
+
+buildQuickly()
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-pebble-'))
 afterAll(() => rmSync(folder, { recursive: true }))

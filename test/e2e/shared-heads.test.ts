@@ -25,7 +25,10 @@ import {
   weight,
 } from '../../dsl/index.ts'
 import { startHostEngine } from '../support/host-engine.ts'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { syntheticParams } from '../support/synthetic-params.ts'
+
+buildQuickly()
 
 const hidden = dim('hidden', 128)
 type Rows = Tensor<[Dim<'hidden', 128>]>

@@ -11,6 +11,7 @@ import type { OpenOptions } from '../../runtime/session/open-model.ts'
 import type { HostEngineOptions, StartOptions } from '../support/host-engine.ts'
 import { buildNano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
 import { compileForHopper, hasNvcc } from '../support/nvcc.ts'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { openNano, prompts } from '../support/run-nano.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
@@ -40,6 +41,8 @@ async function bits(
 }
 
 describe('the logits of nano', () => {
+  buildQuickly()
+
   it.each([2, 4, 8])('exact, on %i ranks: those of one rank', async (ranks) => {
     const [one] = await bits({})
     expect(await bits({ ranks, schedule: exchanging('exact', 2) })).toEqual([one])

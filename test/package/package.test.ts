@@ -18,7 +18,6 @@ import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../runtime/paths.ts'
-import '../support/run-nano.ts'
 
 const app = mkdtempSync(join(tmpdir(), 'tilec-package-'))
 const modules = join(app, 'node_modules')

@@ -20,8 +20,7 @@ import { buildEngine } from '../../runtime/build/build-engine.ts'
 import { type RunningEngine, startEngine } from '../../runtime/engine/engine.ts'
 import { type ParamSource, writeLoadPlan } from '../../runtime/engine/load-plan.ts'
 import { asset } from '../../runtime/paths.ts'
-
-process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
+import './test-cache.ts'
 
 export interface HostEngineOptions {
   readonly graph: Graph
@@ -32,7 +31,6 @@ export interface HostEngineOptions {
   readonly sms?: number
   readonly engine?: EngineKind
   readonly check?: boolean
-  readonly optimise?: 0
   readonly sources: (param: string, compiled: Compiled) => ParamSource
 }
 
@@ -95,7 +93,6 @@ export async function buildForHost(options: HostEngineOptions): Promise<BuiltEng
     source: compiled.source,
     target: 'host',
     ...(options.check !== undefined && { check: options.check }),
-    ...(options.optimise !== undefined && { optimise: options.optimise }),
   })
   const loadPlan = writeLoadPlan(compiled.manifest, (param) => options.sources(param, compiled))
   return { compiled, executable, cached, start: (how) => start(compiled.plan, executable, loadPlan, how) }

@@ -1,10 +1,6 @@
 /** nano on the host engine, or on what TILEC_TEST_TARGET names: the session that the command line uses, and the prompts that everything is tried on. */
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type OpenOptions, openModel, type Session } from '../../runtime/session/open-model.ts'
-
-/** Executables are shared by all test files, and kept between runs on one machine. */
-process.env.TILEC_CACHE ??= join(tmpdir(), 'tilec-test-cache')
+import './test-cache.ts'
 
 export const prompts = [
   'export function add(a: number, b: number): number {\n',
