@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { buildQuickly } from '../support/quick-builds.ts'
 import { tilec } from '../support/terminal.ts'
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
+buildQuickly()
 
 const folder = mkdtempSync(join(tmpdir(), 'tilec-traces-'))
 afterAll(() => rmSync(folder, { recursive: true }))

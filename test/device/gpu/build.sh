@@ -1,13 +1,16 @@
 #!/bin/sh
-# Builds every unit program for a Hopper GPU: build.sh <out directory>. Run them there with run.sh.
+# Builds every unit program for a Hopper GPU, or the one that $ONLY names: build.sh <out directory> [flags of nvcc]. Run them there with run.sh.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?out directory}
+shift
+more=$*
 mkdir -p "$out"
 build() { # name source flags...
   name=$1 source=$2
   shift 2
-  ${NVCC:-nvcc} -x cu -std=c++17 -O3 -gencode=arch=compute_90a,code=sm_90a -cudart static "-I$here/../../../codegen/device" "$@" "$here/../units/$source.cpp" -o "$out/$name"
+  [ "${ONLY:-$name}" = "$name" ] || return 0
+  ${NVCC:-nvcc} -x cu -std=c++17 -O3 -gencode=arch=compute_90a,code=sm_90a -cudart static "-I$here/../../../codegen/device" $more "$@" "$here/../units/$source.cpp" -o "$out/$name"
 }
 for unit in matrix normalise attention near route pipeline; do build $unit $unit; done
 for ranks in 1 2 4 8; do build packets-$ranks packets -DRANKS=$ranks; done
