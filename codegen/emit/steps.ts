@@ -170,7 +170,7 @@ const work: StepRules<WorkStep> = {
     if (!p.input) throw new InternalError(`'${p.name}' has no rows of experts as its input`)
     const { shared, topK } = p.input
     const leaf = g.unitsPerLeaf
-    const chunk = leaf ?? downChunk(g.units)
+    const chunk = leaf ?? downChunk(g.units, shared)
     const format = formatTag[p.format]
     const cut = p.paging!.pages > 1
     if (cut) emitPiece(p, ctx)
@@ -217,9 +217,9 @@ function emitPiece(p: ProductPlan, { out }: EmitContext): void {
   out.line(`const Share piece_tiles = share_of(own.end - own.begin, piece, ${p.paging!.pages});`)
 }
 
-/** Units of k that a `down` cell stages at once: all, or the largest divisor that registers hold. */
-export function downChunk(units: number): number {
-  for (let c = Math.min(units, 4); ; c--) if (units % c === 0) return c
+/** Units of k that a `down` cell stages at once: the largest divisor up to four, or up to eight where rows come from L2, which is a long way. */
+function downChunk(units: number, shared: boolean): number {
+  for (let c = Math.min(units, shared ? 4 : 8); ; c--) if (units % c === 0) return c
 }
 const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')
