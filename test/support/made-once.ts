@@ -23,8 +23,12 @@ export async function madeOnce(inputs: readonly string[], make: (folder: string)
   const aside = mkdtempSync(join(dirname(making), '.making-'))
   try {
     await make(aside)
-    // Of two that make the same, the first is as good.
-    if (!existsSync(making)) renameSync(aside, making)
+    try {
+      renameSync(aside, making)
+    } catch (error) {
+      // Somebody else made the same first; theirs is as good.
+      if (!existsSync(making)) throw error
+    }
   } finally {
     rmSync(aside, { recursive: true, force: true })
   }
