@@ -247,6 +247,18 @@ inline float scale_of(E4M3, const char* scales, int row) {
 }
 inline float scale_of(E2M1, const char* scales, int row) { return e8m0_to_f32(u8(scales[E2M1::scale_at(row)])); }
 
+/** Where element k of each row lies in a decoded unit. A table: with -Og, `at` was worked out anew for each product. */
+template <class Format>
+struct Places {
+  u16 at[32][16] = {};
+  constexpr Places() {
+    for (int i = 0; i < 32; ++i)
+      for (int row = 0; row < 16; ++row) at[i][row] = u16(Decode<Format>::at(row, k_of(i / 8, i % 8)));
+  }
+};
+template <class Format>
+inline constexpr Places<Format> places{};
+
 /** Rows First..First+7 of one unit: eight running sums hide the latency of the multiply-add. */
 template <class Format, int First>
 inline void multiply_rows(Acc& acc, const float* weights, const char* scales, const F8* x) {
@@ -255,13 +267,14 @@ inline void multiply_rows(Acc& acc, const float* weights, const char* scales, co
   for (int i = 0; i < 32; ++i) {
     const F8 value = x[i];
 #pragma GCC unroll 8
-    for (int r = 0; r < 8; ++r) sum[r] += weights[Decode<Format>::at(First + r, k_of(i / 8, i % 8))] * value;
+    for (int r = 0; r < 8; ++r) sum[r] += weights[places<Format>.at[i][First + r]] * value;
   }
 #pragma GCC unroll 8
   for (int r = 0; r < 8; ++r) acc.row[First + r] += sum[r] * scale_of(Format{}, scales, First + r);
 }
+/** A function, for its code is long: inlined into every phase it took a sixth of a build. */
 template <class Format>
-inline void multiply_unit(Acc& acc, const char* codes, const char* scales, const F8* x) {
+[[gnu::noinline]] inline void multiply_unit(Acc& acc, const char* codes, const char* scales, const F8* x) {
   F8 decoded[64];
   const float* weights = Decode<Format>::unit(codes, decoded);
   multiply_rows<Format, 0>(acc, weights, scales, x);
