@@ -1,4 +1,4 @@
-/** For a test file, or a describe, that builds many host engines and lets each write little: -Og builds in half the time, and runs half as fast. */
+/** For a test file, or a describe, that builds many host engines and lets each write little: of an engine with -O1, one with -Og takes three fifths of the time to build and writes at two fifths of the speed. */
 import { afterAll, beforeAll, vi } from 'vitest'
 
 export function buildQuickly(): void {
