@@ -23,7 +23,7 @@ import {
   type Tensor,
   weight,
 } from '../../dsl/index.ts'
-import { startHostEngine } from '../support/host-engine.ts'
+import { buildForHost } from '../support/host-engine.ts'
 import { buildQuickly } from '../support/quick-builds.ts'
 import { syntheticParams } from '../support/synthetic-params.ts'
 
@@ -58,13 +58,17 @@ const schedule = scheduleOf({
   sms: 3,
 })
 
-// 72 and 36 units of k: eight and six at a time.
-it.each([1, 2])('on %i ranks', { timeout: 120_000 }, async (ranks) => {
+it.each([
+  { ranks: 1, units: 72, together: 8 },
+  { ranks: 2, units: 36, together: 6 },
+])('on $ranks ranks, $together of $units units of k at a time', { timeout: 120_000 }, async ({ ranks, together }) => {
   const graph = model.build({}, ({ message }) => {
     throw new Error(message)
   })
   const { source, params } = syntheticParams(graph, 5, 0.9)
-  const engine = await startHostEngine({ graph, schedule, ranks, ctx: 64, check: true, sources: source })
+  const built = await buildForHost({ graph, schedule, ranks, ctx: 64, check: true, sources: source })
+  expect(built.compiled.source).toMatch(new RegExp(`Staged<${together}> x;\\s+stage_routed<false, 2>`))
+  const engine = await built.start()
   try {
     const tokens = Array.from({ length: 21 }, (_, i) => (i * 29 + 5) % 96)
     const block = tokens.map((token, position) => ({ token, position }))
