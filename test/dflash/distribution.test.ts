@@ -1,7 +1,7 @@
 /**
  * What drafted rounds write follows the target's distribution: chi-squared over the first three tokens jointly, 100,000
  * samples, on the engine's own rounds over a model of five tokens (rounds.cpp: control loop, sampler, history as compiled
- * into every executable). Known ways to get it wrong, in the same program, are refused by the same statistic.
+ * into every executable, on one compute warp). Known ways to get it wrong, in the same program, are refused by the same statistic.
  */
 import { execa } from 'execa'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -19,8 +19,11 @@ const drafter = (last: number): number[] => target(last).map((z, i) => z + Math.
 const tables = [target, drafter].flatMap((model) => Array.from({ length: ids }, (_, last) => model(last)).flat())
 
 let rounds: string
+let roundsOfTwo: string
 beforeAll(async () => {
-  rounds = await program('test/dflash/rounds.cpp', ['-O3', '-Wno-psabi'])
+  const flags = ['-O1', '-Wno-psabi']
+  rounds = await program('test/dflash/rounds.cpp', flags)
+  roundsOfTwo = await program('test/dflash/rounds.cpp', [...flags, '-DCOMPUTE_WARPS=2'])
 })
 
 /** struct Sampling of codegen/device/engine/mailbox.h, word by word; the program gives each request a seed of its own. */
@@ -34,9 +37,9 @@ function samplingWords(params: SamplingParams): number[] {
 }
 
 /** How often each of the 125 texts came, with a mistake put in; 0: none, the engine as it is. */
-async function counts(bug: number, rows: number, params: SamplingParams): Promise<number[]> {
+async function counts(bug: number, rows: number, params: SamplingParams, executable = rounds): Promise<number[]> {
   const words = [bug, samples, rows, ...tables.map(Math.fround), ...samplingWords(params)].map(String)
-  return (await execa(rounds, words)).stdout.trim().split(' ').map(Number)
+  return (await execa(executable, words)).stdout.trim().split(' ').map(Number)
 }
 
 /** The exact law of three tokens, by enumeration. */
@@ -85,6 +88,10 @@ describe('the first three tokens', { timeout: 300_000 }, () => {
     const drafted = await counts(0, 4, params)
     expect(misfit(drafted, params)).toBeLessThan(0)
     expect(drafted).toEqual(await counts(0, 0, params))
+  })
+
+  it('are the same whether one warp samples or two', async () => {
+    expect(await counts(0, 4, settings[2]!, roundsOfTwo)).toEqual(await counts(0, 4, settings[2]!))
   })
 
   it('follow the target under rejection sampling, too, where that is right', async () => {

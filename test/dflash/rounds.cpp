@@ -7,6 +7,8 @@
 // drafter's softmax, 3 a random number is used twice, 4 the block's first penalties are used for all of its rows, 5 random
 // bits do not know the position. 0 is the engine's; -1 the same rejection sampling as 1 to 3, but right.
 //
+// -DCOMPUTE_WARPS=n: so many warps sample a row together; one where nothing is said, for that is quickest here.
+//
 //   rounds <bug> <requests> <draft rows> <tables: 50 numbers> <a Sampling, word by word, as the wire has it>
 //   prints the 125 counts of (first, second, third)
 #include <cstdio>
@@ -16,9 +18,13 @@
 
 #include "tile.h"
 
+#ifndef COMPUTE_WARPS
+#define COMPUTE_WARPS 1
+#endif
+
 struct Plan {
   static constexpr int ids = 5;
-  static constexpr int ranks = 1, rows = 8, load_warps = 1, compute_warps = 2, epilogue_warps = 1, communicate_warps = 1, sms = 1;
+  static constexpr int ranks = 1, rows = 8, load_warps = 1, compute_warps = COMPUTE_WARPS, epilogue_warps = 1, communicate_warps = 1, sms = 1;
   static constexpr int ctx = 64, vocabulary = ids, valid_ids = ids, programs = 3, mask_token = 0;
   static constexpr int ring_depth = 2, join_depth = 1, join_parts = 1, join_squares = 0, max_active = 1, top_k = 1, experts = 1, expert_group = 1;
   static constexpr bool has_means = false;
@@ -26,7 +32,7 @@ struct Plan {
 
   static constexpr int control_counter = 0, control_left_counter = 1, logits_counter = 2, counters = 3, local_counters = 0;
   static constexpr const char* counter_names[] = {"round control", "round left", "logits"};
-  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == logits_counter ? 2u : counter == control_left_counter ? 5u : 1u; }
+  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == logits_counter ? unsigned(compute_warps) : counter == control_left_counter ? 3u + compute_warps : 1u; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
 
   static constexpr int site_round = 0, site_relay = 1, site_mailbox = 2, site_sample = 3, site_logits = 4, sites = 5;
