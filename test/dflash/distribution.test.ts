@@ -91,7 +91,8 @@ describe('the first three tokens', { timeout: 300_000 }, () => {
   })
 
   it('are the same whether one warp samples or two', async () => {
-    expect(await counts(0, 4, settings[2]!, roundsOfTwo)).toEqual(await counts(0, 4, settings[2]!))
+    const all = settings.at(-1)!
+    expect(await counts(0, 4, all, roundsOfTwo)).toEqual(await counts(0, 4, all))
   })
 
   it('follow the target under rejection sampling, too, where that is right', async () => {
