@@ -10,7 +10,7 @@ import type { EmitContext } from './context.ts'
 
 /** A loop over a domain: what stands at its head, and what its body begins with, once an epilogue warp knows the turn for its own. */
 export interface DomainRule<D> {
-  head(d: D, variable: string, ctx: EmitContext, chunks: number): string
+  head(d: D, variable: string, ctx: EmitContext, product: ProductPlan | undefined): string
   opens?(d: D, variable: string, ctx: EmitContext, role: RoleName, product: ProductPlan | undefined): void
   /** Which of the SM's turns this one is; else the variable counts them from the share's begin on. */
   turn?(variable: string): string
@@ -36,12 +36,15 @@ const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>>
     opens: (_d, v, { out }) => out.line(`if (!w.owns(${v})) continue;  // another rank adds it`),
   },
   halves: {
-    head: (_d, v, { out }) => {
-      out.line('const RouteTable& routes = w.table();')
+    // Who only passes on that a half is done looks at no expert.
+    head: (_d, v, { out }, product) => {
+      if (product) out.line('const RouteTable& routes = w.table();')
       out.directive('TILE_LOOP')
       return `for (int ${v} = 0; ${v} < 2; ++${v})`
     },
-    opens: (_d, v, { out }) => out.line(`const Share experts = half_of(routes, ${v});`),
+    opens: (_d, v, { out }, _role, product) => {
+      if (product) out.line(`const Share experts = half_of(routes, ${v});`)
+    },
   },
   activeShare: {
     head: (d, v) =>
@@ -68,9 +71,9 @@ const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>>
     },
   },
   range: {
-    head: (d, v, { out }, chunks) => {
+    head: (d, v, { out }, product) => {
       out.directive('TILE_LOOP')
-      const name = v !== 'page' ? v : chunks > 1 ? 'page_of_chunk' : 'page_of_tile'
+      const name = v !== 'page' ? v : (product?.geometry.chunks ?? 1) > 1 ? 'page_of_chunk' : 'page_of_tile'
       return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
     },
     opens: (d, _v, { out }, _role, product) => {

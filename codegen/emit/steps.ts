@@ -20,7 +20,7 @@ import {
 } from '../../compiler/plan/ir.ts'
 import { UNIT_K } from '../../compiler/tile/forms.ts'
 import { attendTasks, attentionSteps, mergeTasks, touchNear } from './attention-steps.ts'
-import type { EmitContext } from './context.ts'
+import { type EmitContext, identifier } from './context.ts'
 import { domainRule } from './domains.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
@@ -32,18 +32,28 @@ const runs = (tally: string, after: number): string =>
 const formatTag = { f32: 'F32', bf16: 'BF16', e4m3: 'E4M3', e2m1: 'E2M1' }
 
 const byHalf = (early: string, late: string): string => `half == 0 ? ${early} : ${late}`
-const counterAt = (s: { readonly counter: string; readonly early?: string }, { counter }: EmitContext): string =>
-  s.early === undefined ? counter(s.counter) : byHalf(counter(s.early), counter(s.counter))
+/** What a step says that it waits for, or signals: one of two where it does so for either half. */
+const eitherHalf = (name: (of: string) => string, of: string, early: string | undefined): string =>
+  early === undefined ? name(of) : byHalf(name(early), name(of))
+
+const localName = (local: string): string => `L_${identifier(local)}`
 
 const sync: StepRules<SyncStep> = {
   // Both counters of what is handed over by halves have grown equally often.
-  wait: (s, ctx) => ctx.out.line(`w.wait(${s.site}, ${counterAt(s, ctx)}, ${runs(ctx.counter(s.counter), s.after)});`),
+  wait: (s, ctx) => {
+    const counter = eitherHalf((c) => ctx.counter(c), s.counter, s.early)
+    ctx.out.line(`w.wait(${s.site}, ${counter}, ${runs(ctx.counter(s.counter), s.after)});`)
+  },
   signal: (s, ctx, role) => {
-    const call = `w.signal(${s.site}, ${counterAt(s, ctx)});`
+    const call = `w.signal(${s.site}, ${eitherHalf((c) => ctx.counter(c), s.counter, s.early)});`
     ctx.out.line(ctx.warps(role) > 1 ? `if (w.index == 0) ${call}` : call)
   },
-  waitLocal: (s, { out }) => out.line(`w.wait_local(${s.site}, L_${s.local}, ${runs(`T_${s.local}`, s.after)});`),
-  signalLocal: (s, { out }) => out.line(`if (w.index == 0) w.signal_local(${s.site}, L_${s.local});`),
+  waitLocal: (s, { out }) => {
+    const after = runs(`T_${identifier(s.local)}`, s.after)
+    out.line(`w.wait_local(${s.site}, ${eitherHalf(localName, s.local, s.early)}, ${after});`)
+  },
+  signalLocal: (s, { out }) =>
+    out.line(`if (w.index == 0) w.signal_local(${s.site}, ${eitherHalf(localName, s.local, s.early)});`),
   barrier: (s, { out }) => out.line(`w.role_barrier${s.within ? '_within' : ''}(${s.site});`),
   acquire: (s, { out }) => out.line(`w.${s.channel}_acquire(${s.site});`),
   commit: (s, { out, copied }) =>
@@ -324,7 +334,7 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
   const product = productOf(loop.body)
   const rule = domainRule(loop.domain)
   const v = loop.variable
-  const whole = rule.head(loop.domain, v, ctx, product?.geometry.chunks ?? 1)
+  const whole = rule.head(loop.domain, v, ctx, product)
   const head =
     receivesTiles(loop) && ctx.warps(role) > 1
       ? `for (int ${v} = ${v}s.begin + w.index; ${v} < ${v}s.end; ${v} += w.count)`

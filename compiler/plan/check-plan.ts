@@ -79,8 +79,11 @@ function checkSteps(plan: Plan, demand: (at: string) => Demand): void {
               sites.set(s.site, at)
             }
             if ('counter' in s) say(counters.has(s.counter), `counter '${s.counter}' does not exist`)
-            if ('early' in s) say(counters.has(s.early!), `counter '${s.early}' does not exist`)
             if ('local' in s) say(locals.has(s.local), `local counter '${s.local}' does not exist`)
+            if ('early' in s) {
+              const there = 'local' in s ? locals : counters
+              say(there.has(s.early!), `${'local' in s ? 'local counter' : 'counter'} '${s.early}' does not exist`)
+            }
             if ('reads' in s || 'writes' in s) {
               for (const a of [...(s.reads ?? []), ...(s.writes ?? [])]) {
                 say(regions.has(a.region), `region '${a.region}' does not exist`)

@@ -3,9 +3,9 @@
  * same code of a segment adds its own executions to.
  */
 import type { PhaseProgram, Segment } from '../tile/ir.ts'
-import { countersOf, type Entry, type PhasePlan, roleNames, type SegmentPlan, type Tally } from './ir.ts'
+import { countersOf, type Entry, localsOf, type SegmentPlan, type Tally } from './ir.ts'
 
-/** Counters in order of first use, then the route table's local, then the exchange epoch. */
+/** Counters in order of first use, then locals, then the exchange epoch. */
 export function countTallies(program: PhaseProgram, segments: readonly SegmentPlan[]): Tally[] {
   const counts = new Map<string, number>()
   let exchanges = 0
@@ -13,7 +13,7 @@ export function countTallies(program: PhaseProgram, segments: readonly SegmentPl
   for (const entry of program.sequence) {
     for (const phase of segments[entry.segment]!.phases) {
       for (const counter of countersOf(phase)) counts.set(counter, (counts.get(counter) ?? 0) + 1)
-      for (const local of localsIn(phase)) locals.set(local, (locals.get(local) ?? 0) + 1)
+      for (const local of localsOf(phase)) locals.set(local, (locals.get(local) ?? 0) + 1)
     }
     exchanges += exchangesIn(program.segments[entry.segment]!)
   }
@@ -24,9 +24,6 @@ export function countTallies(program: PhaseProgram, segments: readonly SegmentPl
   ]
 }
 
-/** Locals that one execution of a phase signals. */
-const localsIn = (phase: PhasePlan): string[] =>
-  roleNames.flatMap((r) => phase.roles[r].flatMap((s) => (s.kind === 'signalLocal' ? [s.local] : [])))
 const exchangesIn = (s: Segment): number =>
   s.phases.filter((p) => p.kind === 'product' && p.sections.some((x) => x.elements.some((e) => e.kind === 'exchange')))
     .length
@@ -52,7 +49,7 @@ export function placeEntries(
       runs: tallies.map((t) => runs.get(t.name)!),
     }
     imageBytes += s.imageBytes
-    for (const phase of s.phases) for (const name of [...countersOf(phase), ...localsIn(phase)]) add(name, 1)
+    for (const phase of s.phases) for (const name of [...countersOf(phase), ...localsOf(phase)]) add(name, 1)
     add('exchange', exchangesIn(program.segments[segment]!))
     return entry
   })

@@ -7,7 +7,7 @@
  *   site          the number of one sync step, for faults, traces and mutations; `sites` holds their names
  *   counter       grows by one for each SM that is done with a phase; phases that write the same carried value share one
  *   channel       bounded hand-over inside an SM: ring (load -> compute), join and slots (compute -> epilogue)
- *   local         a counter in shared memory: the route table is ready
+ *   local         a counter in shared memory: the route table is ready, the results of one half are stored
  *   region        what a step reads or writes, for the race proof: a buffer, a cache, the route table
  *   entry         one position of the sequence of a round: a segment, and the layer that it runs as
  *   shots         a sum over ranks in one: parts of a tile go to every rank. In two: parts go to the tile's *owner*, tile % ranks, the
@@ -92,8 +92,8 @@ export type SyncStep =
   | (SyncBase & { readonly kind: 'wait'; readonly counter: string; readonly after: number; readonly early?: string })
   /** `early`: the counter instead while a loop over halves is at the first. */
   | (SyncBase & { readonly kind: 'signal'; readonly counter: string; readonly early?: string })
-  | (SyncBase & { readonly kind: 'waitLocal'; readonly local: string; readonly after: number })
-  | (SyncBase & { readonly kind: 'signalLocal'; readonly local: string })
+  | (SyncBase & { readonly kind: 'waitLocal'; readonly local: string; readonly after: number; readonly early?: string })
+  | (SyncBase & { readonly kind: 'signalLocal'; readonly local: string; readonly early?: string })
   | ChannelStep<'acquire'>
   | ChannelStep<'commit'>
   | ChannelStep<'await'>
@@ -212,6 +212,15 @@ export const inTwoShots = (phase: PhasePlan): boolean =>
 /** Counters that one execution of a phase signals. */
 export const countersOf = (phase: PhasePlan): string[] =>
   phase.early === undefined ? [phase.counter] : [phase.counter, phase.early]
+
+/** Locals that one execution of a phase signals. */
+export const localsOf = (phase: PhasePlan): string[] => roleNames.flatMap((r) => localsIn(phase.roles[r]))
+const localsIn = (steps: readonly Step[]): string[] =>
+  steps.flatMap((s) => {
+    if (s.kind === 'loop') return localsIn(s.body)
+    if (s.kind !== 'signalLocal') return []
+    return s.early === undefined ? [s.local] : [s.local, s.early]
+  })
 
 /** Active experts of the first half, of so many. */
 export const firstHalf = (active: number, group: number): number => Math.floor(active / 2 / group) * group

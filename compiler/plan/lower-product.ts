@@ -110,8 +110,9 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
         }
   // Where every SM has a tile, the first sum that comes through the join brings what compute has waited for.
   const idleSms = phase.routed !== undefined || tileGroups < ctx.schedule.sms
+  const halved = ctx.givesHalves ? to.relayHalf('epilogue') : undefined
   // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
-  const conclude = remote ? to.meet('epilogue') : to.conclude('epilogue')
+  const conclude = halved ? [] : remote ? to.meet('epilogue') : to.conclude('epilogue')
   const epilogue: Step[] = [
     ...(idleSms ? to.waits('epilogue') : []),
     ...to.routed('epilogue'),
@@ -121,13 +122,13 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
         epilogueWork,
         to.channel('epilogue', 'release', 'join'),
       ]),
-      ...(ctx.givesHalves ? conclude : []),
+      ...(halved?.stored ?? []),
     ]),
-    ...(ctx.givesHalves ? [] : conclude),
+    ...conclude,
   ]
   return {
-    roles: { load, compute, epilogue },
-    signals: remote ? 'compute' : 'epilogue',
+    roles: { load, compute, epilogue, ...(halved && { communicate: [halved.relay] }) },
+    signals: remote ? 'compute' : halved ? 'communicate' : 'epilogue',
     weightBytes: g.bytes * (phase.experts ?? 1),
   }
 }

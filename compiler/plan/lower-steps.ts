@@ -35,6 +35,8 @@ export interface LowerContext {
   /** Route executions and exchanges of the segment before this phase. */
   readonly routesBefore: number
   readonly exchangesBefore: number
+  /** Phases up to this one that hand over by halves. */
+  readonly halvesSoFar: number
   /** Whether this is the first phase that uses the table of the last routing. */
   readonly firstRouted: boolean
   /** Phases after which load says that it is done with the table, and how many of them come before in the entry. */
@@ -81,11 +83,25 @@ export class Steps {
       }))
   }
   signal(role: RoleName): Step[] {
-    const { counter, givesHalves, awaited } = this.ctx
+    const { counter, awaited } = this.ctx
     if (!awaited) return []
-    const meeting = this.meet(role)
-    const site = this.site(role, `signal ${counter}`)
-    return [...meeting, { kind: 'signal', site, counter, ...(givesHalves && { early: earlyOf(counter) }) }]
+    return [...this.meet(role), { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
+  }
+  /**
+   * What `role` has stored of a half, announced by communicate: a release takes until all that the SM has asked memory for is there, pages
+   * of the ring too (docs/performance.md 3), and `role` has sums of the other half to take meanwhile.
+   */
+  relayHalf(role: RoleName): { readonly stored: Step[]; readonly relay: Step } {
+    const { counter, halvesSoFar: after } = this.ctx
+    const stored = { local: 'stored', early: earlyOf('stored') }
+    return {
+      stored: [...this.meet(role), { kind: 'signalLocal', site: this.site(role, 'signal stored'), ...stored }],
+      relay: halves([
+        { kind: 'waitLocal', site: this.site('communicate', 'wait stored'), after, ...stored },
+        ...this.meet('communicate'),
+        { kind: 'signal', site: this.site('communicate', `signal ${counter}`), counter, early: earlyOf(counter) },
+      ]),
+    }
   }
   /** The role's warps come together, whether or not anybody waits for what they have done. */
   conclude(role: RoleName): Step[] {

@@ -70,6 +70,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         tableGuards: guards,
         guardsBefore: segment.phases.slice(0, pi).filter((p) => p.kind === 'product' && guards.has(p)).length,
         exchangesBefore: exchanges,
+        halvesSoFar: segment.phases.slice(0, pi + 1).filter((p) => halved.some((h) => h.up === p)).length,
         product: (p) => image.products.get(p)!,
         ...(kept.has(phase) && { kept: kept.get(phase)! }),
         plain: (param) => image.plain.get(param)!,

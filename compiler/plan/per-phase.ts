@@ -28,7 +28,10 @@ const alone = (phase: PhasePlan): PhasePlan => ({
 const strip = (steps: readonly Step[]): Step[] =>
   steps.flatMap((s): Step[] => {
     if (dropped.has(s.kind)) return []
-    if (s.kind === 'loop') return [{ ...s, body: strip(s.body) }]
+    if (s.kind === 'loop') {
+      const body = strip(s.body)
+      return body.length > 0 ? [{ ...s, body }] : []
+    }
     if (s.kind !== 'stage' || !s.kept) return [s]
     const { kept: _, ...rest } = s
     return [rest]

@@ -33,14 +33,13 @@ export const printDomain = (d: Domain): string => (domains[d.kind] as (d: Domain
 
 const since = (after: number): string => (after > 0 ? ` +${after}` : '')
 
-const byHalf = (s: { readonly counter: string; readonly early?: string }): string =>
-  s.early === undefined ? s.counter : `${s.early}, then ${s.counter}`
+const byHalf = (name: string, early?: string): string => (early === undefined ? name : `${early}, then ${name}`)
 
 const syncs: { readonly [K in SyncStep['kind']]: (s: Extract<SyncStep, { kind: K }>) => string } = {
-  wait: (s) => `wait ${byHalf(s)}${since(s.after)}`,
-  signal: (s) => `signal ${byHalf(s)}`,
-  waitLocal: (s) => `wait local ${s.local}${since(s.after)}`,
-  signalLocal: (s) => `signal local ${s.local}`,
+  wait: (s) => `wait ${byHalf(s.counter, s.early)}${since(s.after)}`,
+  signal: (s) => `signal ${byHalf(s.counter, s.early)}`,
+  waitLocal: (s) => `wait local ${byHalf(s.local, s.early)}${since(s.after)}`,
+  signalLocal: (s) => `signal local ${byHalf(s.local, s.early)}`,
   acquire: (s) => `acquire ${s.channel}`,
   commit: (s) => `commit ${s.channel}`,
   await: (s) => `await ${s.channel}`,

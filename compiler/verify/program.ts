@@ -225,8 +225,9 @@ type Rules = { [K in Exclude<Step['kind'], 'loop'>]: (step: Extract<Step, { kind
 const channel = (s: Extract<Step, { kind: 'acquire' | 'commit' | 'await' | 'release' }>, a: Around): void =>
   a.emit({ kind: s.kind, channel: s.channel, site: s.site })
 
-const counterAt = (s: { readonly counter: string; readonly early?: string }, a: Around): string =>
-  a.view.half === 0 && s.early !== undefined ? s.early : s.counter
+/** Which of two is meant by what names one for either half. */
+const ofHalf = (name: string, early: string | undefined, a: Around): string =>
+  a.view.half === 0 && early !== undefined ? early : name
 /** The role's scratch memory; in a loop over halves, the rows of that half: those of the other may still be staged or read. */
 function scratch(a: Around, write: boolean): void {
   const { half } = a.view
@@ -235,13 +236,13 @@ function scratch(a: Around, write: boolean): void {
 }
 
 const rules: Rules = {
-  wait: (s, a) => a.emit({ kind: 'wait', counter: counterAt(s, a), after: s.after, site: s.site }),
+  wait: (s, a) => a.emit({ kind: 'wait', counter: ofHalf(s.counter, s.early, a), after: s.after, site: s.site }),
   signal: (s, a) => {
-    if (a.view.warp === 0) a.emit({ kind: 'signal', counter: counterAt(s, a), site: s.site })
+    if (a.view.warp === 0) a.emit({ kind: 'signal', counter: ofHalf(s.counter, s.early, a), site: s.site })
   },
-  waitLocal: (s, a) => a.emit({ kind: 'waitLocal', local: s.local, after: s.after, site: s.site }),
+  waitLocal: (s, a) => a.emit({ kind: 'waitLocal', local: ofHalf(s.local, s.early, a), after: s.after, site: s.site }),
   signalLocal: (s, a) => {
-    if (a.view.warp === 0) a.emit({ kind: 'signalLocal', local: s.local, site: s.site })
+    if (a.view.warp === 0) a.emit({ kind: 'signalLocal', local: ofHalf(s.local, s.early, a), site: s.site })
   },
   acquire: channel,
   commit: channel,

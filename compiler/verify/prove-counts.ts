@@ -8,7 +8,7 @@
  * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
-import { countersOf, roleNames } from '../plan/ir.ts'
+import { countersOf, localsOf, roleNames } from '../plan/ir.ts'
 import { nearTasks } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { proveExchange } from './prove-exchange.ts'
@@ -49,7 +49,7 @@ function foreign(plan: Plan, report: Report): void {
   ]
   for (const segment of plan.segments) {
     for (const phase of segment.phases) {
-      for (const name of [...countersOf(phase), ...localsIn(phase)]) {
+      for (const name of [...countersOf(phase), ...localsOf(phase)]) {
         owners.set(name, new Set([...(owners.get(name) ?? []), ...programsOf(segment)]))
       }
     }
@@ -96,9 +96,6 @@ function* allSteps(plan: Plan): Generator<Found> {
 export const exchangesIn = (phase: PhasePlan): boolean =>
   productIn(Object.values(phase.roles).flat())?.exchange !== undefined
 export const routesIn = (phase: PhasePlan): boolean => phase.roles.compute.some((s) => s.kind === 'route')
-/** Locals that a phase signals. */
-export const localsIn = (phase: PhasePlan): string[] =>
-  roleNames.flatMap((r) => phase.roles[r].flatMap((s) => (s.kind === 'signalLocal' ? [s.local] : [])))
 
 function signals(segment: SegmentPlan, phase: PhasePlan, awaited: ReadonlySet<string>, report: Report): void {
   const place: Place = { segment: segment.name, phase, role: phase.signals }
@@ -234,18 +231,27 @@ function locals(plan: Plan, segment: SegmentPlan, report: Report): void {
     const place: Place = { segment: segment.name, phase, role: 'compute' }
     const bad = (message: string, help: string): void =>
       report({ code: 'TILE2103', subject: placeName(place), message, span: phase.span, notes: [], help })
-    const signalled = localsIn(phase)
+    const signalled = localsOf(phase)
     if (routesIn(phase) && signalled.filter((l) => l === 'route').length !== 1) {
       bad(
         `the routing step signals its table ${signalled.filter((l) => l === 'route').length} times instead of once`,
         "signal local 'route' once, after the routing step",
       )
     }
-    for (const { step } of stepsOf(phase)) {
-      if (step.kind !== 'waitLocal' || step.after <= (seen.get(step.local) ?? 0)) continue
+    for (const { step, role, loops, byHalves } of stepsOf(phase)) {
+      if (step.kind === 'signalLocal' && !(step.early === undefined ? loops === 0 : byHalves)) {
+        bad(
+          `${role} signals '${step.local}' in a loop, so nobody can tell how often`,
+          'signal a local once in an execution, or one for either half',
+        )
+      }
+      // Roles of a phase run side by side: one may wait for what another signals.
+      const there =
+        step.kind === 'waitLocal' ? (seen.get(step.local) ?? 0) + (signalled.includes(step.local) ? 1 : 0) : 0
+      if (step.kind !== 'waitLocal' || step.after <= there) continue
       bad(
-        `waits for signal ${step.after} of '${step.local}' in its entry, but only ${seen.get(step.local) ?? 0} come before it`,
-        'a role may only wait for what an earlier phase signals',
+        `waits for signal ${step.after} of '${step.local}' in its entry, but only ${there} come before it`,
+        'a role may only wait for what an earlier phase, or another role of its own, signals',
       )
     }
     for (const local of signalled) {
@@ -260,7 +266,7 @@ function locals(plan: Plan, segment: SegmentPlan, report: Report): void {
 /** Names of the tallies that grow with one execution of a phase. */
 export const talliesOf = (phase: PhasePlan): string[] => [
   ...countersOf(phase),
-  ...localsIn(phase),
+  ...localsOf(phase),
   ...(exchangesIn(phase) ? ['exchange'] : []),
 ]
 

@@ -22,12 +22,12 @@ struct Plan {
   static constexpr size_t counters_at = 0, abort_at = 5120, control_at = 5248, control_inbox_at = 6016;
   static constexpr size_t decode_at = 7040, sampler_at = 11648, history_at = 120192, inbox_at = 7552, logits_inbox_at = 11648;
   static constexpr size_t zeroed_bytes = 11648;
-  static constexpr int counters = 40, control_counter = 38, control_left_counter = 39, local_counters = 2;
+  static constexpr int counters = 40, control_counter = 38, control_left_counter = 39, local_counters = 4;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 404, site_round = 400, site_relay = 401, site_mailbox = 402, site_sample = 403;
+  static constexpr int sites = 408, site_round = 404, site_relay = 405, site_mailbox = 406, site_sample = 407;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -63,30 +63,31 @@ struct Plan {
     "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
     "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
     "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
-    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route",
-    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots",
-    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier",
-    "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
-    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
-    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
-    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
-    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
-    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
-    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
-    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
-    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
-    "full_experts.o/compute commit join", "full_experts.o/epilogue finish", "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o",
-    "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring",
-    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
-    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
-    "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o",
-    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table",
-    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
-    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
-    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
+    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored",
+    "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
+    "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table",
+    "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring",
+    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish",
+    "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring",
+    "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
+    "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
+    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue wait x",
+    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
+    "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
+    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
+    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
+    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
+    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue finish",
+    "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join",
+    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
+    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
+    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
+    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
+    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route",
+    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
+    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored",
+    "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
     "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
     "full_experts.expert.down/load signal table", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier",
     "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
@@ -161,10 +162,10 @@ enum Counter : int {
   C_draft_end_logits_firsts, C_draft_end_logits,
 };
 enum Tally : int {
-  T_route = 38, T_table = 39, T_exchange = 40,
+  T_route = 38, T_stored = 39, T_stored_early = 40, T_table = 41, T_exchange = 42,
 };
 enum Local : int {
-  L_route, L_table,
+  L_route, L_stored, L_stored_early, L_table,
 };
 enum Region : int {
   R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_columns,
@@ -255,23 +256,23 @@ TILE_TABLE unsigned long long entry_kv[16] = {
   0ull, 0ull, 3145728ull, 3538944ull, 3932160ull, 7077888ull, 7471104ull, 10616832ull,
   10616832ull, 10616832ull, 10616832ull, 10616832ull, 11010048ull, 11403264ull, 11796480ull, 12189696ull,
 };
-TILE_TABLE unsigned short entry_runs[16][41] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0},
-  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0},
-  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 2, 2, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 4, 3, 3, 3, 3, 3, 3, 0, 0, 0, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 0, 0, 0, 5, 5, 0},
+TILE_TABLE unsigned short entry_runs[16][43] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 0},
+  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 0},
+  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 2, 2, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 4, 3, 3, 3, 3, 3, 3, 0, 0, 0, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 0, 0, 0, 5, 5, 5, 5, 0},
 };
 TILE_TABLE unsigned char entry_program[16] = {
   0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2,
@@ -279,9 +280,9 @@ TILE_TABLE unsigned char entry_program[16] = {
 TILE_TABLE unsigned char entry_taps[16] = {
   0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-TILE_TABLE unsigned char tally_program[41] = {
+TILE_TABLE unsigned char tally_program[43] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2,
-  2, 2, 0, 0, 0,
+  2, 2, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[16] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -289,9 +290,9 @@ TILE_TABLE unsigned short entry_exchanges[16] = {
 TILE_TABLE unsigned short program_exchanges[3] = {
   0, 0, 0,
 };
-TILE_TABLE unsigned short round_runs[41] = {
+TILE_TABLE unsigned short round_runs[43] = {
   7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 1,
-  1, 1, 5, 5, 0,
+  1, 1, 5, 5, 5, 5, 0,
 };
 TILE_TABLE float rope_500000_16[8] = {
   1.0f, 0.1939227432012558f, 0.03760603070259094f, 0.007292664609849453f, 0.0014142135623842478f, 0.00027424818836152554f, 0.000053182957344688475f, 0.000010313385246263351f,
@@ -1088,7 +1089,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(139, L_route, at.runs(T_route) + 1);
+  w.wait_local(141, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1099,7 +1100,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(140);
+      w.join_wait(142);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1117,10 +1118,18 @@ TILE_LOOP
           w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
         });
       }
-      w.join_release(141);
+      w.join_release(143);
     }
     w.role_barrier(137);
-    if (w.index == 0) w.signal(138, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    if (w.index == 0) w.signal_local(138, half == 0 ? L_stored_early : L_stored);
+  }
+}
+#line 96 "models/mimo/graph.ts"
+TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    w.wait_local(139, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(140, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
 }
 
@@ -1132,33 +1141,33 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(142);
+    w.ring_acquire(144);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(143, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      w.ring_copy(145, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(144, u32(group) * each);
+    w.ring_commit(146, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(145, L_table);
+  if (w.index == 0) w.signal_local(147, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(147);
+  w.slots_acquire(149);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(146, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(148, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(148);
+    w.role_barrier(150);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(149);
+      const char* page = w.ring_await(151);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1174,15 +1183,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(150);
+      w.ring_release(152);
     }
   }
-  w.slots_commit(151);
+  w.slots_commit(153);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(152);
+  w.slots_await(154);
   reads_all(w, at, R_sliding_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1216,9 +1225,9 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
     });
   }
-  w.slots_release(154);
-  w.role_barrier(155);
-  if (w.index == 0) w.signal(156, C_x);
+  w.slots_release(156);
+  w.role_barrier(157);
+  if (w.index == 0) w.signal(158, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1228,15 +1237,15 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(157);
-    w.ring_copy(158, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(159, 25088);
+    w.ring_acquire(159);
+    w.ring_copy(160, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(161, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 161, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(160, C_x, at.runs(C_x));
+  bring_weights<3, true>(w, 163, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(162, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
@@ -1247,24 +1256,24 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(162);
+    const char* page = w.ring_await(164);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(163);
-    w.join_acquire(164);
+    w.ring_release(165);
+    w.join_acquire(166);
     w.join_put(w.index, acc, squares);
-    w.join_commit(165);
+    w.join_commit(167);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(169, C_x, at.runs(C_x));
+  w.wait(171, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(170);
+    w.join_wait(172);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1330,53 +1339,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(171);
+    w.join_release(173);
   }
-  w.role_barrier(167);
-  if (w.index == 0) w.signal(168, C_full_experts_qkv);
+  w.role_barrier(169);
+  if (w.index == 0) w.signal(170, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(172, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(173);
+      w.ring_acquire(175);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(task.head * 32 + span % 32);
-      w.ring_copy(174, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
-      w.ring_copy(174, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
-      w.ring_commit(175, 12288);
+      w.ring_copy(176, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
+      w.ring_copy(176, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
+      w.ring_commit(177, 12288);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(176, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<2, 48, 32, 1> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 768, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(177);
+      const char* page = w.ring_await(179);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 8192, span, 0.144337565f);
-      w.ring_release(178);
+      w.ring_release(180);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + 16384 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 512);
   }
-  w.role_barrier(179);
-  if (w.index == 0) w.signal(180, C_full_experts_attend);
+  w.role_barrier(181);
+  if (w.index == 0) w.signal(182, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1384,7 +1393,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(181, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(183, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1394,8 +1403,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(182);
-  if (w.index == 0) w.signal(183, C_full_experts_attend_merge);
+  w.role_barrier(184);
+  if (w.index == 0) w.signal(185, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1403,14 +1412,14 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(184);
-    w.ring_copy(185, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(186, 32768);
+    w.ring_acquire(186);
+    w.ring_copy(187, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(188, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(187, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1420,24 +1429,24 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(189);
+    const char* page = w.ring_await(191);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(190);
-    w.join_acquire(191);
+    w.ring_release(192);
+    w.join_acquire(193);
     w.join_put(w.index, acc);
-    w.join_commit(192);
+    w.join_commit(194);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(196, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(198, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(197);
+    w.join_wait(199);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1472,10 +1481,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(198);
+    w.join_release(200);
   }
-  w.role_barrier(194);
-  if (w.index == 0) w.signal(195, C_full_experts_o);
+  w.role_barrier(196);
+  if (w.index == 0) w.signal(197, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1483,15 +1492,15 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(199);
-    w.ring_copy(200, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
-    w.ring_commit(201, 24576);
+    w.ring_acquire(201);
+    w.ring_copy(202, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
+    w.ring_commit(203, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 203, w.image(at.image + 945920) + w.index % 12 * 64);
-  w.wait(202, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<1, true>(w, 205, w.image(at.image + 945920) + w.index % 12 * 64);
+  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
@@ -1501,24 +1510,24 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(204);
+    const char* page = w.ring_await(206);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(205);
-    w.join_acquire(206);
+    w.ring_release(207);
+    w.join_acquire(208);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(207);
+    w.join_commit(209);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(211, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(212);
+    w.join_wait(214);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1533,41 +1542,41 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(213);
+    w.join_release(215);
   }
-  w.role_barrier(209);
-  if (w.index == 0) w.signal(210, C_full_experts_router);
+  w.role_barrier(211);
+  if (w.index == 0) w.signal(212, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971264), 64);
-  w.wait(214, C_full_experts_router, at.runs(C_full_experts_router) + 1);
-  w.wait_local(215, L_table, at.runs(T_table));
+  w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait_local(217, L_table, at.runs(T_table));
   reads_all(w, at, R_full_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 216,
+  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 218,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(217, L_route);
+  if (w.index == 0) w.signal_local(219, L_route);
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(221, L_route, at.runs(T_route) + 1);
+  w.wait_local(223, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(218);
-    w.ring_copy(219, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(220, 13056);
+    w.ring_acquire(220);
+    w.ring_copy(221, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(222, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 222, w.image(at.image + 945920) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 224, w.image(at.image + 945920) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
@@ -1580,17 +1589,17 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(223);
+    const char* page = w.ring_await(225);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(224);
-    w.join_acquire(225);
+    w.ring_release(226);
+    w.join_acquire(227);
     w.join_put(w.index, acc, squares);
-    w.join_commit(226);
+    w.join_commit(228);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(230, L_route, at.runs(T_route) + 1);
+  w.wait_local(234, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1601,7 +1610,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(231);
+      w.join_wait(235);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1619,10 +1628,18 @@ TILE_LOOP
           w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
         });
       }
-      w.join_release(232);
+      w.join_release(236);
     }
-    w.role_barrier(228);
-    if (w.index == 0) w.signal(229, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.role_barrier(230);
+    if (w.index == 0) w.signal_local(231, half == 0 ? L_stored_early : L_stored);
+  }
+}
+#line 96 "models/mimo/graph.ts"
+TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
+TILE_LOOP
+  for (int half = 0; half < 2; ++half) {
+    w.wait_local(232, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(233, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
 }
 
@@ -1634,33 +1651,33 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(233);
+    w.ring_acquire(237);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(234, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
+      w.ring_copy(238, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(235, u32(group) * each);
+    w.ring_commit(239, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(236, L_table);
+  if (w.index == 0) w.signal_local(240, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(238);
+  w.slots_acquire(242);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(237, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(241, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(239);
+    w.role_barrier(243);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(240);
+      const char* page = w.ring_await(244);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1676,15 +1693,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(241);
+      w.ring_release(245);
     }
   }
-  w.slots_commit(242);
+  w.slots_commit(246);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(243);
+  w.slots_await(247);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1721,9 +1738,9 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
-  w.slots_release(245);
-  w.role_barrier(246);
-  if (w.index == 0) w.signal(247, C_x);
+  w.slots_release(249);
+  w.role_barrier(250);
+  if (w.index == 0) w.signal(251, C_x);
 }
 
 // ==== end ====
@@ -1733,15 +1750,15 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(248);
-    w.ring_copy(249, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(250, 12288);
+    w.ring_acquire(252);
+    w.ring_copy(253, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(254, 12288);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 252, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(251, C_x, at.runs(C_x));
+  bring_weights<1, true>(w, 256, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(255, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
@@ -1751,12 +1768,12 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(253);
+    const char* page = w.ring_await(257);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(254);
-    w.join_acquire(255);
+    w.ring_release(258);
+    w.join_acquire(259);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(256);
+    w.join_commit(260);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1767,7 +1784,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(260);
+    w.join_wait(264);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1782,27 +1799,27 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(261);
+    w.join_release(265);
   }
-  w.role_barrier(258);
-  if (w.index == 0) w.signal(259, C_end_head);
+  w.role_barrier(262);
+  if (w.index == 0) w.signal(263, C_end_head);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(262, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(266, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 4224, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(263);
-  if (w.index == 0) w.signal(264, C_end_logits_firsts);
+  w.role_barrier(267);
+  if (w.index == 0) w.signal(268, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(265, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(269, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1818,9 +1835,9 @@ TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(267);
-      w.ring_copy(268, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(269, 12288);
+      w.ring_acquire(271);
+      w.ring_copy(272, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(273, 12288);
     }
   }
 }
@@ -1836,13 +1853,13 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(271);
+      const char* page = w.ring_await(275);
       if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(272);
+      w.ring_release(276);
     }
-    w.join_acquire(273);
+    w.join_acquire(277);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(274);
+    w.join_commit(278);
   }
 }
 #line 67 "models/mimo/drafter.ts"
@@ -1853,7 +1870,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(278);
+    w.join_wait(282);
     writes_own(w, at, R_commit_begin_fc_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1866,10 +1883,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(279);
+    w.join_release(283);
   }
-  w.role_barrier(276);
-  if (w.index == 0) w.signal(277, C_commit_begin_fc);
+  w.role_barrier(280);
+  if (w.index == 0) w.signal(281, C_commit_begin_fc);
 }
 
 // ---- commit_begin.kv: 1.5 MiB of weights ----
@@ -1877,15 +1894,15 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(280);
-    w.ring_copy(281, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
-    w.ring_commit(282, 12288);
+    w.ring_acquire(284);
+    w.ring_copy(285, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
+    w.ring_commit(286, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 284, w.image(at.image + 884736) + w.index % 12 * 64);
-  w.wait(283, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  bring_weights<1, true>(w, 288, w.image(at.image + 884736) + w.index % 12 * 64);
+  w.wait(287, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_commit_begin_fc_columns);
   const int part = w.index % 12;
@@ -1895,24 +1912,24 @@ TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(285);
+    const char* page = w.ring_await(289);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(286);
-    w.join_acquire(287);
+    w.ring_release(290);
+    w.join_acquire(291);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(288);
+    w.join_commit(292);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
-  w.wait(292, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  w.wait(296, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(293);
+    w.join_wait(297);
     writes_own(w, at, R_commit_begin_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     writes_own(w, at, R_commit_begin_kv_plain2);
@@ -2022,10 +2039,10 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(294);
+    w.join_release(298);
   }
-  w.role_barrier(290);
-  if (w.index == 0) w.signal(291, C_commit_begin_kv);
+  w.role_barrier(294);
+  if (w.index == 0) w.signal(295, C_commit_begin_kv);
 }
 
 // ---- commit_begin.norm ----
@@ -2035,7 +2052,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 2458496), 64);
   touch(w, w.image(at.image + 2458624), 64);
   touch(w, w.image(at.image + 2458752), 64);
-  w.wait(295, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
+  w.wait(299, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
   reads_all(w, at, R_commit_begin_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   {
@@ -2192,8 +2209,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(296);
-  if (w.index == 0) w.signal(297, C_commit_begin_norm);
+  w.role_barrier(300);
+  if (w.index == 0) w.signal(301, C_commit_begin_norm);
 }
 
 // ==== commit_end ====
@@ -2201,7 +2218,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 76 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(298, C_commit_begin_norm, at.runs(C_commit_begin_norm));
+  w.wait(302, C_commit_begin_norm, at.runs(C_commit_begin_norm));
   reads_all(w, at, R_commit_begin_fc_columns);
   reads_all(w, at, R_commit_begin_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2217,8 +2234,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(300);
-  if (w.index == 0) w.signal(301, C_commit_end_conclude);
+  w.role_barrier(304);
+  if (w.index == 0) w.signal(305, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2242,8 +2259,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(302);
-  if (w.index == 0) w.signal(303, C_draft_x);
+  w.role_barrier(306);
+  if (w.index == 0) w.signal(307, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 1 2 3 ====
@@ -2253,16 +2270,16 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(304);
-    w.ring_copy(305, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(306, 24576);
+    w.ring_acquire(308);
+    w.ring_copy(309, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(310, 24576);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 309, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(307, C_draft_x, at.runs(C_draft_x));
-  w.wait(308, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  bring_weights<3, true>(w, 313, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(311, C_draft_x, at.runs(C_draft_x));
+  w.wait(312, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
@@ -2273,25 +2290,25 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(310);
+    const char* page = w.ring_await(314);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(311);
-    w.join_acquire(312);
+    w.ring_release(315);
+    w.join_acquire(316);
     if (w.index < 8) w.join_put(w.index, acc, squares);
-    w.join_commit(313);
+    w.join_commit(317);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(317, C_draft_x, at.runs(C_draft_x));
-  w.wait(318, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(321, C_draft_x, at.runs(C_draft_x));
+  w.wait(322, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(319);
+    w.join_wait(323);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layer_values_in_draft_sliding_dense);
@@ -2337,10 +2354,10 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(320);
+    w.join_release(324);
   }
-  w.role_barrier(315);
-  if (w.index == 0) w.signal(316, C_draft_sliding_dense_qkv);
+  w.role_barrier(319);
+  if (w.index == 0) w.signal(320, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
@@ -2348,7 +2365,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 787200), 64);
   touch(w, w.image(at.image + 787328), 64);
-  w.wait(321, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(325, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   {
@@ -2427,51 +2444,51 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(322);
-  if (w.index == 0) w.signal(323, C_draft_sliding_dense_norm);
+  w.role_barrier(326);
+  if (w.index == 0) w.signal(327, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(324, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(328, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(325);
+      w.ring_acquire(329);
       reads_all(w, at, R_cache_layer_keys_in_draft_sliding_dense);
       reads_all(w, at, R_cache_layer_values_in_draft_sliding_dense);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(326, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_copy(326, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_commit(327, 8192);
+      w.ring_copy(330, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_copy(330, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_commit(331, 8192);
     }
   }
 }
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(328, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(332, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(329);
+      const char* page = w.ring_await(333);
       reads_all(w, at, R_draft_sliding_dense_norm_queries);
       tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(330);
+      w.ring_release(334);
     }
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
     float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(331);
-  if (w.index == 0) w.signal(332, C_draft_sliding_dense_attend);
+  w.role_barrier(335);
+  if (w.index == 0) w.signal(336, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
@@ -2479,7 +2496,7 @@ TILE_LOOP
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(333, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(337, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -2489,8 +2506,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(334);
-  if (w.index == 0) w.signal(335, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(338);
+  if (w.index == 0) w.signal(339, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2498,14 +2515,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(336);
-    w.ring_copy(337, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(338, 32768);
+    w.ring_acquire(340);
+    w.ring_copy(341, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(342, 32768);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(339, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(343, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2515,24 +2532,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(341);
+    const char* page = w.ring_await(345);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(342);
-    w.join_acquire(343);
+    w.ring_release(346);
+    w.join_acquire(347);
     w.join_put(w.index, acc);
-    w.join_commit(344);
+    w.join_commit(348);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(348, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(352, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(349);
+    w.join_wait(353);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2567,10 +2584,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(350);
+    w.join_release(354);
   }
-  w.role_barrier(346);
-  if (w.index == 0) w.signal(347, C_draft_sliding_dense_o);
+  w.role_barrier(350);
+  if (w.index == 0) w.signal(351, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2578,15 +2595,15 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(351);
-    w.ring_copy(352, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(353, 12288);
+    w.ring_acquire(355);
+    w.ring_copy(356, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(357, 12288);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 355, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(354, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  bring_weights<1, true>(w, 359, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(358, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
@@ -2596,24 +2613,24 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(356);
+    const char* page = w.ring_await(360);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(357);
-    w.join_acquire(358);
+    w.ring_release(361);
+    w.join_acquire(362);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(359);
+    w.join_commit(363);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(363, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(367, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(364);
+    w.join_wait(368);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2627,10 +2644,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(365);
+    w.join_release(369);
   }
-  w.role_barrier(361);
-  if (w.index == 0) w.signal(362, C_draft_sliding_dense_dense_up);
+  w.role_barrier(365);
+  if (w.index == 0) w.signal(366, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2638,14 +2655,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(366);
-    w.ring_copy(367, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(368, 16384);
+    w.ring_acquire(370);
+    w.ring_copy(371, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(372, 16384);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(369, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(373, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2655,24 +2672,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(371);
+    const char* page = w.ring_await(375);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(372);
-    w.join_acquire(373);
+    w.ring_release(376);
+    w.join_acquire(377);
     w.join_put(w.index, acc);
-    w.join_commit(374);
+    w.join_commit(378);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(378, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(382, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(379);
+    w.join_wait(383);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -2707,10 +2724,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(380);
+    w.join_release(384);
   }
-  w.role_barrier(376);
-  if (w.index == 0) w.signal(377, C_draft_x);
+  w.role_barrier(380);
+  if (w.index == 0) w.signal(381, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -2720,15 +2737,15 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(381);
-    w.ring_copy(382, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(383, 12288);
+    w.ring_acquire(385);
+    w.ring_copy(386, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(387, 12288);
   }
 }
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 385, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(384, C_draft_x, at.runs(C_draft_x));
+  bring_weights<1, true>(w, 389, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(388, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
@@ -2738,12 +2755,12 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(386);
+    const char* page = w.ring_await(390);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(387);
-    w.join_acquire(388);
+    w.ring_release(391);
+    w.join_acquire(392);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(389);
+    w.join_commit(393);
   }
 }
 #line 126 "models/mimo/drafter.ts"
@@ -2754,7 +2771,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(393);
+    w.join_wait(397);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2769,27 +2786,27 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(394);
+    w.join_release(398);
   }
-  w.role_barrier(391);
-  if (w.index == 0) w.signal(392, C_draft_end_head);
+  w.role_barrier(395);
+  if (w.index == 0) w.signal(396, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(395, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(399, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   writes_own(w, at, R_draft_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(396);
-  if (w.index == 0) w.signal(397, C_draft_end_logits_firsts);
+  w.role_barrier(400);
+  if (w.index == 0) w.signal(401, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(398, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
+  w.wait(402, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const u64>(B_draft_end_logits_firsts)); });
@@ -3208,6 +3225,20 @@ static TILE_FN void run_communicate(Warp& w) {
     for (w.enter(0); w.entry() < Plan::entries; w.enter(w.entry() + 1)) {
       if (!this_round(w).runs(entry_program[w.entry()])) continue;
       switch (entry_segment[w.entry()]) {
+        case 2: {
+          // sliding_experts
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 5, sliding_experts_expert_up_communicate);
+          });
+          break;
+        }
+        case 3: {
+          // full_experts
+          run(w, [](Warp& w, const At& at) {
+            traced(w, at, 6, full_experts_expert_up_communicate);
+          });
+          break;
+        }
         default: break;
       }
     }

@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { countersOf, firstHalf, type PhasePlan, type Step } from '../../compiler/plan/ir.ts'
 import { printPlan } from '../../compiler/plan/print-plan.ts'
+import { mutantsOf } from '../../compiler/verify/mutate-plan.ts'
 import { dealtTo } from '../../compiler/verify/shares.ts'
-import { mimoGraph, planOf, proConfig } from '../support/plans.ts'
+import { mimoGraph, nanoPlan, planOf, proConfig } from '../support/plans.ts'
+import { fateOf } from '../verify/mutants.ts'
 
 const { plan } = planOf([mimoGraph(proConfig)], { ranks: 8, sms: 132, epilogueWarps: 2 })
 const phase = (name: string): PhasePlan => plan.segments.flatMap((s) => s.phases).find((p) => p.name === name)!
@@ -16,10 +18,23 @@ describe('expert.up and expert.down', () => {
     const up = phase('expert.up')
     expect(countersOf(up)).toEqual([up.counter, `${up.counter}.early`])
     for (const name of countersOf(up)) expect(plan.tallies.map((t) => t.name)).toContain(name)
-    expect(kindsIn(up.roles.epilogue).at(-1)).toMatch(/^halves\(activeShare\(.*\) barrier signal\)$/)
+    expect(kindsIn(up.roles.communicate)).toEqual(['halves(waitLocal signal)'])
     expect(kindsIn(phase('expert.down').roles.compute)).toContainEqual(
       expect.stringMatching(/^halves\(wait stageRows barrier activeGroups\(.*\)\)$/),
     )
+  })
+
+  it('have either half announced by communicate, once all warps of the epilogue have stored it', () => {
+    const up = phase('expert.up')
+    expect(kindsIn(up.roles.epilogue).at(-1)).toMatch(/^halves\(activeShare\(.*\) barrier signalLocal\)$/)
+    expect(up.signals).toBe('communicate')
+  })
+
+  it('are refused where that is left out, doubled, miscounted or done at another time', () => {
+    const small = nanoPlan({ ranks: 2, epilogueWarps: 2 })
+    const ofRelay = [...mutantsOf(small)].filter((m) => /stored|expert\.up\/communicate/.test(m.name))
+    expect(new Set(ofRelay.map((m) => m.kind)).size).toBeGreaterThan(5)
+    expect(ofRelay.filter((m) => fateOf(m).fate !== 'refused').map((m) => m.name)).toEqual([])
   })
 
   it('are the only phases that do', () => {
