@@ -25,7 +25,7 @@ import {
   receivesTiles,
   type Step,
 } from '../plan/ir.ts'
-import { bothHalves, ownTiles, type SmView, shareFrom, shareOf, turnsOf } from './shares.ts'
+import { bothHalves, ownTiles, productIn, type SmView, shareFrom, shareOf, turnsOf } from './shares.ts'
 
 export interface Source {
   readonly segment: string
@@ -166,7 +166,12 @@ function loop(l: Loop, turn: Turn, to: Target): void {
   const { view, source, ops } = to
   if (l.domain.kind === 'halves') {
     // What is done for the one half is none of the other's business: each has first and last turns of its own.
-    for (const half of bothHalves) flatten(l.body, turn, { ...to, view: { ...view, half } })
+    // Which experts a half has stands in the table, for whoever has work in it.
+    const looks = productIn(l.body) !== undefined
+    for (const half of bothHalves) {
+      if (looks) ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
+      flatten(l.body, turn, { ...to, view: { ...view, half } })
+    }
     return
   }
   const turns = turnsOf(l, view)

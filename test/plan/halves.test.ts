@@ -1,9 +1,11 @@
 /** Routed experts go in two halves: what `up` made of the first is handed over while the second is multiplied. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Session } from '../../compiler/diagnostics/diagnostic.ts'
 import { countersOf, firstHalf, type PhasePlan, type Step } from '../../compiler/plan/ir.ts'
 import { printPlan } from '../../compiler/plan/print-plan.ts'
 import { mutantsOf } from '../../compiler/verify/mutate-plan.ts'
+import { provePlan } from '../../compiler/verify/prove-plan.ts'
 import { dealtTo } from '../../compiler/verify/shares.ts'
 import { mimoGraph, nanoPlan, planOf, proConfig } from '../support/plans.ts'
 import { fateOf } from '../verify/mutants.ts'
@@ -35,6 +37,23 @@ describe('expert.up and expert.down', () => {
     const ofRelay = [...mutantsOf(small)].filter((m) => /stored|expert\.up\/communicate/.test(m.name))
     expect(new Set(ofRelay.map((m) => m.kind)).size).toBeGreaterThan(5)
     expect(ofRelay.filter((m) => fateOf(m).fate !== 'refused').map((m) => m.name)).toEqual([])
+  })
+
+  it('are refused where whoever announces a half looks at its experts: nobody says that the table is there', () => {
+    const small = nanoPlan({ ranks: 2, epilogueWarps: 2 })
+    const flat = (steps: readonly Step[]): Step[] => steps.flatMap((s) => (s.kind === 'loop' ? flat(s.body) : [s]))
+    const looking = (p: PhasePlan): PhasePlan => {
+      const work = flat(p.roles.compute).find((s) => s.kind === 'clear')!
+      const relay = p.roles.communicate.map((s): Step => (s.kind === 'loop' ? { ...s, body: [...s.body, work] } : s))
+      return { ...p, roles: { ...p.roles, communicate: relay } }
+    }
+    const segments = small.segments.map((s) => ({
+      ...s,
+      phases: s.phases.map((p) => (p.name === 'expert.up' ? looking(p) : p)),
+    }))
+    const session = new Session()
+    provePlan({ ...small, segments }, { session })
+    expect(session.diagnostics.map((d) => d.code)).toContain('TILE2102')
   })
 
   it('are the only phases that do', () => {
