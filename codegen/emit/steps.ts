@@ -12,6 +12,7 @@ import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
 import {
   type Access,
   type ProductPlan,
+  productIn,
   type RoleName,
   receivesTiles,
   type Step,
@@ -150,6 +151,13 @@ const work: StepRules<WorkStep> = {
     const from = `w.ws<const bf16>(${ctx.offset(s.product.source)})`
     const k = s.product.geometry.units * UNIT_K
     ctx.out.line(`stage_rows<${topK}, ${k}>(w, w.scratch<bf16>(), ${from}, at.block->rows, experts, half);`)
+  },
+  bringRows: (s, ctx) => {
+    const { topK } = s.of.input!
+    const from = `w.ws<const bf16>(${ctx.offset(s.of.source)})`
+    const k = s.of.geometry.units * UNIT_K
+    const local = eitherHalf(localName, s.local, s.early)
+    ctx.out.line(`bring_rows<${topK}, ${k}>(w, ${local}, w.scratch<bf16>(), ${from}, at.block->rows, half);`)
   },
   clear: (s, { out }) => out.line(exact(s.product) ? 'Exact acc = nothing();' : 'Acc acc = zeros();'),
   multiply: (s, ctx) => {
@@ -331,7 +339,7 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
     emitEach(loop.body, role, ctx)
     return
   }
-  const product = productOf(loop.body)
+  const product = productIn(loop.body)
   const rule = domainRule(loop.domain)
   const v = loop.variable
   const whole = rule.head(loop.domain, v, ctx, product)
@@ -354,19 +362,9 @@ function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: Em
 const handsOver = (loop: Extract<Step, { kind: 'loop' }>): boolean =>
   loop.body.some((s) => s.kind === 'await' && s.channel === 'join')
 
-function productOf(steps: readonly Step[]): ProductPlan | undefined {
-  for (const s of steps) {
-    if (s.kind === 'loop') {
-      const inner = productOf(s.body)
-      if (inner) return inner
-    } else if ('product' in s) return s.product
-  }
-  return undefined
-}
-
 /** The routed `down` whose active experts the steps go over; sums over ranks are taken tile by tile like any product's. */
 function ownTiles(steps: readonly Step[]): ProductPlan | undefined {
-  const product = productOf(steps.filter((s) => s.kind !== 'loop' || !receivesTiles(s)))
+  const product = productIn(steps.filter((s) => s.kind !== 'loop' || !receivesTiles(s)))
   return product?.routed === 'down' ? product : undefined
 }
 

@@ -90,6 +90,7 @@ function checkSteps(plan: Plan, demand: (at: string) => Demand): void {
               }
             }
             if ('product' in s) checkProduct(s.product, say)
+            if (s.kind === 'bringRows') checkProduct(s.of, say)
             if (s.kind === 'prefetch')
               say(plan.prefetches[s.prefetch] !== undefined, `prefetch ${s.prefetch} does not exist`)
           }

@@ -7,7 +7,7 @@
  *   site          the number of one sync step, for faults, traces and mutations; `sites` holds their names
  *   counter       grows by one for each SM that is done with a phase; phases that write the same carried value share one
  *   channel       bounded hand-over inside an SM: ring (load -> compute), join and slots (compute -> epilogue)
- *   local         a counter in shared memory: the route table is ready, the results of one half are stored
+ *   local         a counter in shared memory: the route table is ready; the results of one half are stored, or lie near
  *   region        what a step reads or writes, for the race proof: a buffer, a cache, the route table
  *   entry         one position of the sequence of a round: a segment, and the layer that it runs as
  *   shots         a sum over ranks in one: parts of a tile go to every rank. In two: parts go to the tile's *owner*, tile % ranks, the
@@ -92,7 +92,14 @@ export type SyncStep =
   | (SyncBase & { readonly kind: 'wait'; readonly counter: string; readonly after: number; readonly early?: string })
   /** `early`: the counter instead while a loop over halves is at the first. */
   | (SyncBase & { readonly kind: 'signal'; readonly counter: string; readonly early?: string })
-  | (SyncBase & { readonly kind: 'waitLocal'; readonly local: string; readonly after: number; readonly early?: string })
+  | (SyncBase & {
+      readonly kind: 'waitLocal'
+      readonly local: string
+      readonly after: number
+      readonly early?: string
+      /** The input of this product is what it waits for (`bringRows`). */
+      readonly rows?: ProductPlan
+    })
   | (SyncBase & { readonly kind: 'signalLocal'; readonly local: string; readonly early?: string })
   | ChannelStep<'acquire'>
   | ChannelStep<'commit'>
@@ -150,6 +157,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'stagePage'; readonly product: ProductPlan }
   /** Rows of a routed input into shared memory; a barrier follows. */
   | { readonly kind: 'stageRows'; readonly product: ProductPlan }
+  /** The same, of one half, by the copy engine on behalf of communicate: they are there when the local has been signalled behind it. */
+  | { readonly kind: 'bringRows'; readonly of: ProductPlan; readonly local: string; readonly early: string }
   | { readonly kind: 'clear'; readonly product: ProductPlan }
   | { readonly kind: 'multiply'; readonly product: ProductPlan }
   | { readonly kind: 'joinPut'; readonly product: ProductPlan }
@@ -208,6 +217,15 @@ export const addsParts = (loop: Loop): boolean => loop.body.some((s) => s.kind =
 /** Whether the phase sums over ranks in two shots. */
 export const inTwoShots = (phase: PhasePlan): boolean =>
   phase.roles.compute.some((s) => s.kind === 'loop' && addsParts(s))
+
+/** The product that steps work on: the first of those named. */
+export function productIn(steps: readonly Step[]): ProductPlan | undefined {
+  for (const s of steps) {
+    const found = s.kind === 'loop' ? productIn(s.body) : 'product' in s ? s.product : undefined
+    if (found) return found
+  }
+  return undefined
+}
 
 /** Counters that one execution of a phase signals. */
 export const countersOf = (phase: PhasePlan): string[] =>

@@ -197,25 +197,19 @@ function lowerDown(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: Lo
     ]),
     ...to.doneWithTable(phase),
   ]
-  const forHalf = to.waitsForHalf('compute')
-  const rows = forHalf.length > 0 ? ofHalf(all(product.source)) : all(product.source)
+  const shared = product.input?.shared === true
+  const rows = ctx.takesHalves === undefined ? all(product.source) : ofHalf(all(product.source))
   const compute: Step[] = [
     ...to.waits('compute'),
     to.channel('compute', 'acquire', 'slots'),
     halves([
-      ...forHalf,
-      ...(product.input?.shared
-        ? [
-            { kind: 'stageRows' as const, product, reads: [rows] },
-            { kind: 'barrier' as const, site: to.site('compute', 'rows barrier') },
-          ]
-        : []),
+      ...(shared ? to.nearRows('compute', product) : to.waitsForHalf('compute')),
       loop(
         'first',
         groups,
         inPages([
           to.channel('compute', 'await', 'ring'),
-          { kind: 'multiplyGroup', product, reads: [...(product.input?.shared ? [] : [rows]), all('route')] },
+          { kind: 'multiplyGroup', product, reads: [...(shared ? [] : [rows]), all('route')] },
           to.channel('compute', 'release', 'ring'),
         ]),
       ),

@@ -26,9 +26,14 @@ export interface LowerContext {
   readonly positions: number
   readonly sites: Sites
   readonly counter: string
+  /** Its executions in the entry before the phase. */
+  readonly countedBefore: number
   /** The phase hands its first half over early, or takes from this counter what comes by halves (halve-experts.ts). */
   readonly givesHalves: boolean
   readonly takesHalves?: string
+  /** The product whose input communicate brings near as the phase hands it over; or the phase is that product. */
+  readonly bringsRowsOf?: ProductPlan
+  readonly takesRows?: true
   /** Whether any phase waits for the counter; if none does, nobody signals it. */
   readonly awaited: boolean
   readonly waits: readonly DerivedWait[]
@@ -47,6 +52,8 @@ export interface LowerContext {
   readonly kept?: Kept
   readonly plain: (param: string) => ImagePlace
 }
+
+const nearRows = { local: 'rows', early: earlyOf('rows') }
 
 type Roles = Partial<Record<RoleName, readonly Step[]>>
 export interface Lowered {
@@ -89,19 +96,45 @@ export class Steps {
   }
   /**
    * What `role` has stored of a half, announced by communicate: a release takes until all that the SM has asked memory for is there, pages
-   * of the ring too (docs/performance.md 3), and `role` has sums of the other half to take meanwhile.
+   * of the ring too (docs/performance.md 3), and `role` has sums of the other half to take meanwhile. When all SMs have announced the half,
+   * communicate has its rows brought near, if somebody shares them there.
    */
   relayHalf(role: RoleName): { readonly stored: Step[]; readonly relay: Step } {
-    const { counter, halvesSoFar: after } = this.ctx
+    const { counter, halvesSoFar: after, bringsRowsOf } = this.ctx
+    const early = earlyOf(counter)
     const stored = { local: 'stored', early: earlyOf('stored') }
     return {
       stored: [...this.meet(role), { kind: 'signalLocal', site: this.site(role, 'signal stored'), ...stored }],
       relay: halves([
         { kind: 'waitLocal', site: this.site('communicate', 'wait stored'), after, ...stored },
         ...this.meet('communicate'),
-        { kind: 'signal', site: this.site('communicate', `signal ${counter}`), counter, early: earlyOf(counter) },
+        { kind: 'signal', site: this.site('communicate', `signal ${counter}`), counter, early },
+        ...(bringsRowsOf ? this.#bringRows(bringsRowsOf) : []),
       ]),
     }
+  }
+  #bringRows(of: ProductPlan): Step[] {
+    const { counter, countedBefore } = this.ctx
+    const made = { counter, after: countedBefore + 1, early: earlyOf(counter) }
+    return [
+      { kind: 'wait', site: this.site('communicate', `wait ${counter}`), ...made },
+      { kind: 'bringRows', of, ...nearRows, reads: [ofHalf(all(of.source)), all('route')] },
+      ...this.meet('communicate'),
+      { kind: 'signalLocal', site: this.site('communicate', 'signal rows'), ...nearRows },
+    ]
+  }
+  /** The rows of a half are in shared memory: brought there, or staged by the role itself when all SMs have made them. */
+  nearRows(role: RoleName, product: ProductPlan): Step[] {
+    const { takesRows, takesHalves, halvesSoFar: after } = this.ctx
+    const rows = all(product.source)
+    if (takesRows) {
+      return [{ kind: 'waitLocal', site: this.site(role, 'wait rows'), after, ...nearRows, rows: product }]
+    }
+    return [
+      ...this.waitsForHalf(role),
+      { kind: 'stageRows', product, reads: [takesHalves === undefined ? rows : ofHalf(rows)] },
+      { kind: 'barrier', site: this.site(role, 'rows barrier') },
+    ]
   }
   /** The role's warps come together, whether or not anybody waits for what they have done. */
   conclude(role: RoleName): Step[] {

@@ -13,7 +13,7 @@ import { countTallies, placeEntries } from './count-runs.ts'
 import { counterOf, deriveWaits } from './derive-waits.ts'
 import { joinPlaces, slotsBytes } from './exact.ts'
 import { tableGuards } from './guard-table.ts'
-import { halvedExperts } from './halve-experts.ts'
+import { bringsRows, halvedExperts } from './halve-experts.ts'
 import type { PhasePlan, PlacedBuffer, Plan, ProductPlan, SegmentPlan } from './ir.ts'
 import { lowerPhase } from './lower-phases.ts'
 import { Sites } from './lower-steps.ts'
@@ -50,20 +50,25 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     const kept = keptInputs(segment, image.products)
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
+      const gives = halved.find((h) => h.up === phase)
       const takes = halved.find((h) => h.down === phase)
       const firstRouted = phase.kind === 'product' && phase.routed !== undefined && !routedBefore
       if (phase.kind === 'route') routedBefore = false
       else if (firstRouted) routedBefore = true
+      const counter = counterOf(program, si, pi)
       const plan = lowerPhase(phase, {
         segment: segment.name,
         schedule,
         ranks: program.ranks,
         positions: ctx.ctx,
         sites,
-        counter: counterOf(program, si, pi),
-        givesHalves: halved.some((h) => h.up === phase),
+        counter,
+        countedBefore: segment.phases.slice(0, pi).filter((_, i) => counterOf(program, si, i) === counter).length,
+        givesHalves: gives !== undefined,
+        ...(gives && bringsRows(gives, image.products, kept) && { bringsRowsOf: image.products.get(gives.down)! }),
+        ...(takes && bringsRows(takes, image.products, kept) && { takesRows: true }),
         ...(takes && { takesHalves: counterOf(program, si, segment.phases.indexOf(takes.up)) }),
-        awaited: awaited.has(counterOf(program, si, pi)),
+        awaited: awaited.has(counter),
         waits: waits[si]![pi]!,
         routesBefore: routes,
         firstRouted,
@@ -215,11 +220,20 @@ function placeBuffers(
     for (const e of p.sections.flatMap((s) => s.elements))
       if (e.kind === 'store') parts.set(e.buffer, p.geometry.chunks)
   }
+  const staged = new Set(products.filter((p) => p.input?.shared).map((p) => p.source))
   const caches = program.segments.flatMap((s) => segmentCaches(s, program, ctx))
   const cached = new Map([...fixed, ...caches].map((c) => [c.buffer.name, c]))
   const buffers = program.buffers.map((b): PlacedBuffer => {
     const cut = parts.get(b.name)
-    const form = b.form.kind === 'firsts' ? { ...b.form, sms } : cut !== undefined ? withParts(b.form, cut) : b.form
+    const { form: made } = b
+    const form: Form =
+      made.kind === 'firsts'
+        ? { ...made, sms }
+        : made.kind === 'routedRows' && staged.has(b.name)
+          ? { ...made, staged: true }
+          : cut !== undefined
+            ? withParts(made, cut)
+            : made
     const bytes = formBytes(form, { ctx, ranks: program.ranks })
     const cache = cached.get(b.name)
     if (cache) return { ...b, bytes, offset: cache.offset }

@@ -3,12 +3,13 @@
  * channels, without what only a resident kernel needs.
  *
  * What goes: waits and signals of counters and locals, because a phase begins when the one before has ended everywhere; and
- * inputs that stay staged in registers for a later phase, which stages them again.
+ * inputs that stay staged for a later phase: in registers, which stages them again, and rows that communicate brings into shared memory,
+ * which compute then stages for itself.
  * Invariants: arithmetic and its order are untouched, so both engines give the same bits; sites keep their numbers.
  */
-import { type PhasePlan, type Plan, roleNames, type Step } from './ir.ts'
+import { type PhasePlan, type Plan, type ProductPlan, roleNames, type Step } from './ir.ts'
 
-const dropped: ReadonlySet<Step['kind']> = new Set(['wait', 'signal', 'waitLocal', 'signalLocal'])
+const dropped: ReadonlySet<Step['kind']> = new Set(['wait', 'signal', 'waitLocal', 'signalLocal', 'bringRows'])
 
 export const perPhase = (plan: Plan): Plan => ({
   ...plan,
@@ -27,6 +28,7 @@ const alone = (phase: PhasePlan): PhasePlan => ({
 
 const strip = (steps: readonly Step[]): Step[] =>
   steps.flatMap((s): Step[] => {
+    if (s.kind === 'waitLocal' && s.rows) return stagedAlone(s.rows, s.site)
     if (dropped.has(s.kind)) return []
     if (s.kind === 'loop') {
       const body = strip(s.body)
@@ -36,6 +38,11 @@ const strip = (steps: readonly Step[]): Step[] =>
     const { kept: _, ...rest } = s
     return [rest]
   })
+
+const stagedAlone = (product: ProductPlan, site: number): Step[] => [
+  { kind: 'stageRows', product, reads: [{ region: product.source, part: 'all', ofHalf: true }] },
+  { kind: 'barrier', site },
+]
 
 /** Whether a phase's load role needs nothing that a phase before it leaves behind: it fetches weights, whatever was routed. */
 export const loadsAhead = (phase: PhasePlan): boolean =>

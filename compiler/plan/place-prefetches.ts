@@ -5,23 +5,23 @@
  * segment has the phase during which the memory is free; where nothing of the name follows, it asks for nothing.
  * Nothing waits for a prefetch and it waits for nothing: weights are written before the first round and never after.
  */
-import type { Entry, ImageRange, PhasePlan, Prefetch, ProductPlan, SegmentPlan, Step } from './ir.ts'
-import { roleNames } from './ir.ts'
+import {
+  type Entry,
+  type ImageRange,
+  type PhasePlan,
+  type Prefetch,
+  type ProductPlan,
+  productIn,
+  roleNames,
+  type SegmentPlan,
+} from './ir.ts'
 import type { PrefetchSchedule } from './schedule.ts'
 
 export const prefetchName = (p: PrefetchSchedule): string => `${p.next ? 'next.' : ''}${p.phase}`
 
 /** The product whose weights a phase fetches. */
-function productOf(phase: PhasePlan | undefined): ProductPlan | undefined {
-  const find = (steps: readonly Step[]): ProductPlan | undefined => {
-    for (const s of steps) {
-      const found = s.kind === 'loop' ? find(s.body) : 'product' in s ? s.product : undefined
-      if (found) return found
-    }
-    return undefined
-  }
-  return phase && roleNames.map((r) => find(phase.roles[r])).find((p) => p !== undefined)
-}
+const productOf = (phase: PhasePlan | undefined): ProductPlan | undefined =>
+  phase && productIn(roleNames.flatMap((r) => phase.roles[r]))
 
 export function placePrefetches(
   schedules: readonly PrefetchSchedule[],

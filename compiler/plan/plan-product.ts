@@ -100,10 +100,13 @@ export const sharedInput = (p: ProductPlan): number =>
 export const normWeights = (p: ProductPlan, warps: number): number =>
   p.norm ? warps * Math.ceil((p.geometry.unitsPerPart * UNIT_K * 2) / 128) * 128 : 0
 
+/** Rows that fit shared memory are stored as they are staged there, for nobody else reads them. */
 export function routedInput(phase: ProductPhase, program: PhaseProgram): Pick<ProductPlan, 'input'> {
   const form = program.buffers.find((b) => b.name === phase.source)?.form
   if (form?.kind !== 'routedRows') return {}
-  return { input: { topK: form.topK, shared: inputBytes(form.topK, phase.k) <= MOST_SHARED_INPUT } }
+  const readers = program.segments.flatMap((s) => s.phases).filter((p) => p.reads.includes(phase.source))
+  const shared = readers.length === 1 && inputBytes(form.topK, phase.k) <= MOST_SHARED_INPUT
+  return { input: { topK: form.topK, shared } }
 }
 
 /** Pairs of products with nothing but routing between them whose inputs are staged alike: the second takes what is there. */

@@ -12,7 +12,7 @@ import { attendTasks, chunkSpans, mTilesOf, ROWS, SPAN, TILE_ROWS, UNIT_K } from
 import type { Phase, PhaseKind, ProductPhase } from '../tile/ir.ts'
 import { hopBytes } from './choose-shots.ts'
 import * as h200 from './hopper-costs.ts'
-import type { PhasePlan, Plan, ProductPlan, Step } from './ir.ts'
+import { type PhasePlan, type Plan, type ProductPlan, productIn } from './ir.ts'
 import { expectedActive, expertsOf, type Load, phaseBytes } from './phase-bytes.ts'
 
 export interface Prediction {
@@ -48,7 +48,7 @@ export function predictPhase(
 const fixed = (us: number): Prediction => ({ us, streamUs: 0, multiplyUs: 0, exposedUs: us })
 
 const product: Rule<'product'> = (tile, { plan, phase, load, streamUs }) => {
-  const p = productOf(phase.roles.compute)
+  const p = productIn(phase.roles.compute)
   if (!p) return fixed(h200.handoverUs)
   const active =
     expertsOf(tile) === undefined ? 1 : (load.active ?? expectedActive(tile.experts!, tile.topK, load.rows))
@@ -117,14 +117,4 @@ const rules: { readonly [K in PhaseKind]: Rule<K> } = {
   firsts: () => fixed(h200.handoverUs + h200.firstsUs),
   // Of a program that only remembers, a wait is all there is.
   sample: (tile) => fixed(h200.handoverUs + (tile.firsts === undefined ? 0 : h200.sampleUs)),
-}
-
-function productOf(steps: readonly Step[]): ProductPlan | undefined {
-  for (const s of steps) {
-    if (s.kind === 'loop') {
-      const inner = productOf(s.body)
-      if (inner) return inner
-    } else if ('product' in s) return s.product
-  }
-  return undefined
 }

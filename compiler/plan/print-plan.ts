@@ -55,6 +55,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
     `stage ${w.product.source}${w.product.ofRank ? ', the part of this rank' : ''}${w.product.norm ? `, normalised by ${w.product.norm.param}` : ''}`,
   stagePage: (w) => `stage ${w.product.source} for a page`,
   stageRows: (w) => `stage the rows of ${w.product.source} in shared memory`,
+  bringRows: (w) => `bring the rows of ${w.of.source} into shared memory, for local ${byHalf(w.local, w.early)}`,
   clear: (w) => `clear the sums of ${w.product.name}`,
   multiply: (w) => `multiply ${w.product.name} (${w.product.format})`,
   joinPut: () => 'put sums into the join',

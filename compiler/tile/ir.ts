@@ -23,8 +23,8 @@ export type Form =
   | { readonly kind: 'plain'; readonly n: number; readonly parts?: number }
   /** bf16 fragments of k = n, for a product */
   | { readonly kind: 'columns'; readonly n: number }
-  /** bf16 [row][slot][n]: what each chosen expert made of a row, for a routed product */
-  | { readonly kind: 'routedRows'; readonly n: number; readonly topK: number }
+  /** bf16 [row][slot][n]: what each chosen expert made of a row, for a routed product; a plan says whether they are stored as it stages them */
+  | { readonly kind: 'routedRows'; readonly n: number; readonly topK: number; readonly staged?: true }
   /** bf16 [kv][row * group + head][dim] */
   | { readonly kind: 'queries'; readonly kv: number; readonly group: number; readonly dim: number }
   /** K cache: keys as columns; per layer */

@@ -45,19 +45,28 @@ export interface Findings {
   readonly parity: (what: string, at: Source, agent: Agent) => void
 }
 
+/** A local counter. `coming`: what copies have done by the time of its next signal. */
+export interface Local {
+  runs: number
+  readonly notes: Note[]
+  coming?: Note
+}
+
 /** An SM that is run. */
 export class Sm {
   readonly rank: number
   readonly sm: number
   readonly channels: Readonly<Record<ChannelName, Channel>>
   readonly meetings: Readonly<Record<RoleName, Meeting>>
-  readonly locals = new Map<string, { runs: number; notes: Note[] }>()
+  readonly locals = new Map<string, Local>()
   readonly ringPages: readonly Region[]
   readonly joinSlots: readonly Region[]
   readonly regions: Readonly<Record<LocalRegion, Region>>
   /** Warps that run a program, in the order in which they are tried. */
   readonly agents: Agent[] = []
   engine!: Agent
+  /** The copy engine where it brings rows: they are there when a local says so, whatever pages have come. */
+  rowsEngine!: Agent
   constructor(
     shape: { readonly rank: number; readonly sm: number },
     /** Where the SM's agents begin among all. */

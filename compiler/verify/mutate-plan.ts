@@ -207,6 +207,10 @@ const rules: Rules = {
   copyPage: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copyGroup: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copySpan: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
+  bringRows: (s, at) => [
+    { kind: 'dropped', plan: drop(at) },
+    { kind: 'for the other half', plan: replace(at, { ...s, local: s.early, early: s.local }) },
+  ],
   loop: (s, at) => {
     // Which experts a half has is the same for all: there is nothing to miscount.
     if (s.domain.kind === 'halves') return [{ kind: 'without the loop', plan: replace(at, ...s.body) }]

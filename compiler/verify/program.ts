@@ -21,11 +21,12 @@ import {
   type ChannelName,
   type Loop,
   type PhasePlan,
+  productIn,
   type RoleName,
   receivesTiles,
   type Step,
 } from '../plan/ir.ts'
-import { bothHalves, ownTiles, productIn, type SmView, shareFrom, shareOf, turnsOf } from './shares.ts'
+import { bothHalves, ownTiles, type SmView, shareFrom, shareOf, turnsOf } from './shares.ts'
 
 export interface Source {
   readonly segment: string
@@ -62,9 +63,18 @@ export type Op = { readonly source: Source } & (
   | { readonly kind: 'access'; readonly region: string; readonly write: boolean; readonly own: boolean }
   /** A read by the copy engine, any time until the page that is being filled is awaited. */
   | { readonly kind: 'copyFrom'; readonly region: string }
+  /** The copy engine reads, and writes the scratch memory, any time until the local is signalled next and somebody waits for that. */
+  | { readonly kind: 'bring'; readonly region: string; readonly to: LocalRegion; readonly local: string }
   /** The copy engine writes the page of the ring that is being filled. */
   | { readonly kind: 'copy' }
-  | { readonly kind: 'local'; readonly region: LocalRegion; readonly write: boolean; readonly own: boolean }
+  /** `ofWarp`: in a part that is the warp's own in all phases that say so. */
+  | {
+      readonly kind: 'local'
+      readonly region: LocalRegion
+      readonly write: boolean
+      readonly own: boolean
+      readonly ofWarp?: true
+    }
   /** The current page of the ring, the current slot of the join. */
   | { readonly kind: 'page' }
   | { readonly kind: 'put' }
@@ -125,8 +135,25 @@ export function warpProgram(segment: string, phase: PhasePlan, sources: Map<Step
     sources.set(step, source)
     return source
   }
-  flatten(phase.roles[view.role], { first: true, last: true }, { view, phase, source: make, ops })
+  const to = { view, phase, source: make, ops }
+  for (const s of phase.roles[view.role]) if (isNormed(s)) bringWeights(s, to)
+  flatten(phase.roles[view.role], { first: true, last: true }, to)
   return ops
+}
+
+type Stage = Extract<Step, { kind: 'stage' }>
+const isNormed = (s: Step): s is Stage => s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
+/** The weights of a norm are brought into the scratch memory before anything is waited for, once the routed sums before have been taken. */
+function bringWeights(s: Stage, { view, phase, source, ops }: Target): void {
+  const around: Around = {
+    view,
+    phase,
+    steps: [],
+    turn: { first: true, last: true },
+    emit: (op) => void ops.push({ ...op, source: source(s) } as Op),
+  }
+  around.emit({ kind: 'acquire', channel: 'slots', site: s.site })
+  scratch(around, true, true)
 }
 
 /** What every warp does before the first entry of a round (codegen/device/engine/control.h). */
@@ -234,14 +261,19 @@ const channel = (s: Extract<Step, { kind: 'acquire' | 'commit' | 'await' | 'rele
 const ofHalf = (name: string, early: string | undefined, a: Around): string =>
   a.view.half === 0 && early !== undefined ? early : name
 /** The role's scratch memory; in a loop over halves, the rows of that half: those of the other may still be staged or read. */
-function scratch(a: Around, write: boolean): void {
+function scratch(a: Around, write: boolean, ofWarp?: true): void {
   const { half } = a.view
-  if (half !== 1) a.emit({ kind: 'local', region: 'early scratch', write, own: write })
-  if (half !== 0) a.emit({ kind: 'local', region: 'late scratch', write, own: write })
+  const op = { kind: 'local' as const, write, own: write, ...(ofWarp && { ofWarp }) }
+  if (half !== 1) a.emit({ ...op, region: 'early scratch' })
+  if (half !== 0) a.emit({ ...op, region: 'late scratch' })
 }
 
 const rules: Rules = {
-  wait: (s, a) => a.emit({ kind: 'wait', counter: ofHalf(s.counter, s.early, a), after: s.after, site: s.site }),
+  wait: (s, a) => {
+    a.emit({ kind: 'wait', counter: ofHalf(s.counter, s.early, a), after: s.after, site: s.site })
+    // The warps of a role meet where they wait: what they do before it, ahead, is over then.
+    if (a.view.warps > 1) a.emit({ kind: 'barrier' })
+  },
   signal: (s, a) => {
     if (a.view.warp === 0) a.emit({ kind: 'signal', counter: ofHalf(s.counter, s.early, a), site: s.site })
   },
@@ -267,12 +299,22 @@ const rules: Rules = {
     a.emit({ kind: 'copy' })
   },
   stage: (s, a) => {
-    if (s.kept?.role === 'keep' || hasTiles(a)) accesses(a, s.reads, s.writes)
+    if (s.kept?.role !== 'keep' && !hasTiles(a)) return
+    accesses(a, s.reads, s.writes)
+    if (isNormed(s)) scratch(a, false, true)
   },
   stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
     accesses(a, s.reads, s.writes)
     scratch(a, true)
+  },
+  bringRows: (s, a) => {
+    const [rows, ...others] = s.reads ?? []
+    accesses(a, others)
+    const early = a.view.half === 0
+    const region = early ? `${rows!.region}, first half` : rows!.region
+    const to = early ? 'early scratch' : 'late scratch'
+    a.emit({ kind: 'bring', region, to, local: ofHalf(s.local, s.early, a) })
   },
   clear: () => {},
   multiply: (s, a) => {

@@ -8,11 +8,11 @@
  * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
-import { countersOf, localsOf, roleNames } from '../plan/ir.ts'
+import { countersOf, localsOf, productIn, roleNames } from '../plan/ir.ts'
 import { nearTasks } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { proveExchange } from './prove-exchange.ts'
-import { productIn } from './shares.ts'
+import { proveRows } from './prove-rows.ts'
 import { type Found, stepsOf } from './steps-of.ts'
 import { passesOf } from './walk.ts'
 
@@ -30,6 +30,7 @@ export function proveCounts(plan: Plan, report: Report): void {
       for (const c of channels) channel(segment, phase, c, report)
       if (exchangesIn(phase)) proveExchange({ segment: segment.name, phase }, exchanges, plan.ranks, report)
       stores(segment, phase, report)
+      proveRows(segment, index, report)
       tasks(segment, phase, report)
     }
     locals(plan, segment, report)
@@ -123,7 +124,10 @@ function waits(segment: SegmentPlan, index: number, report: Report): void {
   const phase = segment.phases[index]!
   const before = (counter: string): number => segment.phases.slice(0, index).filter((p) => p.counter === counter).length
   for (const { step, role } of stepsOf(phase)) {
-    if (step.kind !== 'wait' || step.after <= before(step.counter)) continue
+    if (step.kind !== 'wait') continue
+    // Who signals the phase's own counter may wait for the other SMs: that it does so first, the order tells.
+    const own = role === phase.signals && step.counter === phase.counter ? 1 : 0
+    if (step.after <= before(step.counter) + own) continue
     const place: Place = { segment: segment.name, phase, role }
     report({
       code: 'TILE2104',
@@ -245,10 +249,10 @@ function locals(plan: Plan, segment: SegmentPlan, report: Report): void {
           'signal a local once in an execution, or one for either half',
         )
       }
+      if (step.kind !== 'waitLocal') continue
       // Roles of a phase run side by side: one may wait for what another signals.
-      const there =
-        step.kind === 'waitLocal' ? (seen.get(step.local) ?? 0) + (signalled.includes(step.local) ? 1 : 0) : 0
-      if (step.kind !== 'waitLocal' || step.after <= there) continue
+      const there = (seen.get(step.local) ?? 0) + (signalled.includes(step.local) ? 1 : 0)
+      if (step.after <= there) continue
       bad(
         `waits for signal ${step.after} of '${step.local}' in its entry, but only ${there} come before it`,
         'a role may only wait for what an earlier phase, or another role of its own, signals',

@@ -8,9 +8,8 @@
  * those that compute adds, each belongs to the one rank that it is sent to, and a sum is sent when it has been made. That hops
  * come in an order in which nobody waits for himself, and that no packet overwrites another, is for the proof of order.
  */
-import { addsParts, type Loop, takesSums } from '../plan/ir.ts'
+import { addsParts, type Loop, productIn, takesSums } from '../plan/ir.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
-import { productIn } from './shares.ts'
 import { stepsOf } from './steps-of.ts'
 
 type Report = (finding: PlanFinding) => void

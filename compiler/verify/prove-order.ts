@@ -107,7 +107,7 @@ const distinct = (valuations: readonly Valuation[]): Valuation[] => [
   ...new Map(valuations.map((v) => [`${v.active} ${v.spans}`, v])).values(),
 ]
 
-/** The SMs that are run, with their agents: warps by role, and a copy engine. */
+/** The SMs that are run, with their agents: warps by role, and a copy engine for pages and one for rows. */
 function build(
   plan: Plan,
   order: 'seen' | 'done',
@@ -115,7 +115,7 @@ function build(
   sms: readonly Representative[],
   warps: (role: RoleName) => number,
 ): { machines: Sm[]; nothing: Global; size: number } {
-  const perSm = roleNames.reduce((n, r) => n + warps(r), 0) + 1
+  const perSm = roleNames.reduce((n, r) => n + warps(r), 0) + 2
   const size = ranks.length * sms.length * perSm
   const nothing = new Global(new Int32Array(size))
   const fresh = (): Note => new Note(nothing, perSm)
@@ -127,6 +127,7 @@ function build(
         for (let w = 0; w < warps(role); w++) machine.agents.push(new Agent(machine, role, w, index++, nothing, perSm))
       }
       machine.engine = new Agent(machine, 'copy', 0, index, nothing, perSm)
+      machine.rowsEngine = new Agent(machine, 'copy', 1, index + 1, nothing, perSm)
       return machine
     }),
   )

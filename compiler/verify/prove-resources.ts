@@ -8,13 +8,13 @@
 import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
 import { joinPlaces, slotsBytes } from '../plan/exact.ts'
-import { type Plan, type RoleName, roleNames, type Step } from '../plan/ir.ts'
+import { type Plan, productIn, type RoleName, roleNames, type Step } from '../plan/ir.ts'
 import { stagedRegisters } from '../plan/registers.ts'
 import { MOST_SHARED, sharedMemory } from '../plan/shared-memory.ts'
 import { keySpanBytes, valueSpanBytes } from '../tile/forms.ts'
 import { nearSums } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
-import { productIn, shareOf } from './shares.ts'
+import { shareOf } from './shares.ts'
 
 export const limits = {
   /** Shared memory that a block may have on sm_90a. */

@@ -7,7 +7,7 @@
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { ChannelName } from '../plan/ir.ts'
 import type { Global, Note } from './clocks.ts'
-import type { Agent, Fault, Findings, Sm, Stage } from './machine.ts'
+import type { Agent, Fault, Findings, Local, Sm, Stage } from './machine.ts'
 import { Counter, Exchange, Execution, type Page } from './objects.ts'
 import type { Op, Source, Traffic } from './program.ts'
 import { type OnRace, Region } from './regions.ts'
@@ -28,6 +28,9 @@ export interface Sizes {
    */
   readonly order: 'seen' | 'done'
 }
+
+/** The group of what each warp has for itself, in whatever phase: no execution's. */
+const ofWarps = -1
 
 /** What packets bring in one execution of a phase. */
 export const hopOf = (execution: number, what: Traffic): string => `${what} ${execution}`
@@ -127,10 +130,10 @@ export class Run {
   control(what: 'published' | 'relayed' | 'left', rank: number, round: number): Execution {
     return found(this.#rounds, `${what} ${rank} ${round}`, () => new Execution(this.sizes.agents))
   }
-  /** Packets carry their epoch: within one epoch sender and receiver agree by themselves. */
-  packets(region: Region, agent: Agent, op: Op, write: boolean, epoch: number): void {
+  /** Accesses of one group never meet: packets carry their epoch, within which sender and receiver agree by themselves. */
+  apart(region: Region, agent: Agent, op: Op, write: boolean, group: number): void {
     const source = found(this.#anywhere, op.source, () => ({ ...op.source, step: undefined }))
-    region.access(agent, source, write, true, epoch, this.#race)
+    region.access(agent, source, write, true, group, this.#race)
   }
   touch(region: Region, agent: Agent, op: Op, write: boolean, own: boolean, execution: number): void {
     region.access(agent, op.source, write, own, execution, this.#race)
@@ -199,7 +202,7 @@ const rules: Rules = {
     return true
   },
   waitLocal: (op, agent, stage, run) => {
-    const local = found(agent.sm.locals, op.local, () => ({ runs: 0, notes: [] }))
+    const local = localOf(agent, op.local)
     const fault = run.faults.get(op.site)
     const runs = stage.runs.get(op.local)! + op.after + (fault === 'targetUp' ? 1 : fault === 'targetDown' ? -1 : 0)
     if (local.runs < runs) return false
@@ -208,8 +211,9 @@ const rules: Rules = {
     return true
   },
   signalLocal: (op, agent) => {
-    const local = found(agent.sm.locals, op.local, () => ({ runs: 0, notes: [] }))
-    const note = agent.sm.fresh()
+    const local = localOf(agent, op.local)
+    const note = local.coming ?? agent.sm.fresh()
+    delete local.coming
     agent.tell(note)
     local.notes.push(note)
     local.runs++
@@ -288,6 +292,16 @@ const rules: Rules = {
     run.touch(run.region(agent.rank, op.region, stage.entry), engine, op, false, false, stage.execution)
     return true
   },
+  bring: (op, agent, stage, run) => {
+    const { rowsEngine: engine } = agent.sm
+    engine.follow(agent)
+    run.touch(run.region(agent.rank, op.region, stage.entry), engine, op, false, false, stage.execution)
+    run.touch(agent.sm.regions[op.to], engine, op, true, true, stage.execution)
+    const local = localOf(agent, op.local)
+    local.coming ??= agent.sm.fresh()
+    engine.tell(local.coming)
+    return true
+  },
   copy: (op, agent, _stage, run) => {
     const engine = engineOf(agent)
     const position = agent.positions.ring
@@ -299,7 +313,9 @@ const rules: Rules = {
     return true
   },
   local: (op, agent, stage, run) => {
-    run.touch(agent.sm.regions[op.region], agent, op, op.write, op.own, stage.execution)
+    const region = agent.sm.regions[op.region]
+    if (op.ofWarp) run.apart(region, agent, op, op.write, ofWarps)
+    else run.touch(region, agent, op, op.write, op.own, stage.execution)
     return true
   },
   page: (op, agent, stage, run) => {
@@ -334,7 +350,7 @@ const rules: Rules = {
     }
     exchange.sender = { source: op.source, execution: stage.execution }
     for (const rank of op.what === 'logits' ? [0] : run.sizes.ranks) {
-      run.packets(run.inbox(rank, half), agent, op, true, epoch)
+      run.apart(run.inbox(rank, half), agent, op, true, epoch)
     }
     exchange.send(agent, op.last, run.sizes.order === 'done')
     agent.tick()
@@ -348,7 +364,7 @@ const rules: Rules = {
     }
     if (run.sizes.order === 'done') agent.learn(exchange.common())
     run.joins++
-    run.packets(run.inbox(agent.rank, half), agent, op, false, epoch)
+    run.apart(run.inbox(agent.rank, half), agent, op, false, epoch)
     // An owner has heard of its tiles only. Who has all sums has heard of all parts: each sum is of every rank's.
     if (op.last && !op.toOwner) {
       for (const all of parts ? [exchange, parts] : [exchange]) {
@@ -394,6 +410,8 @@ const rules: Rules = {
     return true
   },
 }
+
+const localOf = (agent: Agent, name: string): Local => found(agent.sm.locals, name, () => ({ runs: 0, notes: [] }))
 
 /** The copy engine, knowing what the warp knows that sets it to work. */
 function engineOf(agent: Agent): Agent {

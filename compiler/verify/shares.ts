@@ -11,7 +11,7 @@
  * Invariants: a round has at least one row and a row at least one expert, so `active` and `spans` are at least 1.
  */
 import type { Domain, Loop, Plan, ProductPlan, Step } from '../plan/ir.ts'
-import { firstHalf, roleNames } from '../plan/ir.ts'
+import { firstHalf, productIn, roleNames } from '../plan/ir.ts'
 import { attendTasks, mostChunks } from '../tile/forms.ts'
 
 export interface Valuation {
@@ -88,15 +88,6 @@ function expertsOf(experts: number, { plan, valuation, half }: SmView): readonly
 
 /** Tiles of a product's output that an SM owns. */
 export const ownTiles = (product: ProductPlan, v: SmView): number => shareOf(product.geometry.tiles, v.sm, v.plan.sms)
-
-/** The product that a loop's steps work on. */
-export function productIn(steps: readonly Step[]): ProductPlan | undefined {
-  for (const s of steps) {
-    const found = s.kind === 'loop' ? productIn(s.body) : 'product' in s ? s.product : undefined
-    if (found) return found
-  }
-  return undefined
-}
 
 /** Which compute warps of an SM gather logits, a bit each. */
 function gathering(count: number, { plan, sm }: SmView): number {

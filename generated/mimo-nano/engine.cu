@@ -66,7 +66,7 @@ struct Plan {
     "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored",
     "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
     "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table",
-    "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring",
+    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring",
     "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish",
     "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring",
     "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
@@ -89,7 +89,7 @@ struct Plan {
     "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored",
     "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
     "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
-    "full_experts.expert.down/load signal table", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute rows barrier",
+    "full_experts.expert.down/load signal table", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier",
     "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
     "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x",
     "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
@@ -1115,7 +1115,7 @@ TILE_LOOP
           const u32 n_low = u32(u) * 8 + u32(i);
           (void)high;
           const float v0_low = ((low * sigmoid(low)) * high);
-          w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
+          w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_staged(v0_low);
         });
       }
       w.join_release(143);
@@ -1156,12 +1156,12 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(149);
+  w.slots_acquire(148);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(148, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(149, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
     w.role_barrier(150);
@@ -1625,7 +1625,7 @@ TILE_LOOP
           const u32 n_low = u32(u) * 8 + u32(i);
           (void)high;
           const float v0_low = ((low * sigmoid(low)) * high);
-          w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_bf16(v0_low);
+          w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_staged(v0_low);
         });
       }
       w.join_release(236);
@@ -1666,12 +1666,12 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(242);
+  w.slots_acquire(241);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(241, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(242, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
     w.role_barrier(243);

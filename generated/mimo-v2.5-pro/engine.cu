@@ -22,12 +22,12 @@ struct Plan {
   static constexpr size_t counters_at = 0, abort_at = 3328, control_at = 3456, control_inbox_at = 4224;
   static constexpr size_t decode_at = 5248, sampler_at = 15289984, history_at = 17761920, inbox_at = 5760, logits_inbox_at = 2168448;
   static constexpr size_t zeroed_bytes = 15289984;
-  static constexpr int counters = 26, control_counter = 24, control_left_counter = 25, local_counters = 3;
+  static constexpr int counters = 26, control_counter = 24, control_left_counter = 25, local_counters = 5;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 275, site_round = 271, site_relay = 272, site_mailbox = 273, site_sample = 274;
+  static constexpr int sites = 277, site_round = 273, site_relay = 274, site_mailbox = 275, site_sample = 276;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -64,40 +64,41 @@ struct Plan {
     "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring",
     "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish",
     "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up",
-    "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring",
-    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute acquire slots",
-    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots",
-    "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page",
-    "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring",
-    "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish",
-    "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
-    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
-    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
-    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
-    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
-    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
-    "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o",
-    "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join",
-    "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o",
-    "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join",
-    "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait full_experts.router",
-    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
-    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
-    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up",
-    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring",
-    "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute acquire slots",
-    "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots",
-    "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots",
-    "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page",
-    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
-    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits",
-    "end.head/compute barrier", "end.head/compute signal end.head", "end.head/epilogue send logits", "end.head/epilogue barrier",
-    "end.head/epilogue await join", "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier",
-    "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round",
-    "relay", "mailbox", "sample",
+    "sliding_experts.expert.up/communicate wait sliding_experts.expert.up", "sliding_experts.expert.up/communicate signal rows", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
+    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring",
+    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring",
+    "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x",
+    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring",
+    "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
+    "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
+    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue await join",
+    "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span",
+    "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring",
+    "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier",
+    "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
+    "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring",
+    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier",
+    "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join",
+    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
+    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
+    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
+    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
+    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
+    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
+    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored",
+    "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/communicate wait full_experts.expert.up", "full_experts.expert.up/communicate signal rows", "full_experts.expert.up/epilogue wait route",
+    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
+    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait rows", "full_experts.expert.down/compute await ring",
+    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier",
+    "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier", "end.head/compute signal end.head",
+    "end.head/epilogue send logits", "end.head/epilogue barrier", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
+    "end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
   };
   static constexpr int regions = 31;
   static constexpr const char* region_names[] = {
@@ -122,10 +123,10 @@ enum Counter : int {
   C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts, C_end_logits,
 };
 enum Tally : int {
-  T_route = 24, T_stored = 25, T_stored_early = 26, T_exchange = 27,
+  T_route = 24, T_stored = 25, T_stored_early = 26, T_rows = 27, T_rows_early = 28, T_exchange = 29,
 };
 enum Local : int {
-  L_route, L_stored, L_stored_early,
+  L_route, L_stored, L_stored_early, L_rows, L_rows_early,
 };
 enum Region : int {
   R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_columns,
@@ -197,79 +198,79 @@ TILE_TABLE unsigned long long entry_kv[72] = {
   17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
   20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
 };
-TILE_TABLE unsigned short entry_runs[72][28] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 4},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 6},
-  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 8},
-  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 10},
-  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 12},
-  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 6, 6, 14},
-  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 7, 7, 16},
-  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 8, 8, 18},
-  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 9, 9, 20},
-  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 10, 10, 22},
-  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 11, 11, 24},
-  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 12, 12, 26},
-  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 13, 13, 28},
-  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 14, 14, 30},
-  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 15, 15, 32},
-  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 16, 16, 34},
-  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 17, 17, 36},
-  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 18, 18, 38},
-  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 19, 19, 40},
-  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 20, 20, 42},
-  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 21, 21, 44},
-  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 22, 22, 46},
-  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 23, 23, 48},
-  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 24, 24, 50},
-  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 25, 25, 52},
-  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 26, 26, 54},
-  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 27, 27, 56},
-  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 28, 28, 58},
-  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 29, 29, 60},
-  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 30, 30, 62},
-  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 31, 31, 64},
-  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 32, 32, 66},
-  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 33, 33, 68},
-  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 34, 34, 70},
-  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 35, 35, 72},
-  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 36, 36, 74},
-  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 37, 37, 76},
-  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 38, 38, 78},
-  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 39, 39, 80},
-  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 40, 40, 82},
-  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 41, 41, 84},
-  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 42, 42, 86},
-  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 43, 43, 88},
-  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 44, 44, 90},
-  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 45, 45, 92},
-  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 46, 46, 94},
-  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 47, 47, 96},
-  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 48, 48, 98},
-  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 49, 49, 100},
-  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 50, 50, 102},
-  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 51, 51, 104},
-  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 52, 52, 106},
-  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 53, 53, 108},
-  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 54, 54, 110},
-  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 55, 55, 112},
-  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 56, 56, 114},
-  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 57, 57, 116},
-  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 58, 58, 118},
-  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 59, 59, 120},
-  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 60, 60, 122},
-  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 61, 61, 124},
-  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 62, 62, 126},
-  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 63, 63, 128},
-  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 64, 64, 130},
-  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 65, 65, 132},
-  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 66, 66, 134},
-  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 67, 67, 136},
-  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 68, 68, 138},
-  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 69, 69, 140},
+TILE_TABLE unsigned short entry_runs[72][30] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 4},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 6},
+  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 8},
+  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 10},
+  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 12},
+  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 6, 6, 6, 6, 14},
+  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 7, 7, 7, 7, 16},
+  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 8, 8, 8, 8, 18},
+  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 9, 9, 9, 9, 20},
+  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 10, 10, 10, 10, 22},
+  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 11, 11, 11, 11, 24},
+  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 12, 12, 12, 12, 26},
+  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 13, 13, 13, 13, 28},
+  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 14, 14, 14, 14, 30},
+  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 15, 15, 15, 15, 32},
+  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 16, 16, 16, 16, 34},
+  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 17, 17, 17, 17, 36},
+  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 18, 18, 18, 18, 38},
+  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 19, 19, 19, 19, 40},
+  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 20, 20, 20, 20, 42},
+  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 21, 21, 21, 21, 44},
+  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 22, 22, 22, 22, 46},
+  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 23, 23, 23, 23, 48},
+  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 24, 24, 24, 24, 50},
+  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 25, 25, 25, 25, 52},
+  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 26, 26, 26, 26, 54},
+  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 27, 27, 27, 27, 56},
+  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 28, 28, 28, 28, 58},
+  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 29, 29, 29, 29, 60},
+  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 30, 30, 30, 30, 62},
+  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 31, 31, 31, 31, 64},
+  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 32, 32, 32, 32, 66},
+  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 33, 33, 33, 33, 68},
+  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 34, 34, 34, 34, 70},
+  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 35, 35, 35, 35, 72},
+  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 36, 36, 36, 36, 74},
+  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 37, 37, 37, 37, 76},
+  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 38, 38, 38, 38, 78},
+  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 39, 39, 39, 39, 80},
+  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 40, 40, 40, 40, 82},
+  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 41, 41, 41, 41, 84},
+  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 42, 42, 42, 42, 86},
+  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 43, 43, 43, 43, 88},
+  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 44, 44, 44, 44, 90},
+  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 45, 45, 45, 45, 92},
+  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 46, 46, 46, 46, 94},
+  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 47, 47, 47, 47, 96},
+  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 48, 48, 48, 48, 98},
+  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 49, 49, 49, 49, 100},
+  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 50, 50, 50, 50, 102},
+  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 51, 51, 51, 51, 104},
+  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 52, 52, 52, 52, 106},
+  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 53, 53, 53, 53, 108},
+  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 54, 54, 54, 54, 110},
+  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 55, 55, 55, 55, 112},
+  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 56, 56, 56, 56, 114},
+  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 57, 57, 57, 57, 116},
+  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 58, 58, 58, 58, 118},
+  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 59, 59, 59, 59, 120},
+  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 60, 60, 60, 60, 122},
+  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 61, 61, 61, 61, 124},
+  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 62, 62, 62, 62, 126},
+  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 63, 63, 63, 63, 128},
+  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 64, 64, 64, 64, 130},
+  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 65, 65, 65, 65, 132},
+  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 66, 66, 66, 66, 134},
+  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 67, 67, 67, 67, 136},
+  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 68, 68, 68, 68, 138},
+  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 69, 69, 69, 69, 140},
 };
 TILE_TABLE unsigned char entry_program[72] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -279,8 +280,8 @@ TILE_TABLE unsigned char entry_taps[72] = {
   0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5,
 };
-TILE_TABLE unsigned char tally_program[28] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[30] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[72] = {
   0, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68,
@@ -289,8 +290,8 @@ TILE_TABLE unsigned short entry_exchanges[72] = {
 TILE_TABLE unsigned short program_exchanges[1] = {
   140,
 };
-TILE_TABLE unsigned short round_runs[28] = {
-  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 69, 69, 140,
+TILE_TABLE unsigned short round_runs[30] = {
+  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 69, 69, 69, 69, 140,
 };
 TILE_TABLE float rope_10000000_64[32] = {
   1.0f, 0.6042963862419128f, 0.3651741147041321f, 0.22067341208457947f, 0.1333521455526352f, 0.08058422058820724f, 0.04869675263762474f, 0.029427271336317062f,
@@ -1136,7 +1137,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(140, L_route, at.runs(T_route) + 1);
+  w.wait_local(142, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1147,7 +1148,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(141);
+      w.join_wait(143);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1161,9 +1162,9 @@ TILE_LOOP
         const u32 n_low = u32(u) * 8 + u32(i);
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
+        w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(142);
+      w.join_release(144);
     }
     w.role_barrier(136);
     if (w.index == 0) w.signal_local(137, half == 0 ? L_stored_early : L_stored);
@@ -1175,6 +1176,10 @@ TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     w.wait_local(138, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
     w.signal(139, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait(140, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
+    bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
+    if (w.index == 0) w.signal_local(141, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1186,13 +1191,13 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(143);
+    w.ring_acquire(145);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(144, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(146, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(145, u32(group) * each);
+    w.ring_commit(147, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1200,18 +1205,15 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(147);
+  w.slots_acquire(148);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(146, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
-    reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
-    stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(148);
+    w.wait_local(149, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(149);
+      const char* page = w.ring_await(150);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1225,10 +1227,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(150);
+      w.ring_release(151);
     }
   }
-  w.slots_commit(151);
+  w.slots_commit(152);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1247,7 +1249,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(152, t, at.epoch(2));
+    Acc acc = w.receive_sum(153, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1264,19 +1266,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(153);
-  if (w.index == 0) w.signal(154, C_x);
+  w.role_barrier(154);
+  if (w.index == 0) w.signal(155, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(155);
+  w.slots_await(156);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(156, acc, t, at.epoch(2));
+    w.send(157, acc, t, at.epoch(2));
   }
-  w.slots_release(157);
+  w.slots_release(158);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1288,16 +1290,16 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(158);
-      w.ring_copy(159, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(160, 49920);
+      w.ring_acquire(159);
+      w.ring_copy(160, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(161, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 162, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(161, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 163, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(162, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
@@ -1309,13 +1311,13 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(163);
+      const char* page = w.ring_await(164);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(164);
+      w.ring_release(165);
     }
-    w.join_acquire(165);
+    w.join_acquire(166);
     w.join_put(w.index, acc, squares);
-    w.join_commit(166);
+    w.join_commit(167);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1326,7 +1328,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(170);
+    w.join_wait(171);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1390,53 +1392,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(171);
+    w.join_release(172);
   }
-  w.role_barrier(168);
-  if (w.index == 0) w.signal(169, C_full_experts_qkv);
+  w.role_barrier(169);
+  if (w.index == 0) w.signal(170, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(172, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(173, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(173);
+      w.ring_acquire(174);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(span % 32);
-      w.ring_copy(174, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-      w.ring_copy(174, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-      w.ring_commit(175, 40960);
+      w.ring_copy(175, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+      w.ring_copy(175, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+      w.ring_commit(176, 40960);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(176, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(177, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<16, 192, 128, 8> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 24576, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(177);
+      const char* page = w.ring_await(178);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 24576, span, 0.0721687824f);
-      w.ring_release(178);
+      w.ring_release(179);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + size_t(task.chunk) * 16384;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + 524288 + task.chunk * 128;
     tile.leave(w, o, peaks, peaks + 4096);
   }
-  w.role_barrier(179);
-  if (w.index == 0) w.signal(180, C_full_experts_attend);
+  w.role_barrier(180);
+  if (w.index == 0) w.signal(181, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1444,7 +1446,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(181, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(182, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1454,8 +1456,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(182);
-  if (w.index == 0) w.signal(183, C_full_experts_attend_merge);
+  w.role_barrier(183);
+  if (w.index == 0) w.signal(184, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1465,15 +1467,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(184);
-      w.ring_copy(185, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(186, 32768);
+      w.ring_acquire(185);
+      w.ring_copy(186, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(187, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(187, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(188, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1484,13 +1486,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(189);
+        const char* page = w.ring_await(190);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(190);
+        w.ring_release(191);
       }
-      w.join_acquire(191);
+      w.join_acquire(192);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(192);
+      w.join_commit(193);
     }
   }
   const Share sums = share(w, 384);
@@ -1511,7 +1513,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(193, t, at.epoch(1));
+    Acc acc = w.receive_sum(194, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1528,8 +1530,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(194);
-  if (w.index == 0) w.signal(195, C_full_experts_o);
+  w.role_barrier(195);
+  if (w.index == 0) w.signal(196, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1539,14 +1541,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(198);
+    w.join_wait(199);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(196, acc, t, at.epoch(1));
-    w.join_release(199);
+    w.send(197, acc, t, at.epoch(1));
+    w.join_release(200);
   }
-  w.role_barrier(197);
+  w.role_barrier(198);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1558,16 +1560,16 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(200);
-      w.ring_copy(201, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(202, 49152);
+      w.ring_acquire(201);
+      w.ring_copy(202, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(203, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16, true>(w, 204, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(203, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16, true>(w, 205, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
@@ -1581,18 +1583,18 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(205);
+      const char* page = w.ring_await(206);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(206);
+      w.ring_release(207);
     }
-    w.join_acquire(207);
+    w.join_acquire(208);
     w.join_put(w.index, acc, squares);
-    w.join_commit(208);
+    w.join_commit(209);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(212, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1600,7 +1602,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(213);
+    w.join_wait(214);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1615,35 +1617,35 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(214);
+    w.join_release(215);
   }
-  w.role_barrier(210);
-  if (w.index == 0) w.signal(211, C_full_experts_router);
+  w.role_barrier(211);
+  if (w.index == 0) w.signal(212, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  w.wait(215, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 216,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 217,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(217, L_route);
+  if (w.index == 0) w.signal_local(218, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(221, L_route, at.runs(T_route) + 1);
+  w.wait_local(222, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(218);
-    w.ring_copy(219, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(220, 52224);
+    w.ring_acquire(219);
+    w.ring_copy(220, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(221, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1658,17 +1660,17 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = w.ring_await(223);
+    const char* page = w.ring_await(224);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
-    w.ring_release(224);
-    w.join_acquire(225);
+    w.ring_release(225);
+    w.join_acquire(226);
     w.join_put(w.index, acc, squares);
-    w.join_commit(226);
+    w.join_commit(227);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(232, L_route, at.runs(T_route) + 1);
+  w.wait_local(235, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1679,7 +1681,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(233);
+      w.join_wait(236);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1693,20 +1695,24 @@ TILE_LOOP
         const u32 n_low = u32(u) * 8 + u32(i);
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_bf16(v0_low);
+        w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(234);
+      w.join_release(237);
     }
-    w.role_barrier(228);
-    if (w.index == 0) w.signal_local(229, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(229);
+    if (w.index == 0) w.signal_local(230, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(230, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(231, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait_local(231, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(232, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait(233, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
+    bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
+    if (w.index == 0) w.signal_local(234, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1718,13 +1724,13 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(235);
+    w.ring_acquire(238);
     const u32 each = u32(own.end - own.begin) * 2176;
 TILE_LOOP
     for (int i = 0; i < group; ++i) {
-      w.ring_copy(236, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
+      w.ring_copy(239, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
     }
-    w.ring_commit(237, u32(group) * each);
+    w.ring_commit(240, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1732,18 +1738,15 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
-  w.slots_acquire(239);
+  w.slots_acquire(241);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(238, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
-    reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
-    stage_rows<8, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
-    w.role_barrier(240);
+    w.wait_local(242, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(241);
+      const char* page = w.ring_await(243);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1757,10 +1760,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(242);
+      w.ring_release(244);
     }
   }
-  w.slots_commit(243);
+  w.slots_commit(245);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1779,7 +1782,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(244, t, at.epoch(2));
+    Acc acc = w.receive_sum(246, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1796,19 +1799,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(245);
-  if (w.index == 0) w.signal(246, C_x);
+  w.role_barrier(247);
+  if (w.index == 0) w.signal(248, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(247);
+  w.slots_await(249);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(248, acc, t, at.epoch(2));
+    w.send(250, acc, t, at.epoch(2));
   }
-  w.slots_release(249);
+  w.slots_release(251);
 }
 
 // ==== end ====
@@ -1820,16 +1823,16 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(250);
-      w.ring_copy(251, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(252, 49152);
+      w.ring_acquire(252);
+      w.ring_copy(253, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(254, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 254, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(253, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 256, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(255, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
     const int part = w.index % 12;
@@ -1841,27 +1844,27 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(255);
+        const char* page = w.ring_await(257);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(256);
+        w.ring_release(258);
       }
-      w.join_acquire(257);
+      w.join_acquire(259);
       w.join_put(w.index, acc, squares);
-      w.join_commit(258);
+      w.join_commit(260);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 259, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 261, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(260);
-  if (w.index == 0) w.signal(261, C_end_head);
+  w.role_barrier(262);
+  if (w.index == 0) w.signal(263, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1871,33 +1874,33 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(264);
+    w.join_wait(266);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
-    w.send_to(262, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(265);
+    w.send_to(264, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(267);
   }
-  w.role_barrier(263);
+  w.role_barrier(265);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(266, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(268, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(267);
-  if (w.index == 0) w.signal(268, C_end_logits_firsts);
+  w.role_barrier(269);
+  if (w.index == 0) w.signal(270, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(269, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(271, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;

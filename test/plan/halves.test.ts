@@ -2,7 +2,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Session } from '../../compiler/diagnostics/diagnostic.ts'
-import { countersOf, firstHalf, type PhasePlan, type Step } from '../../compiler/plan/ir.ts'
+import {
+  countersOf,
+  firstHalf,
+  type PhasePlan,
+  type Plan,
+  type ProductPlan,
+  productIn,
+  roleNames,
+  type Step,
+} from '../../compiler/plan/ir.ts'
+import { perPhase } from '../../compiler/plan/per-phase.ts'
 import { printPlan } from '../../compiler/plan/print-plan.ts'
 import { mutantsOf } from '../../compiler/verify/mutate-plan.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
@@ -20,10 +30,31 @@ describe('expert.up and expert.down', () => {
     const up = phase('expert.up')
     expect(countersOf(up)).toEqual([up.counter, `${up.counter}.early`])
     for (const name of countersOf(up)) expect(plan.tallies.map((t) => t.name)).toContain(name)
-    expect(kindsIn(up.roles.communicate)).toEqual(['halves(waitLocal signal)'])
+    expect(kindsIn(up.roles.communicate)).toEqual(['halves(waitLocal signal wait bringRows signalLocal)'])
     expect(kindsIn(phase('expert.down').roles.compute)).toContainEqual(
-      expect.stringMatching(/^halves\(wait stageRows barrier activeGroups\(.*\)\)$/),
+      expect.stringMatching(/^halves\(waitLocal activeGroups\(.*\)\)$/),
     )
+  })
+
+  it('have compute stage the rows itself in the control, where no phase goes on while another begins', () => {
+    const control = perPhase(plan).segments.flatMap((s) => s.phases)
+    const named = (name: string): PhasePlan => control.find((p) => p.name === name)!
+    expect(named('expert.up').roles.communicate).toEqual([])
+    expect(kindsIn(named('expert.down').roles.compute)).toContainEqual(
+      expect.stringMatching(/^halves\(stageRows barrier activeGroups\(.*\)\)$/),
+    )
+  })
+
+  it('have compute stage the rows where expert.up keeps the weights of a norm in the same memory', () => {
+    const product = (p: PhasePlan): ProductPlan => productIn(roleNames.flatMap((r) => p.roles[r]))!
+    const schedule = { phase: (name: string) => (name === 'router' ? { splitK: 2 } : {}) }
+    const { plan: alone } = planOf([mimoGraph(proConfig)], { ranks: 8, sms: 132, epilogueWarps: 2, schedule })
+    const [up, down] = ['expert.up', 'expert.down'].map(
+      (n) => alone.segments.flatMap((s) => s.phases).find((p) => p.name === n)!,
+    )
+    expect(product(up!).norm).toBeDefined()
+    expect(kindsIn(up!.roles.communicate)).toEqual(['halves(waitLocal signal)'])
+    expect(kindsIn(down!.roles.compute)).toContainEqual(expect.stringMatching(/^halves\(wait stageRows barrier/))
   })
 
   it('have either half announced by communicate, once all warps of the epilogue have stored it', () => {
@@ -54,6 +85,28 @@ describe('expert.up and expert.down', () => {
     const session = new Session()
     provePlan({ ...small, segments }, { session })
     expect(session.diagnostics.map((d) => d.code)).toContain('TILE2102')
+  })
+
+  it('are refused where rows are brought into memory that still holds the weights of a norm', () => {
+    const normed = (s: Step): Step => {
+      if (s.kind !== 'stage' || s.kept?.role !== 'reuse') return s
+      const { kept: _, ...alone } = s
+      return alone
+    }
+    const small = nanoPlan({ ranks: 2, epilogueWarps: 2 })
+    const segments = small.segments.map((s) => ({
+      ...s,
+      phases: s.phases.map((p) =>
+        p.name === 'expert.up' ? { ...p, roles: { ...p.roles, compute: p.roles.compute.map(normed) } } : p,
+      ),
+    }))
+    const found = (of: Plan): string[] => {
+      const session = new Session()
+      provePlan(of, { session })
+      return session.diagnostics.map((d) => `${d.code} ${d.message}`)
+    }
+    expect(found(small)).toEqual([])
+    expect(found({ ...small, segments })).toContainEqual(expect.stringMatching(/^TILE2102 .*the scratch memory/))
   })
 
   it('are the only phases that do', () => {

@@ -1,6 +1,6 @@
-// What travels over the channels inside an SM: tiles of a joined sum (each compute warp a part, added in part order by the epilogue
-// warp that owns the hand-over), and routed sums, kept apart by (row, slot) so that a row's sum has one order whoever computed
-// its terms.
+// What roles hand over inside an SM: tiles of a joined sum (each compute warp a part, added in part order by the epilogue warp that
+// owns the hand-over); routed sums, kept apart by (row, slot) so that a row's sum has one order whoever computed its terms; and
+// rows of experts, which every SM multiplies: in shared memory, staged by their reader or brought for it.
 #pragma once
 
 namespace tile {
@@ -41,7 +41,7 @@ TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
 }
 TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0, parts); }
 
-/** Copies what a half of the active experts made of the rows, bf16 [row][slot][K], into the role's shared memory; the role's warps share
+/** Copies what a half of the active experts made of the rows, bf16 [row][slot][K] as to_staged left it, into the role's shared memory; the role's warps share
     the work, a role barrier follows. A warp takes whole results, a few at once: each is a long way. */
 template <int TopK, int K>
 TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int rows, Share experts, int half) {
@@ -68,8 +68,25 @@ TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int rows, Share exp
         }
         TILE_UNROLL
         for (u32 i = 0; i < ahead; ++i)
-          if (wanted >> i & 1u) target[(first + i * u32(w.count)) * packets + at] = as_staged(loaded[i]);
+          if (wanted >> i & 1u) target[(first + i * u32(w.count)) * packets + at] = loaded[i];
       }
+  });
+}
+
+/** The same by the copy engine, asked by whatever role, for whom waits for the local counter's next signal. Who calls it has waited for
+    all SMs, and knows that nobody looks at `to` any more. */
+template <int TopK, int K>
+TILE_FN void bring_rows(Warp& w, int local, bf16* to, const bf16* from, int rows, int half) {
+  static_assert(K % 8 == 0, "results are whole packets");
+  for (int warp = w.index; warp < Plan::compute_warps; warp += w.count) w.area_writes(Area::staged_rows, half * Plan::compute_warps + warp);
+  const RouteTable& routes = w.table();
+  const Share experts = half_of(routes, half);
+  w.order_copies();
+  w.lanes([&](int lane) {
+    for (int result = w.index * 32 + lane; result < rows * TopK; result += w.count * 32) {
+      const int place = routes.place[result / TopK][result % TopK];
+      if (place >= experts.begin && place < experts.end) w.copy_near(local, to + size_t(result) * K, from + size_t(result) * K, K * 2);
+    }
   });
 }
 

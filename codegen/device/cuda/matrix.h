@@ -101,8 +101,10 @@ TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const 
     if (taken >= 0) v = InShared ? from[unit * 4] : __ldcg(from + unit * 4);
     set_unit(x.pair[unit], v);
   }
-  if (!InShared) scale_staged(x);  // rows in shared memory have been, by stage_rows
+  if (!InShared) scale_staged(x);  // rows in shared memory come from to_staged
 }
+/** A number as `stage` would leave it. */
+TILE_FN bf16 to_staged(float value) { return to_bf16(value * power_of_two(staged_exponent)); }
 /** Eight elements as `stage` would leave them. */
 TILE_FN Packet as_staged(const Packet& rows) {
   Packet staged;

@@ -42,6 +42,10 @@ TILE_FN void barrier_arrive(void* barrier) { asm volatile("mbarrier.arrive.share
 TILE_FN void barrier_arrive_expect(void* barrier, u32 bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)), "r"(bytes) : "memory");
 }
+/** The phase waits for so many more bytes. */
+TILE_FN void barrier_expect(void* barrier, u32 bytes) {
+  asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(bytes) : "memory");
+}
 /** True once the phase of this parity has completed; may suspend the thread for a while. */
 TILE_FN bool barrier_try_wait(u32 barrier, u32 parity) {
   u32 done;
@@ -82,6 +86,8 @@ TILE_FN void bulk_copy(void* to, const void* from, u32 bytes, void* barrier) {
 TILE_FN void bulk_prefetch(const void* from, u32 bytes) {
   asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
 }
+/** What this thread knows to have been done by ordinary accesses comes before the bulk copies that it asks for, wherever they read and write. */
+TILE_FN void fence_proxy_async_all() { asm volatile("fence.proxy.async;" ::: "memory"); }
 /** Orders generic and async-proxy (bulk copy) accesses of global memory. */
 TILE_FN void fence_proxy_async() { asm volatile("fence.proxy.async.global;" ::: "memory"); }
 

@@ -150,7 +150,7 @@ struct Warp {
     return *shared<const T>(at + size_t(role) * round_up(sizeof(T), 16));
   }
   /** What this warp keeps through all phases, and few of them need. It lies in shared memory: in a register it would cost each of them
-      one, or a way to local memory, which any warp of the SM that polls empties the first cache of. Loops count in registers. */
+      one, or a way to local memory: to L2, probably, for whoever polls in the SM seems to empty the first cache. Loops count in registers. */
   struct Lasting {
     u32 entry, round, role_position, slots_position;
   };
@@ -347,6 +347,13 @@ struct Warp {
   }
   TILE_FN void signal_local(int, int which) {
     arrive_at(local_counter(which));
+  }
+  /** What has been waited for, or been done in the SM before it, comes before the copies that this warp asks for. */
+  TILE_FN void order_copies() { ptx::fence_proxy_async_all(); }
+  /** Asks for whole packets, for this lane: they are there when the local counter has been signalled next and that is waited for. */
+  TILE_FN void copy_near(int which, void* to, const void* from, u32 bytes) {
+    ptx::barrier_expect(local_counter(which), bytes);
+    ptx::bulk_copy(to, from, bytes, local_counter(which));
   }
   TILE_FN void role_barrier(int site) {
     ptx::fence_proxy_async();  // after it one warp signals for all, and a load warp may bulk-copy what they stored
