@@ -6,7 +6,7 @@
  * gets stuck, every order gets stuck at the same operations. Happens-before is the same for all of them too.
  *
  * Vocabulary
- *   agent  a warp with its program, or the copy engine of an SM, which has times but no program
+ *   agent  a warp with its program, or the copy engine of an SM (one for pages, one for rows), which has times but no program
  *   tick   after letting others know, an agent's time goes on, so that what it does next is not covered by it
  *   fault  a site that is treated otherwise than written, for mutations that a plan cannot express
  * Warps of a role beyond the second do what the second does, and are not run; the same holds for SMs of a class beyond the

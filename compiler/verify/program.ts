@@ -11,8 +11,8 @@
  * Of a sum in two shots every tile is taken for one that the rank owns, unless everything is run as it is: a warp that owns none does the
  * same but for the hop between, in which nothing else is read or written, and after which it knows no less.
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it, unless a
- * later phase needs it too; the routing step ends with a
- * barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
+ * later phase needs it too; norm weights are brought before the phase's first wait, on every SM; the warps of a role meet where
+ * they wait for a counter; the routing step ends with a barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
  * round is published behind a release fence and relayed behind an acquire fence: other packets carry nothing but themselves,
  * these carry all that the publishing warp knows.
  */
@@ -141,10 +141,11 @@ export function warpProgram(segment: string, phase: PhasePlan, sources: Map<Step
   return ops
 }
 
-type Stage = Extract<Step, { kind: 'stage' }>
-const isNormed = (s: Step): s is Stage => s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
+type StageStep = Extract<Step, { kind: 'stage' }>
+const isNormed = (s: Step): s is StageStep =>
+  s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
 /** The weights of a norm are brought into the scratch memory before anything is waited for, once the routed sums before have been taken. */
-function bringWeights(s: Stage, { view, phase, source, ops }: Target): void {
+function bringWeights(s: StageStep, { view, phase, source, ops }: Target): void {
   const around: Around = {
     view,
     phase,
