@@ -11,6 +11,7 @@
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts'
 import {
   type Access,
+  bringsWeights,
   type ProductPlan,
   productIn,
   type RoleName,
@@ -250,11 +251,12 @@ export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
     if (step.kind === 'loop' && step.domain.kind === 'share')
       for (const inner of step.body) if (inner.kind === 'attendNear') touchNear(inner, step.domain, ctx)
     if (step.kind === 'mergeChunks') mergeTasks(step.merge.attend, ctx)
-    if (step.kind === 'stage' && step.product.norm && step.kept?.role !== 'reuse') {
+    if (bringsWeights(step)) {
       const { parts, unitsPerPart } = step.product.geometry
-      const alone = step.product.norm.scale !== undefined
+      const norm = step.product.norm!
+      const alone = norm.scale !== undefined
       const bytes = unitsPerPart * UNIT_K * 2
-      const image = imageAt(step.product.norm.image, ctx)
+      const image = imageAt(norm.image, ctx)
       ctx.out.line(
         `bring_weights<${unitsPerPart}, ${alone}>(w, ${step.site}, w.image(${image}) + w.index % ${parts} * ${bytes});`,
       )

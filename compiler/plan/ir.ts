@@ -218,6 +218,10 @@ export const addsParts = (loop: Loop): boolean => loop.body.some((s) => s.kind =
 export const inTwoShots = (phase: PhasePlan): boolean =>
   phase.roles.compute.some((s) => s.kind === 'loop' && addsParts(s))
 
+/** Whether the step brings the weights of a norm into the scratch memory, ahead of the phase's first wait. */
+export const bringsWeights = (s: Step): s is Extract<Step, { kind: 'stage' }> =>
+  s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
+
 /** The product that steps work on: the first of those named. */
 export function productIn(steps: readonly Step[]): ProductPlan | undefined {
   for (const s of steps) {

@@ -53,7 +53,7 @@ export interface LowerContext {
   readonly plain: (param: string) => ImagePlace
 }
 
-const nearRows = { local: 'rows', early: earlyOf('rows') }
+const rowsLocal = { local: 'rows', early: earlyOf('rows') }
 
 type Roles = Partial<Record<RoleName, readonly Step[]>>
 export interface Lowered {
@@ -101,14 +101,13 @@ export class Steps {
    */
   relayHalf(role: RoleName): { readonly stored: Step[]; readonly relay: Step } {
     const { counter, halvesSoFar: after, bringsRowsOf } = this.ctx
-    const early = earlyOf(counter)
     const stored = { local: 'stored', early: earlyOf('stored') }
     return {
       stored: [...this.meet(role), { kind: 'signalLocal', site: this.site(role, 'signal stored'), ...stored }],
       relay: halves([
         { kind: 'waitLocal', site: this.site('communicate', 'wait stored'), after, ...stored },
         ...this.meet('communicate'),
-        { kind: 'signal', site: this.site('communicate', `signal ${counter}`), counter, early },
+        { kind: 'signal', site: this.site('communicate', `signal ${counter}`), counter, early: earlyOf(counter) },
         ...(bringsRowsOf ? this.#bringRows(bringsRowsOf) : []),
       ]),
     }
@@ -118,9 +117,9 @@ export class Steps {
     const made = { counter, after: countedBefore + 1, early: earlyOf(counter) }
     return [
       { kind: 'wait', site: this.site('communicate', `wait ${counter}`), ...made },
-      { kind: 'bringRows', of, ...nearRows, reads: [ofHalf(all(of.source)), all('route')] },
+      { kind: 'bringRows', of, ...rowsLocal, reads: [ofHalf(all(of.source)), all('route')] },
       ...this.meet('communicate'),
-      { kind: 'signalLocal', site: this.site('communicate', 'signal rows'), ...nearRows },
+      { kind: 'signalLocal', site: this.site('communicate', 'signal rows'), ...rowsLocal },
     ]
   }
   /** The rows of a half are in shared memory: brought there, or staged by the role itself when all SMs have made them. */
@@ -128,7 +127,7 @@ export class Steps {
     const { takesRows, takesHalves, halvesSoFar: after } = this.ctx
     const rows = all(product.source)
     if (takesRows) {
-      return [{ kind: 'waitLocal', site: this.site(role, 'wait rows'), after, ...nearRows, rows: product }]
+      return [{ kind: 'waitLocal', site: this.site(role, 'wait rows'), after, ...rowsLocal, rows: product }]
     }
     return [
       ...this.waitsForHalf(role),

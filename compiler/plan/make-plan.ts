@@ -203,7 +203,15 @@ function placeAreas<K extends string>(bytes: Record<K, number>): Record<K, numbe
   return offsets
 }
 
-const withParts = (form: Form, parts: number): Form => (form.kind === 'plain' ? { ...form, parts } : form)
+/** What a plan knows of a buffer's form: how many SMs leave their firsts, whether rows are stored as they are staged, in how many parts a sum lies. */
+function formInPlan(
+  form: Form,
+  known: { readonly sms: number; readonly staged: boolean; readonly parts?: number },
+): Form {
+  if (form.kind === 'firsts') return { ...form, sms: known.sms }
+  if (form.kind === 'routedRows' && known.staged) return { ...form, staged: true }
+  return form.kind === 'plain' && known.parts !== undefined ? { ...form, parts: known.parts } : form
+}
 
 function placeBuffers(
   program: PhaseProgram,
@@ -225,15 +233,7 @@ function placeBuffers(
   const cached = new Map([...fixed, ...caches].map((c) => [c.buffer.name, c]))
   const buffers = program.buffers.map((b): PlacedBuffer => {
     const cut = parts.get(b.name)
-    const { form: made } = b
-    const form: Form =
-      made.kind === 'firsts'
-        ? { ...made, sms }
-        : made.kind === 'routedRows' && staged.has(b.name)
-          ? { ...made, staged: true }
-          : cut !== undefined
-            ? withParts(made, cut)
-            : made
+    const form = formInPlan(b.form, { sms, staged: staged.has(b.name), ...(cut !== undefined && { parts: cut }) })
     const bytes = formBytes(form, { ctx, ranks: program.ranks })
     const cache = cached.get(b.name)
     if (cache) return { ...b, bytes, offset: cache.offset }

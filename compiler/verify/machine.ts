@@ -65,7 +65,8 @@ export class Sm {
   /** Warps that run a program, in the order in which they are tried. */
   readonly agents: Agent[] = []
   engine!: Agent
-  /** The copy engine where it brings rows: they are there when a local says so, whatever pages have come. */
+  /** The copy engine where it brings rows: they are there when a local says so, whatever pages have come. That either half is waited for by
+      itself, prove-rows demands. */
   rowsEngine!: Agent
   constructor(
     shape: { readonly rank: number; readonly sm: number },

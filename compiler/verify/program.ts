@@ -12,12 +12,13 @@
  * same but for the hop between, in which nothing else is read or written, and after which it knows no less.
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it, unless a
  * later phase needs it too; norm weights are brought before the phase's first wait, on every SM; the warps of a role meet where
- * they wait for a counter; the routing step ends with a barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
+ * they wait for a counter (on the host each waits for itself, but has no weights there); the routing step ends with a barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
  * round is published behind a release fence and relayed behind an acquire fence: other packets carry nothing but themselves,
  * these carry all that the publishing warp knows.
  */
 import {
   type Access,
+  bringsWeights,
   type ChannelName,
   type Loop,
   type PhasePlan,
@@ -136,25 +137,16 @@ export function warpProgram(segment: string, phase: PhasePlan, sources: Map<Step
     return source
   }
   const to = { view, phase, source: make, ops }
-  for (const s of phase.roles[view.role]) if (isNormed(s)) bringWeights(s, to)
-  flatten(phase.roles[view.role], { first: true, last: true }, to)
+  for (const s of phase.roles[view.role]) if (bringsWeights(s)) bringWeights(s, aroundOf(s, [], whole, to))
+  flatten(phase.roles[view.role], whole, to)
   return ops
 }
 
-type StageStep = Extract<Step, { kind: 'stage' }>
-const isNormed = (s: Step): s is StageStep =>
-  s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
-/** The weights of a norm are brought into the scratch memory before anything is waited for, once the routed sums before have been taken. */
-function bringWeights(s: StageStep, { view, phase, source, ops }: Target): void {
-  const around: Around = {
-    view,
-    phase,
-    steps: [],
-    turn: { first: true, last: true },
-    emit: (op) => void ops.push({ ...op, source: source(s) } as Op),
-  }
-  around.emit({ kind: 'acquire', channel: 'slots', site: s.site })
-  scratch(around, true, true)
+const whole: Turn = { first: true, last: true }
+/** The weights of a norm are brought before anything is waited for, once the routed sums before have been taken. */
+function bringWeights(s: Extract<Step, { kind: 'stage' }>, a: Around): void {
+  a.emit({ kind: 'acquire', channel: 'slots', site: s.site })
+  scratch(a, true, true)
 }
 
 /** What every warp does before the first entry of a round (codegen/device/engine/control.h). */
@@ -173,17 +165,19 @@ interface Target {
 }
 
 function flatten(steps: readonly Step[], turn: Turn, to: Target): void {
-  const { view, phase, ops } = to
   for (const step of steps) {
     if (step.kind === 'loop') {
       loop(step, turn, to)
       continue
     }
-    const source = to.source(step)
-    const around: Around = { view, phase, steps, turn, emit: (op) => void ops.push({ ...op, source } as Op) }
     const rule = rules[step.kind] as (s: Step, a: Around) => void
-    rule(step, around)
+    rule(step, aroundOf(step, steps, turn, to))
   }
+}
+
+function aroundOf(step: Step, steps: readonly Step[], turn: Turn, { view, phase, source: of, ops }: Target): Around {
+  const source = of(step)
+  return { view, phase, steps, turn, emit: (op) => void ops.push({ ...op, source } as Op) }
 }
 
 /** What the domain's first line reads. */
@@ -234,8 +228,8 @@ function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Acc
     [reads, false],
     [writes, true],
   ] as const) {
-    for (const { region: whole, part, ofHalf } of list) {
-      const region = ofHalf && a.view.half === 0 ? `${whole}, first half` : whole
+    for (const { region: of, part, ofHalf } of list) {
+      const region = ofHalf ? halfOf(of, a) : of
       // The round's control is modelled with the rounds themselves.
       if (region === 'control') continue
       if (region === 'route') a.emit({ kind: 'local', region, write, own: false })
@@ -258,6 +252,8 @@ type Rules = { [K in Exclude<Step['kind'], 'loop'>]: (step: Extract<Step, { kind
 const channel = (s: Extract<Step, { kind: 'acquire' | 'commit' | 'await' | 'release' }>, a: Around): void =>
   a.emit({ kind: s.kind, channel: s.channel, site: s.site })
 
+/** What a half of a buffer is called. */
+const halfOf = (region: string, a: Around): string => (a.view.half === 0 ? `${region}, first half` : region)
 /** Which of two is meant by what names one for either half. */
 const ofHalf = (name: string, early: string | undefined, a: Around): string =>
   a.view.half === 0 && early !== undefined ? early : name
@@ -302,7 +298,7 @@ const rules: Rules = {
   stage: (s, a) => {
     if (s.kept?.role !== 'keep' && !hasTiles(a)) return
     accesses(a, s.reads, s.writes)
-    if (isNormed(s)) scratch(a, false, true)
+    if (bringsWeights(s)) scratch(a, false, true)
   },
   stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
@@ -310,12 +306,13 @@ const rules: Rules = {
     scratch(a, true)
   },
   bringRows: (s, a) => {
-    const [rows, ...others] = s.reads ?? []
-    accesses(a, others)
-    const early = a.view.half === 0
-    const region = early ? `${rows!.region}, first half` : rows!.region
-    const to = early ? 'early scratch' : 'late scratch'
-    a.emit({ kind: 'bring', region, to, local: ofHalf(s.local, s.early, a) })
+    const { source } = s.of
+    accesses(
+      a,
+      s.reads?.filter((r) => r.region !== source),
+    )
+    const to = a.view.half === 0 ? 'early scratch' : 'late scratch'
+    a.emit({ kind: 'bring', region: halfOf(source, a), to, local: ofHalf(s.local, s.early, a) })
   },
   clear: () => {},
   multiply: (s, a) => {
