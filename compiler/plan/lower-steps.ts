@@ -31,9 +31,8 @@ export interface LowerContext {
   /** The phase hands its first half over early, or takes from this counter what comes by halves (halve-experts.ts). */
   readonly givesHalves: boolean
   readonly takesHalves?: string
-  /** The product whose input communicate brings near as the phase hands it over; or the phase is that product. */
-  readonly bringsRowsOf?: ProductPlan
-  readonly takesRows?: true
+  /** The product whose input communicate brings near: as this phase hands it over, or for this phase. `after`: how often it then has in the entry. */
+  readonly near?: { readonly of: ProductPlan; readonly after: number }
   /** Whether any phase waits for the counter; if none does, nobody signals it. */
   readonly awaited: boolean
   readonly waits: readonly DerivedWait[]
@@ -100,7 +99,7 @@ export class Steps {
    * communicate has its rows brought near, if somebody shares them there.
    */
   relayHalf(role: RoleName): { readonly stored: Step[]; readonly relay: Step } {
-    const { counter, halvesSoFar: after, bringsRowsOf } = this.ctx
+    const { counter, halvesSoFar: after, near } = this.ctx
     const stored = { local: 'stored', early: earlyOf('stored') }
     return {
       stored: [...this.meet(role), { kind: 'signalLocal', site: this.site(role, 'signal stored'), ...stored }],
@@ -108,7 +107,7 @@ export class Steps {
         { kind: 'waitLocal', site: this.site('communicate', 'wait stored'), after, ...stored },
         ...this.meet('communicate'),
         { kind: 'signal', site: this.site('communicate', `signal ${counter}`), counter, early: earlyOf(counter) },
-        ...(bringsRowsOf ? this.#bringRows(bringsRowsOf) : []),
+        ...(near ? this.#bringRows(near.of) : []),
       ]),
     }
   }
@@ -124,9 +123,10 @@ export class Steps {
   }
   /** The rows of a half are in shared memory: brought there, or staged by the role itself when all SMs have made them. */
   nearRows(role: RoleName, product: ProductPlan): Step[] {
-    const { takesRows, takesHalves, halvesSoFar: after } = this.ctx
+    const { near, takesHalves } = this.ctx
     const rows = all(product.source)
-    if (takesRows) {
+    if (near) {
+      const { after } = near
       return [{ kind: 'waitLocal', site: this.site(role, 'wait rows'), after, ...rowsLocal, rows: product }]
     }
     return [

@@ -48,10 +48,11 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     let exchanges = 0
     let routedBefore = false
     const kept = keptInputs(segment, image.products)
+    const bringing = halved.filter((h) => segment.phases.includes(h.up) && bringsRows(h, image.products, kept))
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
-      const gives = halved.find((h) => h.up === phase)
       const takes = halved.find((h) => h.down === phase)
+      const near = bringing.find((h) => h.up === phase || h.down === phase)
       const firstRouted = phase.kind === 'product' && phase.routed !== undefined && !routedBefore
       if (phase.kind === 'route') routedBefore = false
       else if (firstRouted) routedBefore = true
@@ -64,9 +65,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         sites,
         counter,
         countedBefore: segment.phases.slice(0, pi).filter((_, i) => counterOf(program, si, i) === counter).length,
-        givesHalves: gives !== undefined,
-        ...(gives && bringsRows(gives, image.products, kept) && { bringsRowsOf: image.products.get(gives.down)! }),
-        ...(takes && bringsRows(takes, image.products, kept) && { takesRows: true }),
+        givesHalves: halved.some((h) => h.up === phase),
+        ...(near && { near: { of: image.products.get(near.down)!, after: bringing.indexOf(near) + 1 } }),
         ...(takes && { takesHalves: counterOf(program, si, segment.phases.indexOf(takes.up)) }),
         awaited: awaited.has(counter),
         waits: waits[si]![pi]!,

@@ -17,6 +17,23 @@ import { printPlan } from '../../compiler/plan/print-plan.ts'
 import { mutantsOf } from '../../compiler/verify/mutate-plan.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
 import { dealtTo } from '../../compiler/verify/shares.ts'
+import {
+  add,
+  bf16,
+  type Dim,
+  defineModel,
+  dim,
+  experts,
+  f32,
+  linear,
+  mxfp4,
+  parallelDim,
+  rmsNorm,
+  route,
+  sigmoid,
+  type Tensor,
+  weight,
+} from '../../dsl/index.ts'
 import { mimoGraph, nanoPlan, planOf, proConfig } from '../support/plans.ts'
 import { fateOf } from '../verify/mutants.ts'
 
@@ -107,6 +124,40 @@ describe('expert.up and expert.down', () => {
     }
     expect(found(small)).toEqual([])
     expect(found({ ...small, segments })).toContainEqual(expect.stringMatching(/^TILE2102 .*the scratch memory/))
+  })
+
+  it('count the rows that are brought, where those of other experts of the layer are not', () => {
+    const hidden = dim('hidden', 128)
+    type Rows = Tensor<[Dim<'hidden', 128>]>
+    const model = defineModel('two', { safeParse: (data) => ({ success: true, data }) }, (m) => {
+      const [expert, inter] = [dim('expert', 6), parallelDim('inter', 64)]
+      const normed = (x: Rows, name: string): Rows => rmsNorm(x, weight(name, [hidden], bf16), 1e-5)
+      const block = (x: Rows, of: Rows, routed: Rows, name: string): Rows => {
+        const logits = linear(routed, weight(`${name}.router`, [expert, hidden], f32), { phase: `${name}.router` })
+        const chosen = route(logits, { score: sigmoid, topK: 2, normalise: true })
+        const [gate, up] = ['gate', 'up'].map((w) => weight(`${name}.${w}`, [expert, inter, hidden], mxfp4))
+        const down = weight(`${name}.down`, [expert, hidden, inter], mxfp4)
+        return add(x, experts(of, chosen, { gate: gate!, up: up!, down }))
+      }
+      const x: Rows = m.embed(weight('embed', [dim('token', 96), hidden], bf16))
+      const first = block(x, normed(x, 'apart'), normed(x, 'a'), 'first')
+      const h = normed(first, 'b')
+      const second = block(first, h, h, 'second')
+      m.logits(
+        linear(normed(second, 'final'), weight('head', [parallelDim('vocabulary', 96), hidden], bf16), {
+          phase: 'head',
+        }),
+      )
+    })
+    const graph = model.build({}, ({ message }) => {
+      throw new Error(message)
+    })
+    const { plan: two } = planOf([graph], { ranks: 1 })
+    const communicates = two.segments.flatMap((s) => s.phases).flatMap((p) => kindsIn(p.roles.communicate))
+    expect(communicates).toEqual(['halves(waitLocal signal)', 'halves(waitLocal signal wait bringRows signalLocal)'])
+    const session = new Session()
+    provePlan(two, { session })
+    expect(session.diagnostics).toEqual([])
   })
 
   it('are the only phases that do', () => {
