@@ -24,6 +24,8 @@ export interface ElementScope {
   readonly limit?: number
   /** Tiles that hold what was loaded ahead, by the value's number. */
   readonly ahead?: ReadonlyMap<number, string>
+  /** Tiles that hold what rotary embeddings turn by, a pair's cosine and sine, by the value's number. */
+  readonly turns?: ReadonlyMap<number, string>
 }
 
 const value = (n: number, half: Half): string => `v${n}_${half}`
@@ -63,12 +65,13 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
       )
     }
   },
-  rope: (s, _scope, { out }) => {
+  rope: (s, scope, { out }) => {
+    const turn = scope.turns?.get(s.value)
     const [low, high] = [value(s.input, 'low'), value(s.input, 'high')]
     out.line(`float ${value(s.value, 'low')} = ${low}, ${value(s.value, 'high')} = ${high};`)
     out.block('if (rotates)', () => {
-      out.line(`const float angle = float(at.block->position[c]) * ${ropeTable(s)}[d];`)
-      out.line('const Rotation by = rotation(angle);')
+      if (turn === undefined) emitRotation(s, out)
+      else out.line(`const Rotation by{low_of(${turn}, i, c), high_of(${turn}, i, c)};`)
       out.line(`${value(s.value, 'low')} = ${low} * by.cosine - ${high} * by.sine;`)
       out.line(`${value(s.value, 'high')} = ${high} * by.cosine + ${low} * by.sine;`)
     })
@@ -87,6 +90,14 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
 /** Frequencies of a rotary embedding, by theta and width. */
 export const ropeTable = (s: { readonly theta: number; readonly rotary: number }): string =>
   `rope_${String(s.theta).replace(/[^0-9]/g, '_')}_${s.rotary}`
+
+type Rope = Extract<ElementStep, { kind: 'rope' }>
+
+/** `by`: what the pair at `d` turns by, in token row `c`. */
+function emitRotation(s: Rope, out: EmitContext['out']): void {
+  out.line(`const float angle = float(at.block->position[c]) * ${ropeTable(s)}[d];`)
+  out.line('const Rotation by = rotation(angle);')
+}
 
 type Which = 'before' | 'after' | 'all'
 
@@ -122,6 +133,34 @@ export function emitLoads(section: Section, which: Which, paired: boolean, rows:
   })
 }
 
+const ropesOf = (section: Section): readonly Rope[] => section.elements.filter((s) => s.kind === 'rope')
+const turnName = (i: number): string => `turn_${i}`
+
+/** How many tiles what the section turns by needs. */
+export const turnsOf = (section: Section): number => ropesOf(section).length
+
+/** The same for sections of which pairs at the same place of a tile turn by the same. */
+export const turnsKey = (section: Section): string =>
+  [section.head, section.rotary, ...ropesOf(section).map(ropeTable)].join()
+
+/** What the section's rotary embeddings turn by, into tiles `turn_0`..: nothing of it waits for the sum. */
+export function emitTurns(section: Section, ctx: EmitContext): void {
+  const { out } = ctx
+  ropesOf(section).forEach((s, i) => {
+    out.block(
+      `each_pair_in_turn(w, ${turnName(i)}, [&](float& low, float& high, int i, int c)`,
+      () => {
+        out.line('if (c >= at.block->rows) return;')
+        emitTurned(section, ctx)
+        out.line('if (!rotates) return;')
+        emitRotation(s, out)
+        out.line('low = by.cosine, high = by.sine;')
+      },
+      ');',
+    )
+  })
+}
+
 function scopeOf(section: Section, paired: boolean, rows: number): ElementScope {
   const tiled = section.tiles * (paired ? 8 : 16)
   return {
@@ -143,6 +182,8 @@ export function emitElements(
   paired: boolean,
   /** Rows of the product. */
   rows: number,
+  /** emitTurns has been there. */
+  turned: boolean,
   ctx: EmitContext,
 ): void {
   const { out } = ctx
@@ -155,6 +196,7 @@ export function emitElements(
   const scope = {
     ...scopeOf(section, paired, rows),
     ahead: new Map(loads.map((s, i) => [s.value, aheadName(i)])),
+    ...(turned && { turns: new Map(ropesOf(section).map((s, i) => [s.value, turnName(i)])) }),
   }
   if (which === 'before' && steps.every((s) => s.kind === 'acc')) return
   out.block(
@@ -179,7 +221,8 @@ export function emitElements(
 }
 
 /** Which rows of the section the pair holds: n_low, n_high. Unsigned, so that what divides them is a shift or a product. */
-function emitRows(section: Section, paired: boolean, { out }: EmitContext): void {
+function emitRows(section: Section, paired: boolean, ctx: EmitContext): void {
+  const { out } = ctx
   if (paired) {
     out.line('const u32 n_low = u32(u) * 8 + u32(i);')
     out.line('(void)high;')
@@ -189,13 +232,18 @@ function emitRows(section: Section, paired: boolean, { out }: EmitContext): void
     out.line('const u32 n_low = u32(u) * 16 + u32(i), n_high = n_low + 8;')
     return
   }
-  const perHead = section.head / 16
-  out.line(`const u32 j = u32(u) % ${perHead}, first = u32(u) / ${perHead} * ${section.head};`)
-  out.line(`const bool rotates = j < ${section.rotary / 16};`)
-  out.line('const u32 d = 8 * j + u32(i);')
+  emitTurned(section, ctx)
+  out.line(`const u32 first = u32(u) / ${section.head / 16} * ${section.head};`)
   out.line(
     `const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? ${section.rotary / 2} : 8);`,
   )
+}
+
+/** Which pair of the rotary dims it is, if it is one: `d`. */
+function emitTurned(section: Section, { out }: EmitContext): void {
+  out.line(`const u32 j = u32(u) % ${section.head / 16};`)
+  out.line(`const bool rotates = j < ${section.rotary / 16};`)
+  out.line('const u32 d = 8 * j + u32(i);')
 }
 
 /** Element steps over a pair of values, outside of any tile. */

@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import {
+  EARLY_EIGHTHS,
   inTwoShots,
   type Kept,
   type PhasePlan,
@@ -123,6 +124,7 @@ function constants(plan: Plan, validIds: number): string {
     max_active: plan.route.maxActive,
     top_k: plan.route.topK,
     expert_group: plan.route.group,
+    early_eighths: EARLY_EIGHTHS,
   })
   line(`using Exchange = ${exchangeTypes[plan.exchangeAs]};`)
   const { areas } = plan

@@ -76,6 +76,8 @@ function emitOwn(p: ProductPlan, role: RoleName, { out }: EmitContext): void {
   if (role !== 'compute') return
   if (p.paging!.pages === 1) out.line('const Quotient by_tiles(own.end - own.begin);')
   out.line('int cell = w.index;')
+  // Outside of all loops: columns without a row stay what they were.
+  out.line(`Staged<${downChunk(p)}> x = {};`)
 }
 
 const work: StepRules<WorkStep> = {
@@ -105,11 +107,9 @@ const work: StepRules<WorkStep> = {
       return
     }
     out.line(`const u32 each = u32(own.end - own.begin) * ${g.cellBytes};`)
-    out.directive('TILE_LOOP')
-    out.block('for (int i = 0; i < group; ++i)', () => {
-      const from = `${imageAt(s.product.image, ctx)} + size_t(routes.expert[first + i]) * ${g.bytes} + size_t(own.begin) * ${g.cellBytes}`
-      out.line(`w.ring_copy(${s.site}, u32(i) * each, w.image(${from}), each);`)
-    })
+    const from = `${imageAt(s.product.image, ctx)} + size_t(routes.expert[first + i]) * ${g.bytes} + size_t(own.begin) * ${g.cellBytes}`
+    const most = s.product.paging!.experts
+    out.line(`w.ring_copies<${most}>(${s.site}, group, each, [&](int i) { return w.image(${from}); });`)
     ctx.copied = 'u32(group) * each'
   },
   stage: (s, ctx) => {
@@ -189,7 +189,7 @@ const work: StepRules<WorkStep> = {
     if (!p.input) throw new InternalError(`'${p.name}' has no rows of experts as its input`)
     const { shared, topK } = p.input
     const leaf = g.unitsPerLeaf
-    const chunk = leaf ?? downChunk(g.units, shared)
+    const chunk = downChunk(p)
     const format = formatTag[p.format]
     const cut = p.paging!.pages > 1
     if (cut) emitPiece(p, ctx)
@@ -202,7 +202,6 @@ const work: StepRules<WorkStep> = {
       out.line(leaf === undefined ? 'Acc acc = zeros();' : 'Exact sum = nothing();')
       const source = shared ? 'w.scratch<const bf16>()' : `w.ws<const bf16>(${ctx.offset(p.source)})`
       const body = (unit: string): void => {
-        out.line(`Staged<${chunk}> x;`)
         out.line(
           `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit}, ${shared ? 'half' : 0});`,
         )
@@ -236,9 +235,11 @@ function emitPiece(p: ProductPlan, { out }: EmitContext): void {
   out.line(`const Share piece_tiles = share_of(own.end - own.begin, piece, ${p.paging!.pages});`)
 }
 
-/** Units of k that a `down` cell stages at once: the largest divisor up to four, or up to eight where rows come from L2, which is a long way. */
-function downChunk(units: number, shared: boolean): number {
-  for (let c = Math.min(units, shared ? 4 : 8); ; c--) if (units % c === 0) return c
+/** Units of k that a `down` cell stages at once: a leaf of a sum in fixed point, or the largest divisor up to four, or up to eight where rows
+    come from L2, which is a long way. */
+function downChunk({ input, geometry: { units, unitsPerLeaf } }: ProductPlan): number {
+  if (unitsPerLeaf !== undefined) return unitsPerLeaf
+  for (let c = Math.min(units, input?.shared ? 4 : 8); ; c--) if (units % c === 0) return c
 }
 const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')

@@ -160,6 +160,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   /** The same, of one half, by the copy engine on behalf of communicate: they are there when the local has been signalled behind it. */
   | { readonly kind: 'bringRows'; readonly of: ProductPlan; readonly local: string; readonly early: string }
   | { readonly kind: 'clear'; readonly product: ProductPlan }
+  /** What a tile's rotary embeddings turn by, found while its sum is awaited. */
+  | { readonly kind: 'turns'; readonly product: ProductPlan }
   | { readonly kind: 'multiply'; readonly product: ProductPlan }
   | { readonly kind: 'joinPut'; readonly product: ProductPlan }
   | { readonly kind: 'multiplyGroup'; readonly product: ProductPlan }
@@ -222,6 +224,12 @@ export const inTwoShots = (phase: PhasePlan): boolean =>
 export const bringsWeights = (s: Step): s is Extract<Step, { kind: 'stage' }> =>
   s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
 
+/** Whether a tile's angles are found before its sum is there: a hand-over is one tile, and nobody else's results come between. */
+export const turnsAhead = (p: ProductPlan): boolean =>
+  p.geometry.groups === 1 &&
+  p.exchange === undefined &&
+  p.sections.some((s) => s.elements.some((e) => e.kind === 'rope'))
+
 /** The product that steps work on: the first of those named. */
 export function productIn(steps: readonly Step[]): ProductPlan | undefined {
   for (const s of steps) {
@@ -244,8 +252,12 @@ const localsIn = (steps: readonly Step[]): string[] =>
     return s.early === undefined ? [s.local] : [s.local, s.early]
   })
 
-/** Active experts of the first half, of so many. */
-export const firstHalf = (active: number, group: number): number => Math.floor(active / 2 / group) * group
+/** Eighths of the active experts that the first half has at most. It is the greater: what `down` does with it is what the second half's way to
+    all SMs hides behind. */
+export const EARLY_EIGHTHS = 5
+/** Active experts of the first half, of so many, in whole groups. */
+export const firstHalf = (active: number, group: number): number =>
+  Math.floor((active * EARLY_EIGHTHS) / 8 / group) * group
 
 export interface PhasePlan {
   readonly name: string

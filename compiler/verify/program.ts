@@ -315,6 +315,8 @@ const rules: Rules = {
     a.emit({ kind: 'bring', region: halfOf(source, a), to, local: ofHalf(s.local, s.early, a) })
   },
   clear: () => {},
+  // Positions are there from the round's beginning.
+  turns: () => {},
   multiply: (s, a) => {
     a.emit({ kind: 'page' })
     accesses(a, s.reads, s.writes)

@@ -16,7 +16,7 @@ struct Plan {
   static constexpr unsigned ring_page_bytes = 32768, slots_bytes = 4096, scratch_bytes = 26944;
   static constexpr int ring_depth = 4, join_depth = 2, join_parts = 32, join_squares = 16;
   static constexpr bool has_means = false;
-  static constexpr int experts = 16, max_active = 16, top_k = 4, expert_group = 2;
+  static constexpr int experts = 16, max_active = 16, top_k = 4, expert_group = 2, early_eighths = 5;
   using Exchange = tile::i64;
   static constexpr size_t image_bytes = 35582976, kv_bytes = 12189696, workspace_bytes = 1984384;
   static constexpr size_t counters_at = 0, abort_at = 5120, control_at = 5248, control_inbox_at = 6016;
@@ -421,9 +421,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
+          const u32 j = u32(u) % 3;
           const bool rotates = j < 1;
           const u32 d = 8 * j + u32(i);
+          const u32 first = u32(u) / 3 * 48;
           const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
@@ -442,9 +443,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 6;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
+          const u32 j = u32(u) % 3;
           const bool rotates = j < 1;
           const u32 d = 8 * j + u32(i);
+          const u32 first = u32(u) / 3 * 48;
           const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
@@ -818,9 +820,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
+          const u32 j = u32(u) % 3;
           const bool rotates = j < 1;
           const u32 d = 8 * j + u32(i);
+          const u32 first = u32(u) / 3 * 48;
           const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
@@ -839,9 +842,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 6;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
+          const u32 j = u32(u) % 3;
           const bool rotates = j < 1;
           const u32 d = 8 * j + u32(i);
+          const u32 first = u32(u) / 3 * 48;
           const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
@@ -1143,10 +1147,7 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
     w.ring_acquire(144);
     const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(145, u32(i) * each, w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
-    }
+    w.ring_copies<2>(145, group, each, [&](int i) { return w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
     w.ring_commit(146, u32(group) * each);
   }
   if (w.index == 0) w.signal_local(147, L_table);
@@ -1156,6 +1157,7 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
+  Staged<1> x = {};
   w.slots_acquire(148);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1174,7 +1176,6 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
         for (int unit = 0; unit < 8; unit += 1) {
-          Staged<1> x;
           stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
           Acc acc = zeros();
           multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
@@ -1287,9 +1288,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
+          const u32 j = u32(u) % 3;
           const bool rotates = j < 1;
           const u32 d = 8 * j + u32(i);
+          const u32 first = u32(u) / 3 * 48;
           const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
@@ -1308,9 +1310,10 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         const int u = in_period - 6;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const u32 j = u32(u) % 3, first = u32(u) / 3 * 48;
+          const u32 j = u32(u) % 3;
           const bool rotates = j < 1;
           const u32 d = 8 * j + u32(i);
+          const u32 first = u32(u) / 3 * 48;
           const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 8 : 8);
           const float v0_low = low;
           const float v0_high = high;
@@ -1653,10 +1656,7 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
     w.ring_acquire(237);
     const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(238, u32(i) * each, w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176), each);
-    }
+    w.ring_copies<2>(238, group, each, [&](int i) { return w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
     w.ring_commit(239, u32(group) * each);
   }
   if (w.index == 0) w.signal_local(240, L_table);
@@ -1666,6 +1666,7 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
+  Staged<1> x = {};
   w.slots_acquire(241);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1684,7 +1685,6 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
         for (int unit = 0; unit < 8; unit += 1) {
-          Staged<1> x;
           stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
           Acc acc = zeros();
           multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);

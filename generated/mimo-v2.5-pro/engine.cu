@@ -16,7 +16,7 @@ struct Plan {
   static constexpr unsigned ring_page_bytes = 52224, slots_bytes = 12288, scratch_bytes = 36864;
   static constexpr int ring_depth = 3, join_depth = 2, join_parts = 12, join_squares = 12;
   static constexpr bool has_means = false;
-  static constexpr int experts = 384, max_active = 64, top_k = 8, expert_group = 8;
+  static constexpr int experts = 384, max_active = 64, top_k = 8, expert_group = 8, early_eighths = 5;
   using Exchange = tile::bf16;
   static constexpr size_t image_bytes = 72462695424, kv_bytes = 22937600, workspace_bytes = 29755264;
   static constexpr size_t counters_at = 0, abort_at = 3328, control_at = 3456, control_inbox_at = 4224;
@@ -416,11 +416,27 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
+    const int t = tile;
+    Acc turn_0 = zeros();
+    {
+      const int position = t, u = position < 192 ? position - 0 : position >= 192 && position < 204 ? position - 192 : -1;
+      if (u >= 0) {
+        each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const u32 j = u32(u) % 12;
+          const bool rotates = j < 4;
+          const u32 d = 8 * j + u32(i);
+          if (!rotates) return;
+          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
+          const Rotation by = rotation(angle);
+          low = by.cosine, high = by.sine;
+        });
+      }
+    }
     w.join_wait(14);
     writes_own(w, at, R_full_dense_qkv_queries);
     writes_own(w, at, R_full_dense_qkv_keys);
     writes_own(w, at, R_full_dense_qkv_values);
-    const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
@@ -429,16 +445,16 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
+        const u32 j = u32(u) % 12;
         const bool rotates = j < 4;
         const u32 d = 8 * j + u32(i);
+        const u32 first = u32(u) / 12 * 192;
         const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const Rotation by = rotation(angle);
+          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
@@ -450,16 +466,16 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       const int u = t - 192;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
+        const u32 j = u32(u) % 12;
         const bool rotates = j < 4;
         const u32 d = 8 * j + u32(i);
+        const u32 first = u32(u) / 12 * 192;
         const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const Rotation by = rotation(angle);
+          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
@@ -836,11 +852,27 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
+    const int t = tile;
+    Acc turn_0 = zeros();
+    {
+      const int position = t, u = position < 192 ? position - 0 : position >= 192 && position < 204 ? position - 192 : -1;
+      if (u >= 0) {
+        each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const u32 j = u32(u) % 12;
+          const bool rotates = j < 4;
+          const u32 d = 8 * j + u32(i);
+          if (!rotates) return;
+          const float angle = float(at.block->position[c]) * rope_10000_64[d];
+          const Rotation by = rotation(angle);
+          low = by.cosine, high = by.sine;
+        });
+      }
+    }
     w.join_wait(86);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
-    const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
@@ -849,16 +881,16 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
+        const u32 j = u32(u) % 12;
         const bool rotates = j < 4;
         const u32 d = 8 * j + u32(i);
+        const u32 first = u32(u) / 12 * 192;
         const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_64[d];
-          const Rotation by = rotation(angle);
+          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
@@ -870,16 +902,16 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t - 192;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
+        const u32 j = u32(u) % 12;
         const bool rotates = j < 4;
         const u32 d = 8 * j + u32(i);
+        const u32 first = u32(u) / 12 * 192;
         const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000_64[d];
-          const Rotation by = rotation(angle);
+          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
@@ -1193,10 +1225,7 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
     w.ring_acquire(145);
     const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(146, u32(i) * each, w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
-    }
+    w.ring_copies<8>(146, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
     w.ring_commit(147, u32(group) * each);
   }
 }
@@ -1205,6 +1234,7 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
+  Staged<4> x = {};
   w.slots_acquire(148);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1220,7 +1250,6 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Acc acc = zeros();
         for (int unit = 0; unit < 8; unit += 4) {
-          Staged<4> x;
           stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
           multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         }
@@ -1328,11 +1357,27 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
+    const int t = tile;
+    Acc turn_0 = zeros();
+    {
+      const int position = t, u = position < 192 ? position - 0 : position >= 192 && position < 204 ? position - 192 : -1;
+      if (u >= 0) {
+        each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
+          if (c >= at.block->rows) return;
+          const u32 j = u32(u) % 12;
+          const bool rotates = j < 4;
+          const u32 d = 8 * j + u32(i);
+          if (!rotates) return;
+          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
+          const Rotation by = rotation(angle);
+          low = by.cosine, high = by.sine;
+        });
+      }
+    }
     w.join_wait(171);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
-    const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
@@ -1341,16 +1386,16 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
+        const u32 j = u32(u) % 12;
         const bool rotates = j < 4;
         const u32 d = 8 * j + u32(i);
+        const u32 first = u32(u) / 12 * 192;
         const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const Rotation by = rotation(angle);
+          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
@@ -1362,16 +1407,16 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       const int u = t - 192;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const u32 j = u32(u) % 12, first = u32(u) / 12 * 192;
+        const u32 j = u32(u) % 12;
         const bool rotates = j < 4;
         const u32 d = 8 * j + u32(i);
+        const u32 first = u32(u) / 12 * 192;
         const u32 n_low = first + (rotates ? d : 16 * j + u32(i)), n_high = n_low + (rotates ? 32 : 8);
         const float v0_low = low;
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const float angle = float(at.block->position[c]) * rope_10000000_64[d];
-          const Rotation by = rotation(angle);
+          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
           v1_low = v0_low * by.cosine - v0_high * by.sine;
           v1_high = v0_high * by.cosine + v0_low * by.sine;
         }
@@ -1726,10 +1771,7 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
     w.ring_acquire(238);
     const u32 each = u32(own.end - own.begin) * 2176;
-TILE_LOOP
-    for (int i = 0; i < group; ++i) {
-      w.ring_copy(239, u32(i) * each, w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176), each);
-    }
+    w.ring_copies<8>(239, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
     w.ring_commit(240, u32(group) * each);
   }
 }
@@ -1738,6 +1780,7 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
+  Staged<4> x = {};
   w.slots_acquire(241);
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1753,7 +1796,6 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Acc acc = zeros();
         for (int unit = 0; unit < 8; unit += 4) {
-          Staged<4> x;
           stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
           multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         }

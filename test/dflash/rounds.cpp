@@ -26,7 +26,7 @@ struct Plan {
   static constexpr int ids = 5;
   static constexpr int ranks = 1, rows = 8, load_warps = 1, compute_warps = COMPUTE_WARPS, epilogue_warps = 1, communicate_warps = 1, sms = 1;
   static constexpr int ctx = 64, vocabulary = ids, valid_ids = ids, programs = 3, mask_token = 0;
-  static constexpr int ring_depth = 2, join_depth = 1, join_parts = 1, join_squares = 0, max_active = 1, top_k = 1, experts = 1, expert_group = 1;
+  static constexpr int ring_depth = 2, join_depth = 1, join_parts = 1, join_squares = 0, max_active = 1, top_k = 1, experts = 1, expert_group = 1, early_eighths = 4;
   static constexpr bool has_means = false;
   static constexpr unsigned ring_page_bytes = 128, slots_bytes = 0, scratch_bytes = 0;
 

@@ -61,6 +61,16 @@ describe('fuse', () => {
     expect(product(phases, 'router').norm).toBeDefined()
   })
 
+  it('of a rotary embedding has its angles found before the sum is awaited; nobody else finds any', () => {
+    const segment = plan('norm, rope, map -> qkv').plan.segments.find((s) => s.name.endsWith('experts'))!
+    const epilogue = (name: string): string[] =>
+      segment.phases
+        .flatMap((p) => (p.name === name ? p.roles.epilogue : []))
+        .flatMap((s) => (s.kind === 'loop' ? s.body.map((b) => b.kind) : []))
+    expect(epilogue('qkv')).toEqual(['turns', 'await', 'finish', 'release'])
+    expect(epilogue('router')).toEqual(['await', 'finish', 'release'])
+  })
+
   it('decides for each reader of a norm', () => {
     const phases = segment('nothing -> router', 'experts')
     expect(product(phases, 'router').norm).toBeUndefined()

@@ -121,7 +121,7 @@ TILE_BOTH int dealt_from(int begin, int part, int parts) { return begin + (part 
 
 /** The active experts of the first half, whole groups of those that `down` takes together, or of the second. */
 TILE_BOTH Share half_of(const RouteTable& routes, int half) {
-  const int early = routes.active / 2 / Plan::expert_group * Plan::expert_group;
+  const int early = routes.active * Plan::early_eighths / 8 / Plan::expert_group * Plan::expert_group;
   return half == 0 ? Share{0, early} : Share{early, routes.active};
 }
 

@@ -405,6 +405,21 @@ struct Warp {
   TILE_FN void ring_copy(int, u32 at, const char* from, u32 bytes) {
     if (lane() == 0) copy_page(u32(ring_slot()), at, from, bytes);
   }
+  /** Pieces of one size, `Most` at most, one behind the other in the page; from(i): where piece i comes from. Lanes find that side by side, and
+      then one lane asks for all. In a loop that finds and asks in turn, what lies between two copies is what bounds a phase. */
+  template <int Most, class F>
+  TILE_FN void ring_copies(int, int pieces, u32 each, F from) {
+    static_assert(Most <= 32, "a lane finds a piece");
+    const u64 own = reinterpret_cast<u64>(from(lane() < pieces ? lane() : pieces - 1));
+    u64 found[Most];
+    TILE_UNROLL
+    for (int i = 0; i < Most; ++i) found[i] = __shfl_sync(~0u, own, i);
+    if (lane() != 0) return;
+    char* to = ring_page(ring_position);
+    TILE_UNROLL
+    for (int i = 0; i < Most; ++i)
+      if (i < pieces) ptx::bulk_copy(to + u32(i) * each, reinterpret_cast<const char*>(found[i]), each, barrier(Shared::ring_full + ring_slot()), ptx::evict_first);
+  }
   TILE_FN void ring_commit(int, u32 bytes) {
     if (lane() == 0) ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
     ++ring_position;

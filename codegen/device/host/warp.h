@@ -311,6 +311,11 @@ struct Warp {
       world->copy(ring_page(position) + at, from, bytes, state->barriers[Shared::ring_full + int(position % Plan::ring_depth)], sm_index());
     });
   }
+  template <int Most, class F>
+  void ring_copies(int site, int pieces, u32 each, F from) {
+    expect(pieces > 0 && pieces <= Most, "the pieces of a page");
+    for (int i = 0; i < pieces; ++i) ring_copy(site, u32(i) * each, from(i), each);
+  }
   void ring_commit(int site, u32 bytes) {
     const u32 position = ring_position++;
     sync(site, [=](int delta) { arrive(site, Shared::ring_full + int(position % Plan::ring_depth), long(bytes) + 16 * delta); });

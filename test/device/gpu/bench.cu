@@ -14,7 +14,7 @@ struct Plan {
   static constexpr int join_depth = 2, join_parts = 16, join_squares = 16;
   static constexpr bool has_means = true;
   static constexpr unsigned slots_bytes = 0, scratch_bytes = 0;
-  static constexpr int max_active = 1, top_k = 1, experts = 1, counters = 1, local_counters = 1, expert_group = 1;
+  static constexpr int max_active = 1, top_k = 1, experts = 1, counters = 1, local_counters = 1, expert_group = 1, early_eighths = 4;
   TILE_BOTH static constexpr unsigned arrivals(int) { return 1; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x"};

@@ -1,6 +1,6 @@
 // All roles together, for several rounds: a loader that waits for its input, products, joins, routed sums, counters between SMs.
 // Small integers, so that the result is exact. This is the program that is fuzzed and mutated.
-//   communicate (SM 0) writes x of a round, signals input; load copies a page that holds x; compute multiplies it and hands sums over;
+//   communicate (SM 0) writes x of a round, signals input; load gathers a page that holds x; compute multiplies it and hands sums over;
 //   epilogue warp 0 stores the joined sums, warp 1 the routed ones; both signal sums; communicate of SM 0 adds all SMs' sums up.
 // Ahead of each round load asks L2 for the whole image, which a host run counts.
 #include "plan.h"
@@ -17,12 +17,14 @@ constexpr size_t x_at = 0, sums_at = 4096, results_at = sums_at + 2 * 2 * 512;
 constexpr u32 page_bytes = 4 * BF16::unit_bytes + 512;
 
 TILE_BOTH float weight(int part, int row, int k) { return float((row * 3 + k * 5 + part * 7) % 5 - 2); }
+/** Parts lie in the image from the last to the first, so a page's come from places apart. */
+TILE_BOTH int place_of(int part) { return 3 - part; }
 TILE_BOTH float input(int round, int k, int column) { return float((k + column * 2 + round) % 7 - 3); }
 
 void fill(int, char* image, char*, char*) {
   for (int part = 0; part < 4; ++part)
     for (int r = 0; r < 16; ++r)
-      for (int k = 0; k < 32; ++k) reinterpret_cast<bf16*>(image)[(part * BF16::unit_bytes + BF16::byte_at(r, k)) / 2] = to_bf16(weight(part, r, k));
+      for (int k = 0; k < 32; ++k) reinterpret_cast<bf16*>(image)[(place_of(part) * BF16::unit_bytes + BF16::byte_at(r, k)) / 2] = to_bf16(weight(part, r, k));
 }
 std::string check(int, const char* data) {
   for (int round = 0; round < rounds; ++round)
@@ -49,7 +51,7 @@ TILE_ROLE void role_load(Warp& w) {
     w.wait(s_load_wait, c_input, u32(round + 1));
     w.reads(r_input, round % 2);
     w.ring_acquire(s_load_acquire);
-    w.ring_copy(s_load_copy, 0, w.image(0), 4 * BF16::unit_bytes);
+    w.ring_copies<8>(s_load_copy, 4, BF16::unit_bytes, [&](int part) { return w.image(size_t(unit::place_of(part)) * BF16::unit_bytes); });
     w.ring_copy(s_load_copy, 4 * BF16::unit_bytes, w.ws<char>(Plan::data_at + unit::x_at + size_t(round % 2) * 512), 512);
     w.ring_commit(s_load_commit, unit::page_bytes);
   }

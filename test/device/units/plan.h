@@ -50,7 +50,7 @@ struct Plan {
   static constexpr bool has_means = true;
   static constexpr unsigned slots_bytes = 2 * 8 * 4 * 128;
   static constexpr unsigned scratch_bytes = 32768;
-  static constexpr int max_active = 32, top_k = 4, experts = 100, expert_group = 2;
+  static constexpr int max_active = 32, top_k = 4, experts = 100, expert_group = 2, early_eighths = 5;
   static constexpr int counters = c_count, local_counters = l_count;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == c_sums ? 4 : 1; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 4; }

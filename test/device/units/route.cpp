@@ -71,10 +71,10 @@ std::string check(int, const char* data) {
     for (int row = 0; row < rows(which); ++row)
       for (int slot = 0; slot < top_k; ++slot)
         if (const int place = table.place[row][slot]; place >= table.active || table.slot[place][row] != slot) return "case " + std::to_string(which) + ": place of row " + std::to_string(row);
-    // Halves make up all experts; the first has whole groups, and no more than the second by itself could fill.
+    // Halves make up all experts; the first has whole groups, as many as its eighths of the experts fill.
     const Share early = half_of(table, 0), late = half_of(table, 1);
     if (early.begin != 0 || early.end != late.begin || late.end != table.active) return "case " + std::to_string(which) + ": halves";
-    if (early.end % Plan::expert_group != 0 || early.end > table.active / 2 || early.end + Plan::expert_group <= table.active / 2) return "case " + std::to_string(which) + ": first half";
+    if (early.end % Plan::expert_group != 0 || early.end > table.active * Plan::early_eighths / 8 || early.end + Plan::expert_group <= table.active * Plan::early_eighths / 8) return "case " + std::to_string(which) + ": first half";
     for (int row = 0; row < rows(which); ++row)
       for (int slot = 0; slot < top_k; ++slot)
         if (!(std::fabs(double(table.weight[row][slot]) - weight[row][slot]) <= 1e-5)) return "case " + std::to_string(which) + ": weight of row " + std::to_string(row);
