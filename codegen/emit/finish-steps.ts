@@ -69,7 +69,7 @@ function eachTurn(p: ProductPlan, ctx: EmitContext): void {
   for (const sections of alike(p.sections.filter((s) => turnsOf(s) > 0))) {
     const tileOf = sections.reduceRight((other, { first, tiles }) => {
       const test = `${first > 0 ? `position >= ${first} && ` : ''}position < ${first + tiles}`
-      return `${test} ? position - ${first} : ${other}`
+      return `${test} ? position${first > 0 ? ` - ${first}` : ''} : ${other}`
     }, '-1')
     out.block('', () => {
       out.line(`const int position = ${position}, u = ${tileOf};`)

@@ -76,7 +76,7 @@ function emitOwn(p: ProductPlan, role: RoleName, { out }: EmitContext): void {
   if (role !== 'compute') return
   if (p.paging!.pages === 1) out.line('const Quotient by_tiles(own.end - own.begin);')
   out.line('int cell = w.index;')
-  // Outside of all loops: columns without a row stay what they were.
+  // Outside of all loops: columns without a row may stay what they were.
   out.line(`Staged<${downChunk(p)}> x = {};`)
 }
 

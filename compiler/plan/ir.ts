@@ -224,7 +224,7 @@ export const inTwoShots = (phase: PhasePlan): boolean =>
 export const bringsWeights = (s: Step): s is Extract<Step, { kind: 'stage' }> =>
   s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
 
-/** Whether a tile's angles are found before its sum is there: a hand-over is one tile, and nobody else's results come between. */
+/** Whether a tile's angles are found before its sum is there: where a hand-over is one tile, and it turns right behind the sum, not behind an exchange. */
 export const turnsAhead = (p: ProductPlan): boolean =>
   p.geometry.groups === 1 &&
   p.exchange === undefined &&

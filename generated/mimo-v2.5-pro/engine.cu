@@ -419,7 +419,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
     const int t = tile;
     Acc turn_0 = zeros();
     {
-      const int position = t, u = position < 192 ? position - 0 : position >= 192 && position < 204 ? position - 192 : -1;
+      const int position = t, u = position < 192 ? position : position >= 192 && position < 204 ? position - 192 : -1;
       if (u >= 0) {
         each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
@@ -855,7 +855,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
     const int t = tile;
     Acc turn_0 = zeros();
     {
-      const int position = t, u = position < 192 ? position - 0 : position >= 192 && position < 204 ? position - 192 : -1;
+      const int position = t, u = position < 192 ? position : position >= 192 && position < 204 ? position - 192 : -1;
       if (u >= 0) {
         each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
@@ -1360,7 +1360,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
     const int t = tile;
     Acc turn_0 = zeros();
     {
-      const int position = t, u = position < 192 ? position - 0 : position >= 192 && position < 204 ? position - 192 : -1;
+      const int position = t, u = position < 192 ? position : position >= 192 && position < 204 ? position - 192 : -1;
       if (u >= 0) {
         each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;

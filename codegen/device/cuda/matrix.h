@@ -91,14 +91,19 @@ TILE_FN void stage(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
   stage_for_norm(w, x, columns, first_unit);
   scale_staged(x);
 }
-/** Nobody looks at a column whose row is not of the expert, so it is not set to zeros: that took an operation for each register. */
+/** Nobody looks at a column whose row is not of the expert. In shared memory, where rows come at once, it stays what it was: zeros would take an operation
+    for each register. */
 template <bool InShared, int TopK, int U>
 TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit, int) {
   const int g = w.lane() / 4, taken = slot[g];
   const uint4* from = reinterpret_cast<const uint4*>(rows + size_t(g * TopK + (taken < 0 ? 0 : taken)) * size_t(k)) + first_unit * 4 + w.lane() % 4;
   TILE_UNROLL
   for (int unit = 0; unit < U; ++unit) {
-    if (taken >= 0) set_unit(x.pair[unit], InShared ? from[unit * 4] : __ldcg(from + unit * 4));
+    if constexpr (InShared) {
+      if (taken >= 0) set_unit(x.pair[unit], from[unit * 4]);
+    } else {
+      set_unit(x.pair[unit], taken >= 0 ? __ldcg(from + unit * 4) : make_uint4(0, 0, 0, 0));
+    }
   }
   if (!InShared) scale_staged(x);  // rows in shared memory come from to_staged
 }
