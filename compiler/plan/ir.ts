@@ -253,7 +253,7 @@ const localsIn = (steps: readonly Step[]): string[] =>
   })
 
 /** Eighths of the active experts that the first half has at most. It is the greater: what `down` does with it is what the second half's way to
-    all SMs hides behind. */
+    all SMs hides behind. The best of what was tried with V2.5-Pro on 132 SMs (docs/performance.md 2). */
 export const EARLY_EIGHTHS = 5
 /** Active experts of the first half, of so many, in whole groups. */
 export const firstHalf = (active: number, group: number): number =>
