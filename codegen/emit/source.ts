@@ -52,6 +52,7 @@ export function emitSource(whole: Plan, options: SourceOptions): string {
     ranks: plan.ranks,
     several: plan.ranks > 1,
     sms: plan.sms,
+    sharedBytes: plan.sharedBytes,
     constants: constants(plan, options.validIds),
     names: names(plan),
     tables: entryTables(plan),

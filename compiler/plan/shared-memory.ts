@@ -1,7 +1,7 @@
 /**
  * shared-memory: the map of an SM's shared memory, area by area, as codegen/device/common/shared.h lays it out.
  *
- * Invariant: total is what the kernel is launched with; test/plan holds it against the header's own sum.
+ * Invariant: total is what the kernel is launched with: the generated source asserts that it is the header's own sum.
  */
 import { ROWS } from '../tile/forms.ts'
 import type { Plan } from './ir.ts'
@@ -28,7 +28,7 @@ export function sharedMemory(plan: Shaped): { readonly areas: readonly SharedAre
   const { maxActive, topK, experts } = plan.route
   const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
   const locals = plan.tallies.filter((t) => t.scope === 'local').length
-  const table = align(8 + 2 * maxActive + ROWS * maxActive, 4) + ROWS * topK * 4
+  const table = align(8 + 2 * maxActive + ROWS * maxActive, 4) + ROWS * topK * 5
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],

@@ -150,6 +150,10 @@ struct Plan {
 #include "tile_plan.h"
 #include "engine/control.h"
 
+#ifndef TILE_TRACE  // traces lie there, too
+static_assert(tile::Shared::bytes == 210560, "shared memory is laid out as the plan was proved to fit an SM");
+#endif
+
 namespace tile {
 
 enum Counter : int {
