@@ -25,7 +25,7 @@ export interface ElementScope {
   /** Tiles that hold what was loaded ahead, by the value's number. */
   readonly ahead?: ReadonlyMap<number, string>
   /** Tiles that hold what rotary embeddings turn by, a pair's cosine and sine, by the value's number. */
-  readonly turns?: ReadonlyMap<number, string>
+  readonly rotations?: ReadonlyMap<number, string>
 }
 
 const value = (n: number, half: Half): string => `v${n}_${half}`
@@ -66,14 +66,14 @@ const rules: { [K in ElementStep['kind']]: StepRule<K> } = {
     }
   },
   rope: (s, scope, { out }) => {
-    const turn = scope.turns?.get(s.value)
+    const ahead = scope.rotations?.get(s.value)
     const [low, high] = [value(s.input, 'low'), value(s.input, 'high')]
     out.line(`float ${value(s.value, 'low')} = ${low}, ${value(s.value, 'high')} = ${high};`)
     out.block('if (rotates)', () => {
-      if (turn === undefined) emitRotation(s, out)
-      else out.line(`const Rotation by{low_of(${turn}, i, c), high_of(${turn}, i, c)};`)
-      out.line(`${value(s.value, 'low')} = ${low} * by.cosine - ${high} * by.sine;`)
-      out.line(`${value(s.value, 'high')} = ${high} * by.cosine + ${low} * by.sine;`)
+      if (ahead === undefined) emitRotation(s, out)
+      else out.line(`const Rotation by{low_of(${ahead}, i, c), high_of(${ahead}, i, c)};`)
+      out.line(`${value(s.value, 'low')} = by.of(${low}, -${high});`)
+      out.line(`${value(s.value, 'high')} = by.of(${high}, ${low});`)
     })
   },
   exchange: () => {
@@ -134,21 +134,21 @@ export function emitLoads(section: Section, which: Which, paired: boolean, rows:
 }
 
 const ropesOf = (section: Section): readonly Rope[] => section.elements.filter((s) => s.kind === 'rope')
-const turnName = (i: number): string => `turn_${i}`
+const rotationName = (i: number): string => `rotation_${i}`
 
 /** How many tiles what the section turns by needs. */
-export const turnsOf = (section: Section): number => ropesOf(section).length
+export const rotationsOf = (section: Section): number => ropesOf(section).length
 
 /** The same for sections of which pairs at the same place of a tile turn by the same. */
-export const turnsKey = (section: Section): string =>
+export const rotationsKey = (section: Section): string =>
   [section.head, section.rotary, ...ropesOf(section).map(ropeTable)].join()
 
-/** What the section's rotary embeddings turn by, into tiles `turn_0`..: nothing of it waits for the sum. */
-export function emitTurns(section: Section, ctx: EmitContext): void {
+/** What the section's rotary embeddings turn by, into tiles `rotation_0`..: nothing of it waits for the sum. */
+export function emitRotations(section: Section, ctx: EmitContext): void {
   const { out } = ctx
   ropesOf(section).forEach((s, i) => {
     out.block(
-      `each_pair_in_turn(w, ${turnName(i)}, [&](float& low, float& high, int i, int c)`,
+      `each_pair_in_turn(w, ${rotationName(i)}, [&](float& low, float& high, int i, int c)`,
       () => {
         out.line('if (c >= at.block->rows) return;')
         emitTurned(section, ctx)
@@ -182,8 +182,8 @@ export function emitElements(
   paired: boolean,
   /** Rows of the product. */
   rows: number,
-  /** emitTurns has been there. */
-  turned: boolean,
+  /** emitRotations has been there. */
+  ahead: boolean,
   ctx: EmitContext,
 ): void {
   const { out } = ctx
@@ -196,7 +196,7 @@ export function emitElements(
   const scope = {
     ...scopeOf(section, paired, rows),
     ahead: new Map(loads.map((s, i) => [s.value, aheadName(i)])),
-    ...(turned && { turns: new Map(ropesOf(section).map((s, i) => [s.value, turnName(i)])) }),
+    ...(ahead && { rotations: new Map(ropesOf(section).map((s, i) => [s.value, rotationName(i)])) }),
   }
   if (which === 'before' && steps.every((s) => s.kind === 'acc')) return
   out.block(

@@ -1,10 +1,10 @@
 /**
  * finish-steps: a tile's sum goes its section's way: the element steps, the exchange in their middle, the logits' way to rank 0.
  */
-import { type ProductPlan, type RoleName, turnsAhead, type WorkStep } from '../../compiler/plan/ir.ts'
+import { type ProductPlan, type RoleName, rotatesAhead, type WorkStep } from '../../compiler/plan/ir.ts'
 import type { Form, Section } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
-import { emitElements, emitLoads, emitTurns, loadsOf, turnsKey, turnsOf } from './elements.ts'
+import { emitElements, emitLoads, emitRotations, loadsOf, rotationsKey, rotationsOf } from './elements.ts'
 import { lambda } from './expr.ts'
 import { exact, localTile, type StepRules } from './step-rules.ts'
 
@@ -25,7 +25,7 @@ function emitAhead(p: ProductPlan, which: Which, ctx: EmitContext): void {
 
 /** The rows that a tile's sum belongs to go their section's way. `t` is the tile. */
 const emitSections = (p: ProductPlan, which: Which, ctx: EmitContext): void =>
-  eachSection(p, ctx, (section, paired) => emitElements(section, which, paired, p.rows, turnsAhead(p), ctx))
+  eachSection(p, ctx, (section, paired) => emitElements(section, which, paired, p.rows, rotatesAhead(p), ctx))
 
 /** What a norm has left for the sum of the parts from `first` on. */
 function emitScale({ norm, geometry: g }: ProductPlan, first: string, { out }: EmitContext): void {
@@ -63,34 +63,34 @@ function eachSection(p: ProductPlan, ctx: EmitContext, emit: (section: Section, 
 }
 
 /** Prints what tiles turn by: once for all sections that turn alike, for it is much code. */
-function eachTurn(p: ProductPlan, ctx: EmitContext): void {
+function eachRotation(p: ProductPlan, ctx: EmitContext): void {
   const { out } = ctx
   const position = p.geometry.tiles > p.period ? `t % ${p.period}` : 't'
-  for (const sections of alike(p.sections.filter((s) => turnsOf(s) > 0))) {
+  for (const sections of alike(p.sections.filter((s) => rotationsOf(s) > 0))) {
     const tileOf = sections.reduceRight((other, { first, tiles }) => {
       const test = `${first > 0 ? `position >= ${first} && ` : ''}position < ${first + tiles}`
       return `${test} ? position${first > 0 ? ` - ${first}` : ''} : ${other}`
     }, '-1')
     out.block('', () => {
       out.line(`const int position = ${position}, u = ${tileOf};`)
-      out.block('if (u >= 0)', () => emitTurns(sections[0]!, ctx))
+      out.block('if (u >= 0)', () => emitRotations(sections[0]!, ctx))
     })
   }
 }
 function alike(sections: readonly Section[]): readonly (readonly Section[])[] {
   const groups = new Map<string, Section[]>()
-  for (const s of sections) groups.set(turnsKey(s), [...(groups.get(turnsKey(s)) ?? []), s])
+  for (const s of sections) groups.set(rotationsKey(s), [...(groups.get(rotationsKey(s)) ?? []), s])
   return [...groups.values()]
 }
 
 const epoch = (after: number): string => `at.epoch(${after})`
 
-export const finishSteps: Pick<StepRules<WorkStep>, 'turns' | 'finish' | 'addParts' | 'spread' | 'gatherLogits'> = {
-  turns: ({ product: p }, ctx) => {
+export const finishSteps: Pick<StepRules<WorkStep>, 'rotations' | 'finish' | 'addParts' | 'spread' | 'gatherLogits'> = {
+  rotations: ({ product: p }, ctx) => {
     ctx.out.line(`const int t = ${localTile(p)};`)
-    const tiles = Math.max(...p.sections.map(turnsOf))
-    ctx.out.line(`Acc ${Array.from({ length: tiles }, (_, i) => `turn_${i} = zeros()`).join(', ')};`)
-    eachTurn(p, ctx)
+    const tiles = Math.max(...p.sections.map(rotationsOf))
+    ctx.out.line(`Acc ${Array.from({ length: tiles }, (_, i) => `rotation_${i} = zeros()`).join(', ')};`)
+    eachRotation(p, ctx)
   },
   finish: (s, ctx, role) => finish(s, ctx, role),
   addParts: (s, { out }) => {
@@ -176,7 +176,7 @@ function finish(s: Extract<WorkStep, { kind: 'finish' }>, ctx: EmitContext, role
       conclude()
     })
   } else if (g.groups === 1) {
-    if (!turnsAhead(p)) out.line(`const int t = ${localTile(p)};`)
+    if (!rotatesAhead(p)) out.line(`const int t = ${localTile(p)};`)
     emitAhead(p, s.elements, ctx)
     out.line(sum('join', `0, ${g.parts}`))
     emitScale(p, '0', ctx)

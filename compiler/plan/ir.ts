@@ -161,7 +161,7 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'bringRows'; readonly of: ProductPlan; readonly local: string; readonly early: string }
   | { readonly kind: 'clear'; readonly product: ProductPlan }
   /** What a tile's rotary embeddings turn by, found while its sum is awaited. */
-  | { readonly kind: 'turns'; readonly product: ProductPlan }
+  | { readonly kind: 'rotations'; readonly product: ProductPlan }
   | { readonly kind: 'multiply'; readonly product: ProductPlan }
   | { readonly kind: 'joinPut'; readonly product: ProductPlan }
   | { readonly kind: 'multiplyGroup'; readonly product: ProductPlan }
@@ -225,7 +225,7 @@ export const bringsWeights = (s: Step): s is Extract<Step, { kind: 'stage' }> =>
   s.kind === 'stage' && s.product.norm !== undefined && s.kept?.role !== 'reuse'
 
 /** Whether a tile's angles are found before its sum is there: where a hand-over is one tile, and it turns right behind the sum, not behind an exchange. */
-export const turnsAhead = (p: ProductPlan): boolean =>
+export const rotatesAhead = (p: ProductPlan): boolean =>
   p.geometry.groups === 1 &&
   p.exchange === undefined &&
   p.sections.some((s) => s.elements.some((e) => e.kind === 'rope'))

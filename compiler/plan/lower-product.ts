@@ -4,7 +4,7 @@
  * Routed products go over the active experts half by half (halve-experts.ts).
  */
 import type { ProductPhase } from '../tile/ir.ts'
-import { type Access, type Domain, type ProductPlan, type Step, turnsAhead } from './ir.ts'
+import { type Access, type Domain, type ProductPlan, rotatesAhead, type Step } from './ir.ts'
 import { all, halves, type LowerContext, type Lowered, loop, ofHalf, own, type Steps } from './lower-steps.ts'
 
 export function lowerProduct(phase: ProductPhase, to: Steps, ctx: LowerContext): Lowered {
@@ -118,7 +118,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     ...to.routed('epilogue'),
     ...byHalves([
       loop('tile', domain, [
-        ...(turnsAhead(product) ? [{ kind: 'turns' as const, product }] : []),
+        ...(rotatesAhead(product) ? [{ kind: 'rotations' as const, product }] : []),
         to.channel('epilogue', 'await', 'join'),
         epilogueWork,
         to.channel('epilogue', 'release', 'join'),

@@ -57,7 +57,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   stageRows: (w) => `stage the rows of ${w.product.source} in shared memory`,
   bringRows: (w) => `bring the rows of ${w.of.source} into shared memory, for local ${byHalf(w.local, w.early)}`,
   clear: (w) => `clear the sums of ${w.product.name}`,
-  turns: (w) => `find what a tile of ${w.product.name} turns by`,
+  rotations: (w) => `find what a tile of ${w.product.name} turns by`,
   multiply: (w) => `multiply ${w.product.name} (${w.product.format})`,
   joinPut: () => 'put sums into the join',
   multiplyGroup: (w) => `multiply a group of ${w.product.name} (${w.product.format})`,

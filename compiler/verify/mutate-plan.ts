@@ -108,7 +108,7 @@ const move = (at: Located, by: number): Plan =>
 const runtime = (site: number, mutation: RuntimeMutation): Pick<Mutant, 'runtime'> => ({ runtime: { site, mutation } })
 const waits = new Set<Step['kind']>(['wait', 'waitLocal', 'acquire', 'await'])
 /** What no other step depends on. */
-const idle = new Set<Step['kind']>(['clear', 'prefetch', 'turns'])
+const idle = new Set<Step['kind']>(['clear', 'prefetch', 'rotations'])
 /** Whether a step, or one inside it, does more than wait. */
 const acts = (s: Step): boolean => (s.kind === 'loop' ? s.body.some(acts) : !waits.has(s.kind) && !idle.has(s.kind))
 

@@ -316,7 +316,7 @@ const rules: Rules = {
   },
   clear: () => {},
   // Positions are there from the round's beginning.
-  turns: () => {},
+  rotations: () => {},
   multiply: (s, a) => {
     a.emit({ kind: 'page' })
     accesses(a, s.reads, s.writes)

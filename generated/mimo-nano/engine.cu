@@ -436,8 +436,8 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 16 + c * 2 + (n_low) / 48) * 48 + (n_low) % 48] = to_bf16(v1_low);
           w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 16 + c * 2 + (n_high) / 48) * 48 + (n_high) % 48] = to_bf16(v1_high);
@@ -458,8 +458,8 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_low, 48)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_high, 48)] = to_bf16(v1_high);
@@ -835,8 +835,8 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 16 + c * 2 + (n_low) / 48) * 48 + (n_low) % 48] = to_bf16(v1_low);
           w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 16 + c * 2 + (n_high) / 48) * 48 + (n_high) % 48] = to_bf16(v1_high);
@@ -857,8 +857,8 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_low, 48)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_high, 48)] = to_bf16(v1_high);
@@ -1303,8 +1303,8 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 16 + c * 2 + (n_low) / 48) * 48 + (n_low) % 48] = to_bf16(v1_low);
           w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 16 + c * 2 + (n_high) / 48) * 48 + (n_high) % 48] = to_bf16(v1_high);
@@ -1325,8 +1325,8 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_500000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_low, 48)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(48) + k_at(u32(at.block->position[c]) % 64, n_high, 48)] = to_bf16(v1_high);
@@ -2087,8 +2087,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_0_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
@@ -2126,8 +2126,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_1_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
@@ -2165,8 +2165,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_2_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
@@ -2204,8 +2204,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_keys))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
@@ -2400,8 +2400,8 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_low) / 32) * 32 + (n_low) % 32] = to_bf16(v1_low);
           w.ws<bf16>(B_draft_sliding_dense_norm_queries)[(outer * 16 + c * 2 + (n_high) / 32) * 32 + (n_high) % 32] = to_bf16(v1_high);
@@ -2439,8 +2439,8 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
           if (rotates) {
             const float angle = float(at.block->position[c]) * rope_10000_16[d];
             const Rotation by = rotation(angle);
-            v1_low = v0_low * by.cosine - v0_high * by.sine;
-            v1_high = v0_high * by.cosine + v0_low * by.sine;
+            v1_low = by.of(v0_low, -v0_high);
+            v1_high = by.of(v0_high, v0_low);
           }
           reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_low, 32)] = to_bf16(v1_low);
           reinterpret_cast<bf16*>(w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * k_span_elements(32) + k_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);

@@ -421,11 +421,11 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int t = tile;
-    Acc turn_0 = zeros();
+    Acc rotation_0 = zeros();
     {
       const int position = t, u = position < 192 ? position : position >= 192 && position < 204 ? position - 192 : -1;
       if (u >= 0) {
-        each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, rotation_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const u32 j = u32(u) % 12;
           const bool rotates = j < 4;
@@ -458,9 +458,9 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+          const Rotation by{low_of(rotation_0, i, c), high_of(rotation_0, i, c)};
+          v1_low = by.of(v0_low, -v0_high);
+          v1_high = by.of(v0_high, v0_low);
         }
         w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
         w.ws<bf16>(B_full_dense_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
@@ -479,9 +479,9 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+          const Rotation by{low_of(rotation_0, i, c), high_of(rotation_0, i, c)};
+          v1_low = by.of(v0_low, -v0_high);
+          v1_high = by.of(v0_high, v0_low);
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_low, 192)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_high, 192)] = to_bf16(v1_high);
@@ -857,11 +857,11 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int t = tile;
-    Acc turn_0 = zeros();
+    Acc rotation_0 = zeros();
     {
       const int position = t, u = position < 192 ? position : position >= 192 && position < 204 ? position - 192 : -1;
       if (u >= 0) {
-        each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, rotation_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const u32 j = u32(u) % 12;
           const bool rotates = j < 4;
@@ -894,9 +894,9 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+          const Rotation by{low_of(rotation_0, i, c), high_of(rotation_0, i, c)};
+          v1_low = by.of(v0_low, -v0_high);
+          v1_high = by.of(v0_high, v0_low);
         }
         w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
         w.ws<bf16>(B_sliding_experts_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
@@ -915,9 +915,9 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+          const Rotation by{low_of(rotation_0, i, c), high_of(rotation_0, i, c)};
+          v1_low = by.of(v0_low, -v0_high);
+          v1_high = by.of(v0_high, v0_low);
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_low, 192)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_keys))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_high, 192)] = to_bf16(v1_high);
@@ -1362,11 +1362,11 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int t = tile;
-    Acc turn_0 = zeros();
+    Acc rotation_0 = zeros();
     {
       const int position = t, u = position < 192 ? position : position >= 192 && position < 204 ? position - 192 : -1;
       if (u >= 0) {
-        each_pair_in_turn(w, turn_0, [&](float& low, float& high, int i, int c) {
+        each_pair_in_turn(w, rotation_0, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
           const u32 j = u32(u) % 12;
           const bool rotates = j < 4;
@@ -1399,9 +1399,9 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+          const Rotation by{low_of(rotation_0, i, c), high_of(rotation_0, i, c)};
+          v1_low = by.of(v0_low, -v0_high);
+          v1_high = by.of(v0_high, v0_low);
         }
         w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 128 + c * 16 + (n_low) / 192) * 192 + (n_low) % 192] = to_bf16(v1_low);
         w.ws<bf16>(B_full_experts_qkv_queries)[(outer * 128 + c * 16 + (n_high) / 192) * 192 + (n_high) % 192] = to_bf16(v1_high);
@@ -1420,9 +1420,9 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         const float v0_high = high;
         float v1_low = v0_low, v1_high = v0_high;
         if (rotates) {
-          const Rotation by{low_of(turn_0, i, c), high_of(turn_0, i, c)};
-          v1_low = v0_low * by.cosine - v0_high * by.sine;
-          v1_high = v0_high * by.cosine + v0_low * by.sine;
+          const Rotation by{low_of(rotation_0, i, c), high_of(rotation_0, i, c)};
+          v1_low = by.of(v0_low, -v0_high);
+          v1_high = by.of(v0_high, v0_low);
         }
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_low, 192)] = to_bf16(v1_low);
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_keys))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * k_span_elements(192) + k_at(u32(at.block->position[c]) % 64, n_high, 192)] = to_bf16(v1_high);

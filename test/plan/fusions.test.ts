@@ -67,7 +67,7 @@ describe('fuse', () => {
       segment.phases
         .flatMap((p) => (p.name === name ? p.roles.epilogue : []))
         .flatMap((s) => (s.kind === 'loop' ? s.body.map((b) => b.kind) : []))
-    expect(epilogue('qkv')).toEqual(['turns', 'await', 'finish', 'release'])
+    expect(epilogue('qkv')).toEqual(['rotations', 'await', 'finish', 'release'])
     expect(epilogue('router')).toEqual(['await', 'finish', 'release'])
   })
 

@@ -95,6 +95,9 @@ TILE_FN float silu(float x) { return x * sigmoid(x); }
 
 struct Rotation {
   float cosine, sine;
+  /** One value of a pair that is turned: of (low, -high) the lower, of (high, low) the upper. Rounded as written: of a sum of two products compilers
+      choose which one to fuse, each build anew. */
+  TILE_FN float of(float a, float b) const { return fmaf(a, cosine, b * sine); }
 };
 /** Much code: one function for all rotary embeddings. On a GPU an angle of more than 105,615 (a position!) would take 4 us, so whole turns are
     taken off before: their number has at most 19 bits, and 2 pi is three numbers of which the first two are short, so nothing is lost. */
