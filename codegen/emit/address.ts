@@ -33,9 +33,9 @@ const stores: { [K in Form['kind']]?: StoreRule<K> } = {
   plain: (f, n, v, s, b, ctx) =>
     `w.ws<float>(${ctx.offset(b)})[${f.parts === undefined ? 'c' : `(chunk * ${ROWS} + c)`} * ${f.n} + ${whole(n, s, f.n)}] = ${v};`,
   columns: (f, n, v, s, b, ctx) => `w.ws<bf16>(${ctx.offset(b)})[columns_at(${whole(n, s, f.n)}, c)] = to_bf16(${v});`,
-  // `slot`: where the row was sent to this expert
+  // `result`: the number of what this expert makes of the row
   routedRows: (f, n, v, s, b, ctx) =>
-    `w.ws<bf16>(${ctx.offset(b)})[size_t(c * ${f.topK} + slot) * ${f.n} + ${whole(n, s, f.n)}] = ${f.staged ? 'to_staged' : 'to_bf16'}(${v});`,
+    `w.ws<bf16>(${ctx.offset(b)})[size_t(result) * ${f.n} + ${whole(n, s, f.n)}] = ${f.staged ? 'to_staged' : 'to_bf16'}(${v});`,
   queries: (f, n, v, _s, b, ctx) => {
     const rows = Math.ceil((8 * f.group) / 16) * 16
     return `w.ws<bf16>(${ctx.offset(b)})[(outer * ${rows} + c * ${f.group} + (${n}) / ${f.dim}) * ${f.dim} + (${n}) % ${f.dim}] = to_bf16(${v});`

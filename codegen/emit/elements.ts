@@ -204,8 +204,8 @@ export function emitElements(
     () => {
       out.line('if (c >= at.block->rows) return;')
       if (steps.some((s) => s.kind === 'store' && ctx.buffer(s.buffer).form.kind === 'routedRows')) {
-        out.line('const int slot = w.table().slot[active][c];')
-        out.line('if (slot < 0) return;  // the row is not of this expert')
+        out.line('const int result = w.table().result[active][c];')
+        out.line('if (result < 0) return;  // the row is not of this expert')
       }
       emitRows(section, paired, ctx)
       if (which === 'after' && exchange?.kind === 'exchange') {

@@ -151,7 +151,7 @@ const work: StepRules<WorkStep> = {
     const { topK } = s.product.input!
     const from = `w.ws<const bf16>(${ctx.offset(s.product.source)})`
     const k = s.product.geometry.units * UNIT_K
-    ctx.out.line(`stage_rows<${topK}, ${k}>(w, w.scratch<bf16>(), ${from}, at.block->rows, experts, half);`)
+    ctx.out.line(`stage_rows<${topK}, ${k}>(w, w.scratch<bf16>(), ${from}, at.block->rows, half);`)
   },
   bringRows: (s, ctx) => {
     const { topK } = s.of.input!
@@ -187,7 +187,7 @@ const work: StepRules<WorkStep> = {
     const p = s.product
     const g = p.geometry
     if (!p.input) throw new InternalError(`'${p.name}' has no rows of experts as its input`)
-    const { shared, topK } = p.input
+    const { shared } = p.input
     const leaf = g.unitsPerLeaf
     const chunk = downChunk(p)
     const format = formatTag[p.format]
@@ -203,7 +203,7 @@ const work: StepRules<WorkStep> = {
       const source = shared ? 'w.scratch<const bf16>()' : `w.ws<const bf16>(${ctx.offset(p.source)})`
       const body = (unit: string): void => {
         out.line(
-          `stage_routed<${shared}, ${topK}>(w, x, ${source}, ${g.units * UNIT_K}, routes.slot[active], ${unit}, ${shared ? 'half' : 0});`,
+          `stage_routed<${shared}>(w, x, ${source}, ${g.units * UNIT_K}, routes.result[active], ${unit}, ${shared ? 'half' : 0});`,
         )
         if (leaf !== undefined) out.line('Acc acc = zeros();')
         const unitCodes = g.codeBytes / g.units

@@ -28,7 +28,7 @@ export function sharedMemory(plan: Shaped): { readonly areas: readonly SharedAre
   const { maxActive, topK, experts } = plan.route
   const barriers = 2 * plan.ring.depth + 2 * plan.join.depth + 2 + ROLES
   const locals = plan.tallies.filter((t) => t.scope === 'local').length
-  const table = align(8 + 2 * maxActive + ROWS * maxActive, 4) + ROWS * topK * 5
+  const table = align(8 + 2 * maxActive, 8) + ROWS * maxActive + ROWS * topK * 5
   const pieces: [string, number, number][] = [
     ['barriers', (barriers + locals) * 8, 16],
     ['route table', table, 16],

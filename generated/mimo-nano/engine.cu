@@ -1118,12 +1118,12 @@ TILE_LOOP
         const int u = t;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int slot = w.table().slot[active][c];
-          if (slot < 0) return;  // the row is not of this expert
+          const int result = w.table().result[active][c];
+          if (result < 0) return;  // the row is not of this expert
           const u32 n_low = u32(u) * 8 + u32(i);
           (void)high;
           const float v0_low = ((low * sigmoid(low)) * high);
-          w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_staged(v0_low);
+          w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
       w.join_release(143);
@@ -1169,7 +1169,7 @@ TILE_LOOP
     const Share experts = half_of(routes, half);
     w.wait(149, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
-    stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, experts, half);
+    stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
     w.role_barrier(150);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
@@ -1180,7 +1180,7 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
         for (int unit = 0; unit < 8; unit += 1) {
-          stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          stage_routed<true>(w, x, w.scratch<const bf16>(), 256, routes.result[active], unit, half);
           Acc acc = zeros();
           multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
           add_routed(w, sum, acc, active);
@@ -1627,12 +1627,12 @@ TILE_LOOP
         const int u = t;
         each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
           if (c >= at.block->rows) return;
-          const int slot = w.table().slot[active][c];
-          if (slot < 0) return;  // the row is not of this expert
+          const int result = w.table().result[active][c];
+          if (result < 0) return;  // the row is not of this expert
           const u32 n_low = u32(u) * 8 + u32(i);
           (void)high;
           const float v0_low = ((low * sigmoid(low)) * high);
-          w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 4 + slot) * 256 + n_low] = to_staged(v0_low);
+          w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
       w.join_release(236);
@@ -1678,7 +1678,7 @@ TILE_LOOP
     const Share experts = half_of(routes, half);
     w.wait(242, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
-    stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, experts, half);
+    stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
     w.role_barrier(243);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
@@ -1689,7 +1689,7 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
         for (int unit = 0; unit < 8; unit += 1) {
-          stage_routed<true, 4>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          stage_routed<true>(w, x, w.scratch<const bf16>(), 256, routes.result[active], unit, half);
           Acc acc = zeros();
           multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
           add_routed(w, sum, acc, active);

@@ -1193,12 +1193,12 @@ TILE_LOOP
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int slot = w.table().slot[active][c];
-        if (slot < 0) return;  // the row is not of this expert
+        const int result = w.table().result[active][c];
+        if (result < 0) return;  // the row is not of this expert
         const u32 n_low = u32(u) * 8 + u32(i);
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_staged(v0_low);
+        w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
       w.join_release(144);
     }
@@ -1254,7 +1254,7 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Acc acc = zeros();
         for (int unit = 0; unit < 8; unit += 4) {
-          stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          stage_routed<true>(w, x, w.scratch<const bf16>(), 256, routes.result[active], unit, half);
           multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         }
         w.slots_put(acc, cell - of_group * tiles, active);
@@ -1739,12 +1739,12 @@ TILE_LOOP
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
-        const int slot = w.table().slot[active][c];
-        if (slot < 0) return;  // the row is not of this expert
+        const int result = w.table().result[active][c];
+        if (result < 0) return;  // the row is not of this expert
         const u32 n_low = u32(u) * 8 + u32(i);
         (void)high;
         const float v0_low = ((low * sigmoid(low)) * high);
-        w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(c * 8 + slot) * 256 + n_low] = to_staged(v0_low);
+        w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
       w.join_release(237);
     }
@@ -1800,7 +1800,7 @@ TILE_LOOP
         const char* codes = page + cell * 2176;
         Acc acc = zeros();
         for (int unit = 0; unit < 8; unit += 4) {
-          stage_routed<true, 8>(w, x, w.scratch<const bf16>(), 256, routes.slot[active], unit, half);
+          stage_routed<true>(w, x, w.scratch<const bf16>(), 256, routes.result[active], unit, half);
           multiply<E2M1, 4>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
         }
         w.slots_put(acc, cell - of_group * tiles, active);

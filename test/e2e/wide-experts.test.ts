@@ -67,7 +67,7 @@ it.each([
   })
   const { source, params } = syntheticParams(graph, 5, 0.9)
   const built = await buildForHost({ graph, schedule, ranks, ctx: 64, check: true, sources: source })
-  expect(built.compiled.source).toMatch(new RegExp(`Staged<${together}> x = \\{\\};[^}]*stage_routed<false, 2>`))
+  expect(built.compiled.source).toMatch(new RegExp(`Staged<${together}> x = \\{\\};[^}]*stage_routed<false>`))
   const engine = await built.start()
   try {
     const tokens = Array.from({ length: 21 }, (_, i) => (i * 29 + 5) % 96)

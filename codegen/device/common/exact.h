@@ -36,8 +36,12 @@ TILE_FN void add(Warp& w, Exact& to, const Acc& leaf) {
 TILE_FN void add_routed(Warp& w, Exact& to, const Acc& leaf, int active_index) {
   const RouteTable& routes = w.table();
   const ColumnScale weights = scale_of_columns(w, [&](int column) {
-    const int slot = column < Plan::rows ? routes.slot[active_index][column] : -1;
-    return slot < 0 ? 0.0f : routes.weight[column][slot];
+    const int result = column < Plan::rows ? routes.result[active_index][column] : -1;
+    float weight = 0;
+    TILE_UNROLL
+    for (int slot = 0; slot < Plan::top_k; ++slot)
+      if (result >= 0 && routes.slot_result[column][slot] == result) weight = routes.weight[column][slot];
+    return weight;
   });
   Acc copy = leaf;
   scale_columns(copy, weights);
@@ -85,28 +89,28 @@ TILE_FN Exact Warp::join_total(int first, int parts) {
 
 TILE_FN void Warp::slots_put(const Exact& sum, int tile, int active_index) {
   const RouteTable& routes = table();
-  i64* area = shared<i64>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
-  expect(tile >= 0 && size_t(tile + 1) * Plan::rows * Plan::top_k * 128 <= Plan::slots_bytes, "the slots");
+  i64* area = shared<i64>(Shared::slots_at) + tile * (most_results * 16);
+  expect(tile >= 0 && size_t(tile + 1) * most_results * 128 <= Plan::slots_bytes, "the slots");
   expect(active_index >= 0 && active_index < Plan::max_active, "the route table");
   Exact copy = sum;
   each(*this, copy, [&](i64& value, int row, int column) {
-    const int slot = column < Plan::rows ? routes.slot[active_index][column] : -1;
-    if (slot >= 0) area[(column * Plan::top_k + slot) * 16 + row] = value;
+    const int result = column < Plan::rows ? routes.result[active_index][column] : -1;
+    if (result >= 0) area[result * 16 + row] = value;
   });
   for (int column = 0; column < Plan::rows; ++column)
-    if (const int slot = routes.slot[active_index][column]; slot >= 0) area_writes(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
+    if (const int result = routes.result[active_index][column]; result >= 0) area_writes(Area::routed_sum, tile * most_results + result);
 }
 
 template <int TopK>
 TILE_FN Exact Warp::slots_total(int tile) {
   const RouteTable& routes = table();
-  const i64* area = shared<i64>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
-  for (int column = 0; column < routes.rows; ++column)
-    for (int slot = 0; slot < TopK; ++slot) area_reads(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
+  const i64* area = shared<i64>(Shared::slots_at) + tile * (most_results * 16);
+  for (int result = 0; result < routes.rows * TopK; ++result) area_reads(Area::routed_sum, tile * most_results + result);
   Exact sum = nothing();
   each(*this, sum, [&](i64& value, int row, int column) {
     if (column >= routes.rows) return;
-    for (int slot = 0; slot < TopK; ++slot) value = add_fixed(value, area[(column * Plan::top_k + slot) * 16 + row]);
+    TILE_UNROLL
+    for (int slot = 0; slot < TopK; ++slot) value = add_fixed(value, area[routes.slot_result[column][slot] * 16 + row]);
   });
   return sum;
 }

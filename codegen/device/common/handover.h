@@ -41,83 +41,84 @@ TILE_FN Acc Warp::join_take_row(int site, int first, int parts) {
 }
 TILE_FN Acc Warp::join_take(int site, int parts) { return join_take_row(site, 0, parts); }
 
-/** Copies what a half of the active experts made of the rows, bf16 [row][slot][K] as to_staged left it, into the role's shared memory; the role's warps share
-    the work, a role barrier follows. A warp takes whole results, a few at once: each is a long way. */
-template <int TopK, int K>
-TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int rows, Share experts, int half) {
-  static_assert(K % 8 == 0, "results are whole packets");
-  constexpr u32 ahead = 6, packets = K / 8;
-  w.area_writes(Area::staged_rows, half * w.count + w.index);
+/** Results of the active experts of a half: they lie together. */
+TILE_FN Share results_of(Warp& w, int rows, int top_k, int half) {
   const RouteTable& routes = w.table();
-  const u32 results = u32(rows) * TopK;
+  const int late = half_of(routes, 1).begin;
+  PerLane<int> first;
+  w.lanes([&](int lane) {
+    const int result = lane < 8 && late < routes.active ? routes.result[late][lane] : -1;
+    first[lane] = result < 0 ? rows * top_k : result;
+  });
+  const int middle = w.min(first);
+  return half == 0 ? Share{0, middle} : Share{middle, rows * top_k};
+}
+
+/** Copies what a half of the active experts made of the rows, bf16 [result][K] as to_staged left it, into the role's shared memory; the role's warps share
+    the work, a role barrier follows. A lane takes a few packets at once: each is a long way. */
+template <int TopK, int K>
+TILE_FN void stage_rows(Warp& w, bf16* to, const bf16* from, int rows, int half) {
+  static_assert(K % 8 == 0, "results are whole packets");
+  constexpr int ahead = 6, packets = K / 8;
+  w.area_writes(Area::staged_rows, half * w.count + w.index);
+  const Share results = results_of(w, rows, TopK, half);
+  const int end = results.end * packets, stride = w.count * 32;
   w.lanes([&](int lane) {
     const Packet* source = reinterpret_cast<const Packet*>(from);
     Packet* target = reinterpret_cast<Packet*>(to);
-    for (u32 first = u32(w.index); first < results; first += ahead * u32(w.count))
-      for (u32 at = u32(lane); at < packets; at += 32) {
-        Packet loaded[ahead] = {};  // some are not: what they hold must not come from before
-        u32 wanted = 0;
-        TILE_UNROLL
-        for (u32 i = 0; i < ahead; ++i) {
-          const u32 result = first + i * u32(w.count);
-          if (result >= results) continue;
-          const int place = routes.place[result / TopK][result % TopK];
-          if (place < experts.begin || place >= experts.end) continue;
-          wanted |= 1u << i;
-          loaded[i] = source[result * packets + at];
-        }
-        TILE_UNROLL
-        for (u32 i = 0; i < ahead; ++i)
-          if (wanted >> i & 1u) target[(first + i * u32(w.count)) * packets + at] = loaded[i];
-      }
+    for (int first = results.begin * packets + w.index * 32 + lane; first < end; first += ahead * stride) {
+      Packet loaded[ahead] = {};  // some are not: what they hold must not come from before
+      TILE_UNROLL
+      for (int i = 0; i < ahead; ++i)
+        if (first + i * stride < end) loaded[i] = source[first + i * stride];
+      TILE_UNROLL
+      for (int i = 0; i < ahead; ++i)
+        if (first + i * stride < end) target[first + i * stride] = loaded[i];
+    }
   });
 }
 
-/** The same by the copy engine, asked by whatever role, for whom waits for the local counter's next signal. Who calls it has waited for
+/** The same by the copy engine, in one copy, asked by whatever role, for whom waits for the local counter's next signal. Who calls it has waited for
     all SMs, and knows that nobody looks at `to` any more. */
 template <int TopK, int K>
 TILE_FN void bring_rows(Warp& w, int local, bf16* to, const bf16* from, int rows, int half) {
   static_assert(K % 8 == 0, "results are whole packets");
   for (int warp = w.index; warp < Plan::compute_warps; warp += w.count) w.area_writes(Area::staged_rows, half * Plan::compute_warps + warp);
-  const RouteTable& routes = w.table();
-  const Share experts = half_of(routes, half);
+  const Share results = results_of(w, rows, TopK, half);
+  if (w.index > 0 || empty(results)) return;
   w.order_copies();
-  w.lanes([&](int lane) {
-    for (int result = w.index * 32 + lane; result < rows * TopK; result += w.count * 32) {
-      const int place = routes.place[result / TopK][result % TopK];
-      if (place >= experts.begin && place < experts.end) w.copy_near(local, to + size_t(result) * K, from + size_t(result) * K, K * 2);
-    }
-  });
+  w.once([&] { w.copy_near(local, to + size_t(results.begin) * K, from + size_t(results.begin) * K, u32(results.end - results.begin) * K * 2); });
 }
 
 TILE_FN void Warp::slots_put(const Acc& acc, int tile, int active_index) {
   const RouteTable& routes = table();
-  float* area = shared<float>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
-  expect(tile >= 0 && size_t(tile + 1) * Plan::rows * Plan::top_k * 64 <= Plan::slots_bytes, "the slots");
+  float* area = shared<float>(Shared::slots_at) + tile * (most_results * 16);
+  expect(tile >= 0 && size_t(tile + 1) * most_results * 64 <= Plan::slots_bytes, "the slots");
   expect(active_index >= 0 && active_index < Plan::max_active, "the route table");
   Acc copy = acc;
   each_pair(*this, copy, [&](float& low, float& high, int row, int column) {
-    const int slot = column < Plan::rows ? routes.slot[active_index][column] : -1;
-    if (slot < 0) return;
-    float* to = area + (column * Plan::top_k + slot) * 16 + row;
+    const int result = column < Plan::rows ? routes.result[active_index][column] : -1;
+    if (result < 0) return;
+    float* to = area + result * 16 + row;
     to[0] = low, to[8] = high;
   });
   for (int column = 0; column < Plan::rows; ++column)
-    if (const int slot = routes.slot[active_index][column]; slot >= 0) area_writes(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
+    if (const int result = routes.result[active_index][column]; result >= 0) area_writes(Area::routed_sum, tile * most_results + result);
 }
 
 template <int TopK>
 TILE_FN Acc Warp::slots_sum(int tile) {
   const RouteTable& routes = table();
-  const float* area = shared<float>(Shared::slots_at) + tile * (Plan::rows * Plan::top_k * 16);
-  for (int column = 0; column < routes.rows; ++column)
-    for (int slot = 0; slot < TopK; ++slot) area_reads(Area::routed_sum, (tile * Plan::rows + column) * Plan::top_k + slot);
+  const float* area = shared<float>(Shared::slots_at) + tile * (most_results * 16);
+  for (int result = 0; result < routes.rows * TopK; ++result) area_reads(Area::routed_sum, tile * most_results + result);
   Acc acc = zeros();
-  each(*this, acc, [&](float& value, int row, int column) {
-    float total = 0;
-    if (column < routes.rows)
-      for (int slot = 0; slot < TopK; ++slot) total += routes.weight[column][slot] * area[(column * Plan::top_k + slot) * 16 + row];
-    value = total;
+  each_pair(*this, acc, [&](float& low, float& high, int row, int column) {
+    if (column >= routes.rows) return;
+    TILE_UNROLL  // each result is two trips to shared memory, one for its number: all are on their way at once
+    for (int slot = 0; slot < TopK; ++slot) {
+      const float* from = area + routes.slot_result[column][slot] * 16 + row;
+      low += routes.weight[column][slot] * from[0], high += routes.weight[column][slot] * from[8];
+    }
   });
   return acc;
 }

@@ -149,20 +149,24 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
   });
 }
 
-/** Gives this warp's share of the (row, slot) pairs their place in the table. */
+/** Gives this warp's share of the (row, slot) pairs their place in the table, and their results a number. Both count what lies below: active experts,
+    and pairs, which are at most 8 an expert. */
 template <int TopK>
 TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice, int rows) {
+  constexpr int pair_shift = 16;  // active experts in the low half of a count, pairs in the high one
   PerLane<u32> used;
-  w.lanes([&](int lane) {
-    used[lane] = 0;
-    TILE_UNROLL
-    for (int row = 0; row < 8; ++row)
-      if (lane < RouteChoice::words && row < rows) used[lane] |= choice.bits[row][lane];
-  });
   PerLane<int> counts;
-  w.lanes([&](int lane) { counts[lane] = popcount(used[lane]); });
-  const PerLane<int> before = w.sum_before(counts);  // active experts of lower words
-  const int active = w.sum(counts);
+  w.lanes([&](int lane) {
+    used[lane] = 0, counts[lane] = 0;
+    TILE_UNROLL
+    for (int row = 0; row < 8; ++row) {
+      const u32 bits = lane < RouteChoice::words && row < rows ? choice.bits[row][lane] : 0;
+      used[lane] |= bits, counts[lane] += popcount(bits) << pair_shift;
+    }
+    counts[lane] += popcount(used[lane]);
+  });
+  const PerLane<int> before = w.sum_before(counts);  // of lower words
+  const int active = w.sum(counts) & ((1 << pair_shift) - 1);
   for (int first = w.index * 32; first < rows * TopK; first += w.count * 32) {
     PerLane<int> expert, word;
     w.lanes([&](int lane) {
@@ -175,10 +179,13 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
     w.lanes([&](int lane) {
       const int pair = first + lane;
       if (pair >= rows * TopK) return;
-      const int place = below[lane] + popcount(bits[lane] & ((1u << expert[lane] % 32) - 1u));
+      const u32 bit = 1u << expert[lane] % 32;
+      const int own = pair / TopK, place = (below[lane] & ((1 << pair_shift) - 1)) + popcount(bits[lane] & (bit - 1));
+      int result = below[lane] >> pair_shift;
+      TILE_UNROLL
+      for (int row = 0; row < 8; ++row) result += popcount(row < rows ? choice.bits[row][word[lane]] & (row < own ? bit * 2 - 1 : bit - 1) : 0);
       routes.expert[place] = u16(expert[lane]);
-      routes.slot[place][pair / TopK] = (signed char)(pair % TopK);
-      routes.place[pair / TopK][pair % TopK] = u8(place);
+      routes.result[place][own] = routes.slot_result[own][pair % TopK] = (signed char)(result);
     });
     if (first == 0) w.once([&] { routes.active = active, routes.rows = rows; });
   }
@@ -192,8 +199,9 @@ TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, i
   RouteTable& routes = w.table_for_writing_shared();
   RouteChoice& choice = *w.shared<RouteChoice>(Shared::choice_at);
   w.lanes([&](int lane) {
-    for (int at = w.index * 32 + lane; at < Plan::max_active; at += w.count * 32)
-      for (int row = 0; row < 8; ++row) routes.slot[at][row] = -1;
+    constexpr int words = Plan::max_active + Plan::top_k;  // of 8 bytes: of both arrays, which lie one behind the other
+    u64* none = reinterpret_cast<u64*>(routes.result);
+    for (int at = w.index * 32 + lane; at < words; at += w.count * 32) none[at] = ~u64(0);
   });
   for (int row = w.index; row < rows; row += w.count) {
     w.area_writes(Area::route_choice, row);

@@ -7,16 +7,17 @@
 
 namespace tile {
 
-/** What a warp's role expects of the routed experts in this SM. Experts ascend; slot -1: the row does not go there; place: where the
-    expert of a row's slot is among the active ones. */
+/** What a warp's role expects of the routed experts in this SM. Experts ascend. What an expert makes of a row is a result: results are numbered through
+    experts and, of each, its rows, so that those of neighbouring experts lie together. result: by active expert and row, -1 if the row does not go
+    there; slot_result: by row and slot, -1 if there is none. */
 struct RouteTable {
   int active, rows;
   u16 expert[Plan::max_active];
-  signed char slot[Plan::max_active][8];
+  alignas(8) signed char result[Plan::max_active][8], slot_result[8][Plan::top_k];
   float weight[8][Plan::top_k];
-  u8 place[8][Plan::top_k];
 };
-static_assert(Plan::max_active <= 256, "places of active experts are bytes");
+constexpr int most_results = 8 * Plan::top_k;
+static_assert(most_results <= 128, "numbers of results are bytes with a sign");
 
 /** Which warp of which role a warp of the SM is. */
 struct WarpRole {

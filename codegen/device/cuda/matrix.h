@@ -93,10 +93,10 @@ TILE_FN void stage(Warp& w, Staged<U>& x, const bf16* columns, int first_unit) {
 }
 /** Nobody looks at a column whose row is not of the expert. In shared memory, where rows come at once, it stays what it was: zeros would take an operation
     for each register. */
-template <bool InShared, int TopK, int U>
-TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit, int) {
-  const int g = w.lane() / 4, taken = slot[g];
-  const uint4* from = reinterpret_cast<const uint4*>(rows + size_t(g * TopK + (taken < 0 ? 0 : taken)) * size_t(k)) + first_unit * 4 + w.lane() % 4;
+template <bool InShared, int U>
+TILE_FN void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* result, int first_unit, int) {
+  const int taken = result[w.lane() / 4];
+  const uint4* from = reinterpret_cast<const uint4*>(rows + size_t(taken < 0 ? 0 : taken) * size_t(k)) + first_unit * 4 + w.lane() % 4;
   TILE_UNROLL
   for (int unit = 0; unit < U; ++unit) {
     if constexpr (InShared) {

@@ -89,16 +89,16 @@ inline Staged<U> units_of(const Staged<N>& x, int first) {
   return some;
 }
 inline bf16 to_staged(float value) { return to_bf16(value); }
-/** Column g is row g's share of `rows`, bf16 [row][slot][k], at the slot it was given; for a row that was given none it stays what it was. */
-template <bool InShared, int TopK, int U>
-inline void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* slot, int first_unit, int half) {
+/** Column g is row g's result in `rows`, bf16 [result][k]; of a row that has none it stays what it was. */
+template <bool InShared, int U>
+inline void stage_routed(Warp& w, Staged<U>& x, const bf16* rows, int k, const signed char* result, int first_unit, int half) {
   if (InShared)
     for (int warp = 0; warp < w.count; ++warp) w.area_reads(Area::staged_rows, half * w.count + warp);
   for (int unit = 0; unit < U; ++unit) {
     float* to = reinterpret_cast<float*>(x.value[unit]);
     for (int column = 0; column < 8; ++column) {
-      if (slot[column] < 0) continue;
-      const bf16* from = rows + size_t(column * TopK + slot[column]) * size_t(k) + size_t(first_unit + unit) * 32;
+      if (result[column] < 0) continue;
+      const bf16* from = rows + size_t(result[column]) * size_t(k) + size_t(first_unit + unit) * 32;
       for (int i = 0; i < 32; ++i) to[i * 8 + column] = to_f32(from[i]);
     }
   }

@@ -70,7 +70,7 @@ TILE_ROLE void role_compute(Warp& w) {
     w.once([&] {
       table.active = Plan::top_k, table.rows = 8;
       for (int e = 0; e < Plan::top_k; ++e)
-        for (int row = 0; row < 8; ++row) table.slot[e][row] = (signed char)((e + row) % Plan::top_k);
+        for (int row = 0; row < 8; ++row) table.result[e][row] = table.slot_result[row][(e + row) % Plan::top_k] = (signed char)(e * 8 + row);
       for (int row = 0; row < 8; ++row)
         for (int slot = 0; slot < Plan::top_k; ++slot) table.weight[row][slot] = unit::gate(row, slot);
     });

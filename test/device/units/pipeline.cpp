@@ -66,10 +66,10 @@ TILE_ROLE void role_compute(Warp& w) {
         table.active = 2, table.rows = 8;
         for (int e = 0; e < 2; ++e) {
           table.expert[e] = u16(e);
-          for (int row = 0; row < 8; ++row) table.slot[e][row] = (signed char)(row % 2 == e ? e : -1);
+          for (int row = 0; row < 8; ++row) table.result[e][row] = (signed char)(row % 2 == e ? row * Plan::top_k + e : -1);
         }
         for (int row = 0; row < 8; ++row)
-          for (int slot = 0; slot < Plan::top_k; ++slot) table.weight[row][slot] = slot == row % 2 ? float(slot + 2) : 0.0f;
+          for (int slot = 0; slot < Plan::top_k; ++slot) table.weight[row][slot] = slot == row % 2 ? float(slot + 2) : 0.0f, table.slot_result[row][slot] = (signed char)(row * Plan::top_k + slot);
       });
     }
     w.role_barrier(s_role_barrier);

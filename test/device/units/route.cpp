@@ -57,20 +57,26 @@ std::string check(int, const char* data) {
       }
       for (int slot = 0; slot < top_k; ++slot) weight[row][slot] = which == 1 ? weight[row][slot] * 2.5 : weight[row][slot] / norm * 2.5;
     }
-    int active = 0;
+    int active = 0, results = 0;
+    int result_of[8][top_k];
+    for (auto& row : result_of)
+      for (int& result : row) result = -1;
     for (int e = 0; e < experts; ++e) {
       bool used = false;
       for (int slot : slot_of[e]) used = used || slot >= 0;
       if (!used) continue;
       if (active >= table.active || table.expert[active] != e) return "case " + std::to_string(which) + ": expert " + std::to_string(e) + " is not active " + std::to_string(active);
-      for (int row = 0; row < 8; ++row)
-        if (table.slot[active][row] != slot_of[e][row]) return "case " + std::to_string(which) + ": slot of row " + std::to_string(row) + " at expert " + std::to_string(e);
+      for (int row = 0; row < 8; ++row) {
+        const int slot = slot_of[e][row], result = slot < 0 ? -1 : results++;
+        if (slot >= 0) result_of[row][slot] = result;
+        if (table.result[active][row] != result) return "case " + std::to_string(which) + ": result of row " + std::to_string(row) + " at expert " + std::to_string(e);
+      }
       ++active;
     }
     if (active != table.active || table.rows != rows(which)) return "case " + std::to_string(which) + ": " + std::to_string(table.active) + " active experts, expected " + std::to_string(active);
-    for (int row = 0; row < rows(which); ++row)
+    for (int row = 0; row < 8; ++row)
       for (int slot = 0; slot < top_k; ++slot)
-        if (const int place = table.place[row][slot]; place >= table.active || table.slot[place][row] != slot) return "case " + std::to_string(which) + ": place of row " + std::to_string(row);
+        if (table.slot_result[row][slot] != result_of[row][slot]) return "case " + std::to_string(which) + ": result of row " + std::to_string(row) + " in slot " + std::to_string(slot);
     // Halves make up all experts; the first has whole groups, as many as its eighths of the experts fill.
     const Share early = half_of(table, 0), late = half_of(table, 1);
     if (early.begin != 0 || early.end != late.begin || late.end != table.active) return "case " + std::to_string(which) + ": halves";
