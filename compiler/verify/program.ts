@@ -363,6 +363,8 @@ const rules: Rules = {
   route: (s, a) => {
     accesses(a, s.reads)
     a.emit({ kind: 'local', region: 'weights', write: true, own: true })
+    // Logits are kept where routed sums will lie.
+    a.emit({ kind: 'local', region: 'slots', write: true, own: true })
     a.emit({ kind: 'barrier' })
     if (a.view.warp === 0) accesses(a, [], s.writes)
     a.emit({ kind: 'barrier' })

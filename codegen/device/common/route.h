@@ -43,6 +43,10 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
     for (int part = 1; part < parts; ++part) logit += logits[size_t(part) * stride + size_t(expert)];
     return logit;
   };
+  // The role has the slots, which nobody needs before experts are multiplied: the logits of the chosen are asked for again, and far away they would be
+  // another trip to L2.
+  constexpr bool keeps = Plan::slots_bytes >= 8 * Experts * sizeof(float);
+  float* kept = w.shared<float>(Shared::slots_at) + (keeps ? row * Experts : 0);
   PerLane<float> values[experts_per_lane], biases[experts_per_lane];
   w.lanes([&](int lane) {
     TILE_UNROLL
@@ -51,7 +55,11 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
       values[i][lane] = expert < Experts ? logit_of(expert) : -INFINITY;
       biases[i][lane] = expert < Experts && bias ? bias[expert] : 0.0f;
     }
+    TILE_UNROLL
+    for (int i = 0; i < experts_per_lane; ++i)
+      if (keeps && i * 32 + lane < Experts) kept[i * 32 + lane] = values[i][lane];
   });
+  w.sync_lanes();
   float peak = 0, total = 1;
   if constexpr (IsSoftmax<Score>::value) {
     PerLane<float> part;
@@ -136,7 +144,7 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
   }
   // The scores of the chosen once more, so that those of all need not be kept.
   PerLane<float> scores;
-  w.lanes([&](int lane) { scores[lane] = score_of(logit_of(chosen[lane])); });
+  w.lanes([&](int lane) { scores[lane] = score_of(keeps ? kept[chosen[lane]] : logit_of(chosen[lane])); });
   float norm = 0;
   TILE_LOOP
   for (int slot = 0; slot < TopK; ++slot) norm += w.broadcast(scores, slot);
