@@ -86,10 +86,10 @@ TILE_FN void bulk_copy(void* to, const void* from, u32 bytes, void* barrier) {
 TILE_FN void bulk_prefetch(const void* from, u32 bytes) {
   asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
 }
-/** What this thread knows to have been done by ordinary accesses comes before the bulk copies that it asks for, wherever they read and write. */
-TILE_FN void fence_proxy_async_all() { asm volatile("fence.proxy.async;" ::: "memory"); }
 /** Orders generic and async-proxy (bulk copy) accesses of global memory. */
 TILE_FN void fence_proxy_async() { asm volatile("fence.proxy.async.global;" ::: "memory"); }
+/** The same of shared memory: what this thread knows to have been done there comes before the bulk copies that it asks for. */
+TILE_FN void fence_proxy_async_shared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 // programmatic dependent launch: until the grid before has ended and its writes are seen; the grid behind may be set up
 TILE_FN void wait_for_previous() { asm volatile("griddepcontrol.wait;" ::: "memory"); }

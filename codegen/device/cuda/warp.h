@@ -348,8 +348,9 @@ struct Warp {
   TILE_FN void signal_local(int, int which) {
     arrive_at(local_counter(which));
   }
-  /** What has been waited for, or been done in the SM before it, comes before the copies that this warp asks for. */
-  TILE_FN void order_copies() { ptx::fence_proxy_async_all(); }
+  /** What was done to this SM's shared memory before what has been waited for comes before the copies into it that this warp asks for. What the copies
+      read has been ordered by its writers (signal): a fence of global memory would wait here for all that the SM stores. */
+  TILE_FN void order_copies() { ptx::fence_proxy_async_shared(); }
   /** Asks for whole packets, for this lane: they are there when the local counter has been signalled next and that is waited for. */
   TILE_FN void copy_near(int which, void* to, const void* from, u32 bytes) {
     ptx::barrier_expect(local_counter(which), bytes);
