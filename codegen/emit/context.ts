@@ -14,6 +14,8 @@ export const identifier = (name: string): string => name.replace(/[^A-Za-z0-9]+/
 export class EmitContext {
   /** Bytes that the copies since the last commit announced. */
   copied = ''
+  /** In a phase that has a rehearsal: the function's `rehearsal` tells whether this is it. */
+  rehearsed = false
   constructor(
     readonly plan: Plan,
     readonly out: Writer,

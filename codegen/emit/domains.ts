@@ -47,8 +47,10 @@ const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>>
     },
   },
   activeShare: {
-    head: (d, v) =>
-      `for (int ${v} = dealt_from(experts.begin * ${d.count}, w.sm, w.sms); ${v} < experts.end * ${d.count}; ${v} += w.sms)`,
+    head: (d, v, { out, rehearsed }) => {
+      if (rehearsed) out.directive('TILE_LOOP')
+      return `for (int ${v} = dealt_from(experts.begin * ${d.count}, w.sm, w.sms); ${rehearsed ? 'rehearsal || ' : ''}${v} < experts.end * ${d.count}; ${v} += w.sms)`
+    },
     opens: (_d, _v, ctx, _role, product) => {
       if (product) tileOfShare(product, ctx)
     },

@@ -23,6 +23,7 @@ import { EmitContext, identifier } from './context.ts'
 import { entryTables } from './entry-tables.ts'
 import { phaseKernels } from './phase-kernels.ts'
 import { emitHomes, regionNames } from './regions.ts'
+import { rehearsalOf } from './rehearsal.ts'
 import { emitAhead, emitOwn, emitSteps, ownTiles } from './steps.ts'
 import { Writer } from './writer.ts'
 
@@ -227,6 +228,9 @@ const phaseFunction = (segment: SegmentPlan, phase: { readonly name: string }, r
 function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
   const out = new Writer()
   const ctx = new EmitContext(plan, out)
+  const rehearsed = new Set<PhasePlan | undefined>(
+    keptTogether(s.phases, 'compute').map((group) => rehearsalOf(group, 'compute')?.phase),
+  )
   for (const phase of s.phases) {
     out.line(
       `// ---- ${s.name}.${phase.name}${phase.weightBytes > 0 ? `: ${mebibytes(phase.weightBytes)} of weights` : ''} ----`,
@@ -237,7 +241,8 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
       if (steps.length === 0) continue
       if (line) out.directive(`#line ${line.line} "${line.file}"`)
       const kept = keptBy(steps)
-      const staged = kept ? `, Kept<${kept.units}>& kept` : ''
+      ctx.rehearsed = role === 'compute' && rehearsed.has(phase)
+      const staged = `${kept ? `, Kept<${kept.units}>& kept` : ''}${ctx.rehearsed ? ', bool rehearsal' : ''}`
       out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at${staged})`, () => {
         const product = ownTiles(steps)
         if (product) emitOwn(product, role, ctx)
@@ -272,6 +277,31 @@ function keptTogether(phases: readonly PhasePlan[], role: RoleName): PhasePlan[]
 const mebibytes = (bytes: number): string =>
   bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
+/** What a role does of phases that share what is staged, or of one phase. */
+function groupOfPhases(group: readonly PhasePlan[], s: SegmentPlan, role: RoleName, out: Writer): void {
+  const rehearsal = rehearsalOf(group, role)
+  const call = (p: PhasePlan): string => {
+    const name = phaseFunction(s, p, role)
+    const last = p === rehearsal?.phase ? ', rehearsal' : ''
+    const body = keptBy(p.roles[role]) ? `[&](Warp& w, const At& at) { ${name}(w, at, kept${last}); }` : name
+    return `traced(w, at, ${s.phases.indexOf(p)}, ${body});`
+  }
+  const kept = keptBy(group[0]!.roles[role])
+  if (kept?.role === 'keep') out.line(`Kept<${kept.units}> kept;`)
+  if (!rehearsal) {
+    for (const p of group) out.line(call(p))
+    return
+  }
+  const [first, ...rest] = group
+  out.line(call(first!))
+  out.line(`// an SM without a tile of ${first!.name} goes through the code of ${rehearsal.phase.name} while it waits`)
+  out.directive('TILE_LOOP')
+  out.block(`for (bool rehearsal = rehearses(w, ${rehearsal.tiles}), again = true; again; rehearsal = false)`, () => {
+    out.line('again = rehearsal;')
+    for (const p of rest) out.line(p === rehearsal.phase ? call(p) : `if (!rehearsal) ${call(p)}`)
+  })
+}
+
 function rolePrograms(plan: Plan): string {
   const out = new Writer()
   for (const role of roleNames) {
@@ -288,19 +318,7 @@ function rolePrograms(plan: Plan): string {
               out.block(`case ${i}:`, () => {
                 out.line(`// ${s.name}`)
                 for (const group of keptTogether(calls, role)) {
-                  out.block(
-                    'run(w, [](Warp& w, const At& at)',
-                    () => {
-                      for (const p of group) {
-                        const kept = keptBy(p.roles[role])
-                        const name = phaseFunction(s, p, role)
-                        if (kept?.role === 'keep') out.line(`Kept<${kept.units}> kept;`)
-                        const body = kept ? `[&](Warp& w, const At& at) { ${name}(w, at, kept); }` : name
-                        out.line(`traced(w, at, ${s.phases.indexOf(p)}, ${body});`)
-                      }
-                    },
-                    ');',
-                  )
+                  out.block('run(w, [](Warp& w, const At& at)', () => groupOfPhases(group, s, role, out), ');')
                 }
                 out.line('break;')
               })

@@ -60,8 +60,9 @@ const sync: StepRules<SyncStep> = {
   acquire: (s, { out }) => out.line(`w.${s.channel}_acquire(${s.site});`),
   commit: (s, { out, copied }) =>
     out.line(`w.${s.channel}_commit(${s.site}${s.channel === 'ring' ? `, ${copied}` : ''});`),
-  await: (s, { out }) => {
-    if (s.channel === 'ring') out.line(`const char* page = w.ring_await(${s.site});`)
+  await: (s, { out, rehearsed }) => {
+    if (s.channel === 'ring')
+      out.line(`const char* page = ${rehearsed ? 'rehearsal ? ring_of(w) : ' : ''}w.ring_await(${s.site});`)
     else out.line(s.channel === 'join' ? `w.join_wait(${s.site});` : `w.slots_await(${s.site});`)
   },
   release: (s, { out }) => out.line(`w.${s.channel}_release(${s.site});`),
@@ -176,6 +177,7 @@ const work: StepRules<WorkStep> = {
         : `multiply_leaves<${format}, ${leaf}, ${g.unitsPerCell / leaf}>`
     const call = `${name}(w, acc, ${from}, ${from} + ${g.codeBytes}, ${staged});`
     ctx.out.line(idleWarps(p, ctx) ? `if (w.index < ${g.parts * g.groups}) ${call}` : call)
+    if (ctx.rehearsed) ctx.out.line('if (rehearsal) return rehearsed(acc);')
   },
   joinPut: (s, ctx) => {
     const g = s.product.geometry
@@ -294,7 +296,7 @@ export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitConte
   emitEach(ahead, role, ctx)
   const [stage] = rest
   if (stage?.kind !== 'stage') return
-  const test = noTile(stage.product)
+  const test = `${ctx.rehearsed ? '!rehearsal && ' : ''}${noTile(stage.product)}`
   const received = rest.findIndex((s) => (s.kind === 'loop' ? receivesTiles(s) : s.kind === 'gatherLogits'))
   if (received < 0) {
     ctx.out.line(`if (${test}) return;  // no tile on this SM`)

@@ -553,6 +553,11 @@ struct Warp {
 
 inline Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
 
+// A CPU brings its code near by itself: nobody rehearses.
+inline bool rehearses(const Warp&, int) { return false; }
+inline const char* ring_of(Warp& w) { return w.shared<char>(Shared::ring_at); }
+inline void rehearsed(const Acc&) {}
+
 /** f(w), where the other back end makes it a function of its own. */
 template <class F>
 inline auto aside(Warp& w, F f) {
