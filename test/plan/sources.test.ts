@@ -34,6 +34,18 @@ it('a drafter that turns its heads, which are normalised first, by angles that n
   expect(await errorsOf(source, 'angles')).toEqual([0, []])
 })
 
+it('shared memory that the headers lay out otherwise than the plan does is refused, and rotations leave nothing to contract', async () => {
+  const { source } = compileModel(resolveModel({ model: 'nano' }), { target: 'host', gpus: 1, ctx: 256 })
+  const said = /Shared::bytes == (\d+)/.exec(source)
+  expect(await errorsOf(source.replace(said![0], `Shared::bytes == ${Number(said![1]) - 256}`), 'shared')).toEqual([
+    1,
+    [expect.stringContaining('as the plan was proved to fit an SM')],
+  ])
+  // A difference of two products has other bits in a build that fuses the other one.
+  expect(source).toContain('by.of(')
+  expect(source).not.toMatch(/\* by\.(co)?sine/)
+})
+
 /** What a compiler says of a source: its exit status, and its errors. */
 async function errorsOf(source: string, name: string): Promise<readonly [number | undefined, readonly string[]]> {
   const file = join(folder, `${name}.cpp`)

@@ -34,7 +34,7 @@ TILE_FN RoundControl* graph_control(const EngineArgs& args) { return reinterpret
 
 TILE_FN void set_up_barriers(const EngineArgs& args) {
   if (threadIdx.x == 0) {
-    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i) * (i < Shared::ring_empty ? 1 : arriving_lanes));
+    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i) * arriving_lanes);
     ptx::barrier_fence_init();
     Warp::look_near(&args);
   }

@@ -22,7 +22,7 @@ TILE_FN int planned_sms(long grid) {
 
 __global__ void __launch_bounds__(Shared::warps * 32, 1) engine_kernel(const __grid_constant__ EngineArgs args) {
   if (threadIdx.x == 0) {
-    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i) * (i < Shared::ring_empty ? 1 : arriving_lanes));
+    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i) * arriving_lanes);
     for (int i = 0; i < Plan::local_counters; ++i) ptx::barrier_init(tile_memory + Shared::local_counters_at + i * 8, int(Plan::local_arrivals(i)) * arriving_lanes);
     ptx::barrier_fence_init();
     Warp::look_near(&args);

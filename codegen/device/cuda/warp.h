@@ -422,7 +422,10 @@ struct Warp {
       if (i < pieces) ptx::bulk_copy(to + u32(i) * each, reinterpret_cast<const char*>(found[i]), each, barrier(Shared::ring_full + ring_slot()), ptx::evict_first);
   }
   TILE_FN void ring_commit(int, u32 bytes) {
-    if (lane() == 0) ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
+    if (lane() == 0)
+      ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
+    else if (lane() < arriving_lanes)
+      ptx::barrier_arrive(barrier(Shared::ring_full + ring_slot()));
     ++ring_position;
   }
   TILE_FN void prefetch(int, const char* from, u32 bytes) {
