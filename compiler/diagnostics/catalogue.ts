@@ -383,6 +383,11 @@ const entries = {
     explain:
       'The load role walks one list of pages in order, which cannot be dealt out over several warps. It takes little time: one warp keeps the copy engine busy, and more would not make an engine faster.',
   },
+  TILE3037: {
+    title: 'routing too wide',
+    explain:
+      'Every SM keeps for itself which experts the rows of a round go to, in tables that hold at most 16 experts for a row and 1024 experts in all: each of up to 128 results (8 rows x 16) has a number of one byte, and a lane chooses by a word of 32 experts. A model that is wider cannot be compiled.',
+  },
   TILE5001: {
     title: 'no compiler for the target',
     explain:

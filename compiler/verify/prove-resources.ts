@@ -3,7 +3,7 @@
  *
  * Checked: shared memory, area by area; registers of all roles; operands that compute warps keep staged; ring pages for
  * weight pages, groups of experts and spans of attention; parts of the join; tiles of the routed sums; sums of near attention;
- * warps of the roles whose work cannot be dealt out.
+ * warps of the roles whose work cannot be dealt out; what tables of routing hold.
  */
 import type { Schedule } from '../../dsl/schedule-ir.ts'
 import type { Span } from '../../dsl/span.ts'
@@ -20,6 +20,10 @@ export const limits = {
   /** Shared memory that a block may have on sm_90a. */
   sharedBytes: MOST_SHARED,
   registers: 65536,
+  /** Of a row, and in all: results of experts have numbers of a byte with a sign, and a lane routes by a word of 32 experts (codegen/device: RouteTable,
+      RouteChoice). */
+  chosen: 16,
+  experts: 1024,
 } as const
 
 type Report = (finding: PlanFinding) => void
@@ -29,6 +33,7 @@ export function proveResources(plan: Plan, schedule: Schedule | undefined, repor
   shared(plan, spans, report)
   registers(plan, spans, report)
   oneLoadWarp(plan, spans, report)
+  routing(plan, report)
   for (const segment of plan.segments) {
     for (const phase of segment.phases) {
       for (const role of roleNames) {
@@ -121,6 +126,22 @@ function oneLoadWarp(plan: Plan, spans: Spans, report: Report): void {
     notes: [],
     help: 'role load 1 warp',
   })
+}
+
+/** What tables of routing hold. */
+function routing({ route }: Plan, report: Report): void {
+  const find = (message: string, help: string): void =>
+    report({ code: 'TILE3037', subject: 'routing', message, span: undefined, notes: [], help })
+  if (route.topK > limits.chosen)
+    find(
+      `a row goes to ${route.topK} experts; tables of routing hold ${limits.chosen}`,
+      `choose at most ${limits.chosen} experts for a row`,
+    )
+  if (route.experts > limits.experts)
+    find(
+      `there are ${route.experts} experts; tables of routing hold ${limits.experts}`,
+      `let a layer have at most ${limits.experts} experts`,
+    )
 }
 
 interface Need {

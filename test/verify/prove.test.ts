@@ -150,6 +150,18 @@ describe('resources', () => {
     const roles = plan.roles.map((r) => (r.name === 'load' ? { ...r, warps: 2 } : r))
     expect(findings({ ...plan, roles }).map((d) => d.code)).toContain('TILE3036')
   })
+  it('refuses more experts, and more of a row, than tables of routing hold', () => {
+    const plan = nanoPlan({ ranks: 1 })
+    const found = (route: Partial<typeof plan.route>) =>
+      findings({ ...plan, route: { ...plan.route, ...route } })
+        .filter((d) => d.code === 'TILE3037')
+        .map((d) => d.message)
+    expect(found({ topK: 16, experts: 1024 })).toEqual([])
+    expect(found({ topK: 17, experts: 1025 })).toEqual([
+      'a row goes to 17 experts; tables of routing hold 16',
+      'there are 1025 experts; tables of routing hold 1024',
+    ])
+  })
   it('refuses a span of attention that no page holds', () => {
     const plan = nanoPlan({ ranks: 1 })
     expect(findings({ ...plan, ring: { ...plan.ring, pageBytes: 1024 } }).map((d) => d.code)).toContain('TILE3033')
