@@ -1,8 +1,9 @@
 /**
  * Rehearsal: an SM that has no tile of the phase that stages an input goes once through the code of the routed product that uses that
- * input later, while the other SMs multiply and routing is waited for. The SMs of a part of the GPU share a cache of instructions. When routing
- * is done, all SMs ask for weights at once, and code that is not in a cache near them stands in line behind: the first page of the
- * product took 3.6 us instead of 1.3 (docs/performance.md, section 3).
+ * input later, while the other SMs multiply and routing is waited for. Without it the first page of the product took 3.6 us where later ones
+ * take 1.3, and 1.4 us of that were instructions that had not come (docs/performance.md, section 3): probably because all SMs ask for weights at
+ * once when routing is done, and code that is in no cache near them stands in line behind. That SMs side by side share such a cache is
+ * inferred from what a rehearsal brought.
  *
  * Vocabulary: `kept` phases share what is staged (source.ts has their group: who keeps it, what lies between, who uses it).
  * Invariants: a rehearsal multiplies what lies in the ring and throws the sum away: it waits for nothing, signals nothing, and stores nothing. On

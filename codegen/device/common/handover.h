@@ -1,5 +1,5 @@
 // What roles hand over inside an SM: tiles of a joined sum (each compute warp a part, added in part order by the epilogue warp that
-// owns the hand-over); routed sums, kept apart by (row, slot) so that a row's sum has one order whoever computed its terms; and
+// owns the hand-over); routed sums, one for each result, added in a row's order of slots whoever computed them; and
 // rows of experts, which every SM multiplies: in shared memory, staged by their reader or brought for it.
 #pragma once
 

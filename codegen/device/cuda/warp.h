@@ -561,8 +561,8 @@ TILE_FN void apart(Warp& w, F f) {
 
 TILE_FN Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
 
-// An SM without one of `tiles` goes through code that it and its neighbours will need, so that it is in the cache of instructions that they share. A
-// warp a scheduler is enough. What it multiplies lies in the ring from before; the sum is thrown away, which the compiler must not know.
+// An SM without one of `tiles` goes through code that it and its neighbours will need, so that it is nearer to them (docs/performance.md, section 3).
+// A warp a scheduler does. What it multiplies lies in the ring from before; the sum is thrown away, which the compiler must not know.
 TILE_FN bool rehearses(const Warp& w, int tiles) { return w.index < 4 && empty(share(w, tiles)); }
 TILE_FN const char* ring_of(Warp& w) { return w.shared<char>(Shared::ring_at); }
 TILE_FN void rehearsed(const Acc& acc) { asm volatile("" ::"f"(acc.value[0]), "f"(acc.value[1]), "f"(acc.value[2]), "f"(acc.value[3])); }
