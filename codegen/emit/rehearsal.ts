@@ -10,6 +10,7 @@
  * the host nobody rehearses (device/API.md).
  */
 import { type Loop, type PhasePlan, productIn, type RoleName, type Step } from '../../compiler/plan/ir.ts'
+import { exact } from './step-rules.ts'
 
 /** `phase` is rehearsed on SMs that have nothing of the `tiles` of the phase that keeps. */
 export interface Rehearsal {
@@ -24,7 +25,7 @@ export function rehearsalOf(group: readonly PhasePlan[], role: RoleName): Rehear
   const keeps = loopsOf(first.roles[role])[0]?.domain
   const uses = loopsOf(phase.roles[role])
   const product = productIn(phase.roles[role])
-  if (keeps?.kind !== 'share' || uses.length !== 1 || product?.geometry.unitsPerLeaf !== undefined) return undefined
+  if (keeps?.kind !== 'share' || uses.length !== 1 || !product || exact(product)) return undefined
   return uses[0]!.domain.kind === 'activeShare' ? { phase, tiles: keeps.count } : undefined
 }
 
