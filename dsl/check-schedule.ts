@@ -104,6 +104,10 @@ function numbersAreLegal(s: Schedule, report: Report): void {
     const rule = warps > 1 ? `a multiple of the ${warps} warps of role 'epilogue'` : 'at least 1'
     demand(value >= 1 && value % Math.max(1, warps) === 0, 'the join depth', rule, value, span)
   }
+  if (s.earlyEighths) {
+    const { value, span } = s.earlyEighths
+    demand(value >= 1 && value <= 7, 'the eighths of the experts that come first', '1 to 7', value, span)
+  }
   if (s.sms) atLeastOne('the number of SMs', s.sms.value, s.sms.span)
   for (const p of s.phases) {
     const of = (what: string) => `${what} of phase '${p.name}'`

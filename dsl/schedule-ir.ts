@@ -52,6 +52,8 @@ export interface PhaseSchedule {
   readonly keys?: Located<number>
   /** flat: one range over all active experts' tiles, dealt out over the SMs; there is no other yet. */
   readonly balance?: Located<'flat'>
+  /** chunk: of its input, an SM stages the part of k that its tile takes before it multiplies, and all of it, for a later phase, behind that. */
+  readonly stage?: Located<'chunk'>
 }
 
 export interface Fusion {
@@ -83,6 +85,8 @@ export interface Schedule {
   readonly roles: readonly RoleSchedule[]
   readonly ring?: Ring
   readonly joinDepth?: Located<number>
+  /** Of the active experts so many eighths, in whole groups, are handed from one routed product to the next before the others are multiplied. */
+  readonly earlyEighths?: Located<number>
   readonly phases: readonly PhaseSchedule[]
   readonly fusions: readonly Fusion[]
   /** What partial sums travel as between ranks. */
@@ -104,6 +108,7 @@ export const scheduleJson = z.strictObject({
   roles: z.array(z.strictObject({ name: z.enum(roleNames), warps: count, registers: count.exactOptional() })),
   ring: z.strictObject({ name: z.string(), depth: count, pageBytes: count }).exactOptional(),
   joinDepth: located(count).exactOptional(),
+  earlyEighths: located(count).exactOptional(),
   phases: z.array(
     z.strictObject({
       name: z.string(),
@@ -112,6 +117,7 @@ export const scheduleJson = z.strictObject({
       group: located(count).exactOptional(),
       keys: located(count).exactOptional(),
       balance: located(z.literal('flat')).exactOptional(),
+      stage: located(z.literal('chunk')).exactOptional(),
     }),
   ),
   fusions: z.array(z.strictObject({ what: z.array(name), into: z.array(name) })),
@@ -135,6 +141,7 @@ export function printSchedule(s: Schedule): string {
   }
   if (s.ring) lines.push(`ring ${s.ring.name} ${s.ring.depth} x ${printBytes(s.ring.pageBytes)}`)
   if (s.joinDepth) lines.push(`join depth ${s.joinDepth.value}`)
+  if (s.earlyEighths) lines.push(`experts ${s.earlyEighths.value} eighths first`)
   for (const p of s.phases) lines.push(printPhase(p))
   for (const f of s.fusions) lines.push(`fuse ${printNames(f.what)} -> ${printNames(f.into)}`)
   const exchange = [s.exchangeAs && `as ${s.exchangeAs.value}`, s.shots && printShots(s.shots.value)]
@@ -151,6 +158,7 @@ function printPhase(p: PhaseSchedule): string {
     p.group && `group ${p.group.value} experts`,
     p.keys && `span ${p.keys.value} keys`,
     p.balance && `balance ${p.balance.value}`,
+    p.stage && `stage by ${p.stage.value}`,
   ].filter((t) => t !== undefined)
   return settings.length === 0 ? `phase ${p.name} {}` : `phase ${p.name} { ${settings.join(', ')} }`
 }

@@ -34,6 +34,7 @@ type ParsedSetting = { readonly at: At } & (
   | { readonly kind: 'tile' | 'group' | 'span'; readonly value: number }
   | { readonly kind: 'split'; readonly value: Split }
   | { readonly kind: 'balance'; readonly value: 'flat' }
+  | { readonly kind: 'stage'; readonly value: 'chunk' }
 )
 /** What the grammar yields. */
 type Statement = { readonly at: At } & (
@@ -45,6 +46,7 @@ type Statement = { readonly at: At } & (
     }
   | { readonly kind: 'ring'; readonly name: Word<string>; readonly depth: Word<number>; readonly page: Word<number> }
   | { readonly kind: 'join'; readonly depth: Word<number> }
+  | { readonly kind: 'experts'; readonly eighths: Word<number> }
   | { readonly kind: 'phase'; readonly name: Word<string>; readonly settings: readonly ParsedSetting[] }
   | {
       readonly kind: 'fuse'
@@ -132,7 +134,7 @@ function assemble(statements: readonly Statement[], source: ScheduleText, report
   const phases: PhaseSchedule[] = []
   const fusions: Fusion[] = []
   const prefetches: Prefetch[] = []
-  let rest: Pick<Schedule, 'ring' | 'joinDepth' | 'exchangeAs' | 'shots' | 'sms'> = {}
+  let rest: Pick<Schedule, 'ring' | 'joinDepth' | 'earlyEighths' | 'exchangeAs' | 'shots' | 'sms'> = {}
 
   const rules: { readonly [K in Statement['kind']]: (s: Extract<Statement, { kind: K }>) => void } = {
     role: (s) => {
@@ -160,6 +162,9 @@ function assemble(statements: readonly Statement[], source: ScheduleText, report
     },
     join: (s) => {
       if (once('the join depth', s.at)) rest = { ...rest, joinDepth: located(s.depth) }
+    },
+    experts: (s) => {
+      if (once('what comes first of the experts', s.at)) rest = { ...rest, earlyEighths: located(s.eighths) }
     },
     phase: (s) => {
       if (!once(`phase '${s.name.value}'`, s.name.at)) return
@@ -190,6 +195,7 @@ export interface ScheduleSpec {
   readonly roles: { readonly [R in RoleName]?: { readonly warps: number; readonly registers?: number } }
   readonly ring?: { readonly name: string; readonly depth: number; readonly pageBytes: number }
   readonly joinDepth?: number
+  readonly earlyEighths?: number
   readonly phases?: {
     readonly [name: string]: {
       readonly tile?: number
@@ -197,6 +203,7 @@ export interface ScheduleSpec {
       readonly group?: number
       readonly keys?: number
       readonly balance?: 'flat'
+      readonly stage?: 'chunk'
     }
   }
   readonly fuse?: readonly { readonly what: readonly string[]; readonly into: readonly string[] }[]
@@ -211,7 +218,7 @@ export function scheduleOf(spec: ScheduleSpec): Schedule {
   const span = currentSpan()
   const here = span ? { span } : {}
   const value = <T>(v: T): Located<T> => ({ value: v, ...here })
-  const { joinDepth, exchangeAs, shots, sms } = spec
+  const { joinDepth, earlyEighths, exchangeAs, shots, sms } = spec
   return {
     kind: 'schedule',
     roles: roleNames.flatMap((name) => {
@@ -220,6 +227,7 @@ export function scheduleOf(spec: ScheduleSpec): Schedule {
     }),
     ...(spec.ring && { ring: { ...spec.ring, ...here } }),
     ...(joinDepth !== undefined && { joinDepth: value(joinDepth) }),
+    ...(earlyEighths !== undefined && { earlyEighths: value(earlyEighths) }),
     phases: Object.entries(spec.phases ?? {}).map(([name, settings]) => ({
       name,
       ...Object.fromEntries(Object.entries(settings).map(([key, v]) => [key, value(v)])),

@@ -25,7 +25,7 @@ const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>>
       if (!product) return
       tileOfShare(product, ctx)
       // A chunk of one page has no loop over pages.
-      if (role !== 'epilogue' && onePageChunks(product)) ctx.out.line('const int page_of_tile = chunk;')
+      if (looksAtPage(product, role) && onePageChunks(product)) ctx.out.line('const int page_of_tile = chunk;')
     },
   },
   owned: {
@@ -78,8 +78,8 @@ const domains: { [K in Domain['kind']]: DomainRule<Extract<Domain, { kind: K }>>
       const name = v !== 'page' ? v : (product?.geometry.chunks ?? 1) > 1 ? 'page_of_chunk' : 'page_of_tile'
       return `for (int ${name} = 0; ${name} < ${d.count}; ++${name})`
     },
-    opens: (d, _v, { out }, _role, product) => {
-      if (product && product.geometry.chunks > 1)
+    opens: (d, _v, { out }, role, product) => {
+      if (product && product.geometry.chunks > 1 && looksAtPage(product, role))
         out.line(`const int page_of_tile = chunk * ${d.count} + page_of_chunk;`)
     },
   },
@@ -95,4 +95,7 @@ function tileOfShare(p: ProductPlan, { out }: EmitContext): void {
   const groups = p.geometry.pages / p.geometry.pagesPerTile
   out.line(`const int active = tile / ${groups};`)
 }
+/** Load asks for a page by its number in the tile, and compute multiplies by what of its input that meets, where it has staged all of it. */
+const looksAtPage = (p: ProductPlan, role: RoleName): boolean =>
+  role !== 'epilogue' && !(p.byChunk && role === 'compute')
 const onePageChunks = ({ geometry: g }: ProductPlan): boolean => g.chunks > 1 && g.chunks === g.pagesPerTile

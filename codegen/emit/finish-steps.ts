@@ -6,7 +6,7 @@ import type { Form, Section } from '../../compiler/tile/ir.ts'
 import type { EmitContext } from './context.ts'
 import { emitElements, emitLoads, emitRotations, loadsOf, rotationsKey, rotationsOf } from './elements.ts'
 import { lambda } from './expr.ts'
-import { exact, localTile, type StepRules } from './step-rules.ts'
+import { exact, localTile, type StepRules, scaleOfSum } from './step-rules.ts'
 
 /** Whether results go where the address counts KV heads. */
 const perHead = (s: Section, ctx: EmitContext): boolean =>
@@ -28,10 +28,12 @@ const emitSections = (p: ProductPlan, which: Which, ctx: EmitContext): void =>
   eachSection(p, ctx, (section, paired) => emitElements(section, which, paired, p.rows, rotatesAhead(p), ctx))
 
 /** What a norm has left for the sum of the parts from `first` on. */
-function emitScale({ norm, geometry: g }: ProductPlan, first: string, { out }: EmitContext): void {
-  if (!norm?.scale) return
-  out.line(`scale_columns(acc, w.join_scale(${first}, ${g.parts}, ${g.units},`)
-  out.line(`          ${lambda(norm.scale, ['mean'])}));`)
+function emitScale(p: ProductPlan, first: string, { out }: EmitContext): void {
+  const scale = scaleOfSum(p)
+  if (!scale) return
+  const { parts, units } = p.geometry
+  out.line(`scale_columns(acc, w.join_scale(${first}, ${parts}, ${units},`)
+  out.line(`          ${lambda(scale, ['mean'])}));`)
 }
 
 /** Prints what each section does with its tiles. */

@@ -21,7 +21,11 @@ export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
       `route<${p.experts}, ${p.topK}>(w, w.ws<const float>(${ctx.offset(p.logits)}), ${parts}, ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
     )
     out.line(`      ${lambda(p.score, ['logit'])},`)
-    out.line(`      ${lambda(p.choose, ['score', 'bias'])});`)
+    const scale = s.scaled?.norm?.scale
+    out.line(`      ${lambda(p.choose, ['score', 'bias'])}${scale ? ',' : ');'}`)
+    if (!s.scaled || !scale) return
+    const { parts: warps, units } = s.scaled.geometry
+    out.line(`      scale_of_squares(w, ${warps}, ${units}, ${lambda(scale, ['mean'])}));`)
   },
   embed: (s, ctx) => {
     const { out } = ctx

@@ -8,7 +8,6 @@
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import {
-  EARLY_EIGHTHS,
   inTwoShots,
   type Kept,
   type PhasePlan,
@@ -126,7 +125,7 @@ function constants(plan: Plan, validIds: number): string {
     max_active: plan.route.maxActive,
     top_k: plan.route.topK,
     expert_group: plan.route.group,
-    early_eighths: EARLY_EIGHTHS,
+    early_eighths: plan.route.earlyEighths,
   })
   line(`using Exchange = ${exchangeTypes[plan.exchangeAs]};`)
   const { areas } = plan

@@ -2,7 +2,9 @@
  * step-rules: what the emitters of all steps share: the shape of their tables, where params lie, and which tile a turn of a
  * loop stands for.
  */
+
 import type { ImagePlace, ProductPlan, RoleName, Step } from '../../compiler/plan/ir.ts'
+import type { ExprNode } from '../../dsl/expr.ts'
 import type { EmitContext } from './context.ts'
 
 /** How steps of each kind are printed. */
@@ -24,6 +26,9 @@ export const localTile = (p: ProductPlan): string =>
     : p.geometry.chunks > 1
       ? `(tile / ${p.geometry.chunks})`
       : 'tile'
+
+/** What a norm has left for the sum of this product's parts, from the mean of squares: nothing where routing applies it. */
+export const scaleOfSum = (p: ProductPlan): ExprNode | undefined => (p.byChunk ? undefined : p.norm?.scale)
 
 /** Sums are fixed point from the leaves of k up to the end of the exchange. */
 export const exact = (p: ProductPlan): boolean => p.geometry.unitsPerLeaf !== undefined

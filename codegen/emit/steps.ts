@@ -27,7 +27,7 @@ import { domainRule } from './domains.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
 import { rowSteps } from './row-steps.ts'
-import { exact, imageAt, localTile, type StepRules } from './step-rules.ts'
+import { exact, imageAt, localTile, type StepRules, scaleOfSum } from './step-rules.ts'
 
 const runs = (tally: string, after: number): string =>
   after === 0 ? `at.runs(${tally})` : `at.runs(${tally}) + ${after}`
@@ -132,10 +132,11 @@ const work: StepRules<WorkStep> = {
     const stage = p.norm ? 'stage_for_norm' : 'stage'
     out.line(`${stage}(w, x, ${sourceOf(p, ctx)}, part * ${g.unitsPerPart});`)
     if (!p.norm) return
-    const weight = `reinterpret_cast<const bf16*>(w.image(${imageAt(p.norm.image, ctx)}))`
+    const weight = normWeightsOf(p, ctx)
     const unit = `part * ${g.unitsPerPart}`
     if (scale) {
       out.line(`${s.kept ? '' : 'const ColumnSums '}squares = weigh_for_norm(w, x, ${unit}, ${weight});`)
+      if (p.byChunk) out.line('leave_squares(w, squares);')
     } else {
       out.line(`normalise(w, x, ${unit}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`)
       out.line(`          ${lambda(p.norm.stat, ['x'])},`)
@@ -147,6 +148,17 @@ const work: StepRules<WorkStep> = {
     ctx.out.line(`Staged<${g.unitsPerCell}> x;`)
     const unit = `part * ${g.unitsPerPart} + page_of_tile * ${g.unitsPerCell}`
     ctx.out.line(`stage(w, x, ${sourceOf(s.product, ctx)}, ${unit});`)
+  },
+  stageChunk: (s, ctx) => {
+    const { out } = ctx
+    const p = s.product
+    const g = p.geometry
+    const units = unitsOfChunk(p)
+    const [first, near] = [`part * ${g.unitsPerPart} + chunk * ${units}`, `chunk * ${units}`]
+    out.line(`const int part = w.index % ${g.parts};`)
+    out.line(`Staged<${units}> x;`)
+    out.line(`stage_for_norm(w, x, ${sourceOf(p, ctx)}, ${first});`)
+    out.line(`weigh_units(w, x, ${first}, ${near}, ${normWeightsOf(p, ctx)});`)
   },
   stageRows: (s, ctx) => {
     const { topK } = s.product.input!
@@ -166,8 +178,7 @@ const work: StepRules<WorkStep> = {
     const p = s.product
     const g = p.geometry
     const cell = g.groups > 1 ? `(tile_of_page * ${g.parts} + part)` : 'part'
-    const unit = `page_of_tile * ${g.unitsPerCell}`
-    const staged = g.pagesPerTile > 1 && !p.restaged ? `units_of<${g.unitsPerCell}>(x, ${unit})` : 'x'
+    const staged = stagedForPage(p)
     const from = `page + ${cell} * ${g.cellBytes}`
     const format = formatTag[p.format]
     const leaf = g.unitsPerLeaf
@@ -181,7 +192,7 @@ const work: StepRules<WorkStep> = {
   },
   joinPut: (s, ctx) => {
     const g = s.product.geometry
-    const put = `w.join_put(w.index, acc${s.product.norm?.scale ? ', squares' : ''});`
+    const put = `w.join_put(w.index, acc${scaleOfSum(s.product) ? ', squares' : ''});`
     ctx.out.line(idleWarps(s.product, ctx) ? `if (w.index < ${g.parts * g.groups}) ${put}` : put)
   },
   multiplyGroup: (s, ctx) => {
@@ -224,6 +235,17 @@ const work: StepRules<WorkStep> = {
     })
     out.line('cell -= group * tiles;')
   },
+}
+
+/** Units of a warp's part of the input that a tile's chunk takes. */
+const unitsOfChunk = ({ geometry: g }: ProductPlan): number => (g.unitsPerCell * g.pagesPerTile) / g.chunks
+const normWeightsOf = (p: ProductPlan, ctx: EmitContext): string =>
+  `reinterpret_cast<const bf16*>(w.image(${imageAt(p.norm!.image, ctx)}))`
+/** What of the staged input a page is multiplied by. */
+function stagedForPage(p: ProductPlan): string {
+  const { pagesPerTile, unitsPerCell, chunks } = p.geometry
+  if (p.restaged || pagesPerTile === (p.byChunk ? chunks : 1)) return 'x'
+  return `units_of<${unitsPerCell}>(x, ${p.byChunk ? 'page_of_chunk' : 'page_of_tile'} * ${unitsPerCell})`
 }
 
 /** Where a product's input in columns begins. */

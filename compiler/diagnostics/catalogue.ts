@@ -191,7 +191,7 @@ const entries = {
   TILE2001: {
     title: 'schedule syntax',
     explain:
-      'The text of a schedule does not follow its grammar. The message lists what could stand at this place. Statements are separated by line ends, `|` or `;`:\n\n    role compute 16 warps regs 96\n    ring weights 4 x 52 KiB\n    join depth 4\n    phase expert.up { tile 16 rows, split k 16, balance flat }\n    fuse silu -> expert.up\n    exchange as bf16\n    while router prefetch next.qkv into l2\n    sms 132',
+      'The text of a schedule does not follow its grammar. The message lists what could stand at this place. Statements are separated by line ends, `|` or `;`:\n\n    role compute 16 warps regs 96\n    ring weights 4 x 52 KiB\n    join depth 4\n    experts 5 eighths first\n    phase expert.up { tile 16 rows, split k 16, balance flat }\n    fuse silu -> expert.up\n    exchange as bf16\n    while router prefetch next.qkv into l2\n    sms 132',
   },
   TILE2002: {
     title: 'unknown role',
@@ -201,7 +201,7 @@ const entries = {
   TILE2003: {
     title: 'given twice',
     explain:
-      'A role, a phase, a setting of a phase, the ring, the join depth, the exchange type and the number of SMs may each be given once in a schedule. Both places are shown; remove one.',
+      'A role, a phase, a setting of a phase, the ring, the join depth, what comes first of the experts, the exchange type and the number of SMs may each be given once in a schedule. Both places are shown; remove one.',
   },
   TILE2004: {
     title: 'too many warps',
@@ -246,7 +246,7 @@ const entries = {
   TILE2052: {
     title: 'setting that the phase has no use for',
     explain:
-      'A setting in braces decides something about the phase, or it is refused. Products are cut by `tile` and `split k`; routed products add `balance` (the first: one range over the tiles of all active experts) or have `split rows` and `group` instead (the down product: every compute warp takes tiles of its own, a page holds tiles of several experts); attention has `span`.',
+      'A setting in braces decides something about the phase, or it is refused. Products are cut by `tile` and `split k`; routed products add `balance` (the first: one range over the tiles of all active experts) or have `split rows` and `group` instead (the down product: every compute warp takes tiles of its own, a page holds tiles of several experts); attention has `span`. A product that decides routing may `stage by chunk`: where k of its tiles is cut over SMs, an SM stages the part that its tile takes before it multiplies, and all of its input, which a later phase must use, behind that. `experts 5 eighths first` decides what of the experts is handed over first where one routed product takes the rows of another.',
   },
   TILE2053: {
     title: 'prefetch of what cannot be fetched ahead',

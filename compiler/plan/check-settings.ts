@@ -9,10 +9,10 @@ import type { Session } from '../diagnostics/diagnostic.ts'
 import type { Phase } from '../tile/ir.ts'
 
 type Work = 'product' | 'expert rows' | 'expert sums' | 'attention' | 'small work'
-type Setting = 'tile' | 'split' | 'group' | 'keys' | 'balance'
+type Setting = 'tile' | 'split' | 'group' | 'keys' | 'balance' | 'stage'
 
 const settingsOf: Record<Work, readonly string[]> = {
-  product: ['tile', 'split k'],
+  product: ['tile', 'split k', 'stage by chunk'],
   'expert rows': ['tile', 'split k', 'balance'],
   'expert sums': ['tile', 'split rows', 'group'],
   attention: ['span'],
@@ -31,6 +31,7 @@ const written: { readonly [K in Setting]: (p: PhaseSchedule) => string } = {
   group: () => 'group',
   keys: () => 'span',
   balance: () => 'balance',
+  stage: (p) => `stage by ${p.stage!.value}`,
 }
 
 export function checkSettings(p: PhaseSchedule, phase: Phase, computeWarps: number, session: Session): void {

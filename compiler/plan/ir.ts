@@ -135,6 +135,9 @@ export interface ProductPlan {
   readonly exchange?: Shots
   /** Registers do not hold a warp's whole part of the input: it is staged page by page. */
   readonly restaged?: true
+  /** Before it multiplies, an SM stages the chunk of k that its tile takes; all of the input, for a later phase, when it has. The sums are left
+      without the norm's scale, which routing applies (stage-by-chunk.ts). */
+  readonly byChunk?: true
   /** Of a routed `down`: how an SM's own tiles fill pages. A page has the tiles of several experts, or those of one take several pages. */
   readonly paging?: { readonly experts: number; readonly pages: number }
   /** Of a routed `down`: slots of a row, and whether all rows' inputs are staged in shared memory, once a phase. */
@@ -155,6 +158,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'stage'; readonly site: number; readonly product: ProductPlan; readonly kept?: Kept }
   /** The input of one page, where it is not staged as a whole. */
   | { readonly kind: 'stagePage'; readonly product: ProductPlan }
+  /** The input of one tile's chunk, where all of it is staged later. */
+  | { readonly kind: 'stageChunk'; readonly product: ProductPlan }
   /** Rows of a routed input into shared memory; a barrier follows. */
   | { readonly kind: 'stageRows'; readonly product: ProductPlan }
   /** The same, of one half, by the copy engine on behalf of communicate: they are there when the local has been signalled behind it. */
@@ -182,7 +187,14 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'addParts'; readonly product: ProductPlan; readonly site: number; readonly after: number }
   | { readonly kind: 'spread'; readonly product: ProductPlan; readonly site: number; readonly after: number }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
-  | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number; readonly bias?: ImagePlace }
+  /** `scaled`: the product whose sums it adds up has left them without its norm's scale. */
+  | {
+      readonly kind: 'route'
+      readonly phase: RoutePhase
+      readonly site: number
+      readonly bias?: ImagePlace
+      readonly scaled?: ProductPlan
+    }
   /** Each warp's m tile of a task: its queries are staged, spans pass, and what they come to is left as a partial result. */
   | { readonly kind: 'openTile'; readonly attend: AttendPhase }
   | { readonly kind: 'attendSpan'; readonly attend: AttendPhase }
@@ -252,12 +264,9 @@ const localsIn = (steps: readonly Step[]): string[] =>
     return s.early === undefined ? [s.local] : [s.local, s.early]
   })
 
-/** Eighths of the active experts that the first half has at most. It is the greater: what `down` does with it is what the second half's way to
-    all SMs hides behind. The best of what was tried with V2.5-Pro on 132 SMs (docs/performance.md 2). */
-export const EARLY_EIGHTHS = 5
-/** Active experts of the first half, of so many, in whole groups. */
-export const firstHalf = (active: number, group: number): number =>
-  Math.floor((active * EARLY_EIGHTHS) / 8 / group) * group
+/** Active experts of the first half, of so many: the plan's eighths of them, in whole groups. */
+export const firstHalf = (active: number, { earlyEighths, group }: Plan['route']): number =>
+  Math.floor((active * earlyEighths) / 8 / group) * group
 
 export interface PhasePlan {
   readonly name: string
@@ -361,6 +370,8 @@ export interface Plan {
     readonly experts: number
     readonly maxActive: number
     readonly topK: number
+    /** The first half of the active experts has this many eighths of them at most, in whole groups. */
+    readonly earlyEighths: number
     readonly group: number
   }
   readonly exchangeAs: ExchangeType

@@ -191,6 +191,7 @@ function lowerRoute(phase: RoutePhase, to: Steps, ctx: LowerContext): Lowered {
           phase,
           site: to.site('compute', 'route barrier'),
           ...(phase.bias !== undefined && { bias: ctx.plain(phase.bias) }),
+          ...(ctx.scaled && { scaled: ctx.scaled }),
           reads: [all(phase.logits)],
           writes: [all('route')],
         },

@@ -50,17 +50,21 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
     ...byHalves([loop('tile', domain, pages(pagesPerTurn, [ring.acquire, ring.copy, ring.commit]))]),
     ...to.doneWithTable(phase),
   ]
+  const waits = to.waits('compute')
+  const stage: Step = {
+    kind: 'stage',
+    site: to.site('compute', 'norm barrier'),
+    product,
+    ...(ctx.kept && { kept: ctx.kept }),
+    reads: ctx.kept?.role === 'reuse' || product.restaged ? [] : [all(product.source)],
+  }
+  const { byChunk } = product
   const compute: Step[] = [
-    ...to.waits('compute'),
-    {
-      kind: 'stage',
-      site: to.site('compute', 'norm barrier'),
-      product,
-      ...(ctx.kept && { kept: ctx.kept }),
-      reads: ctx.kept?.role === 'reuse' || product.restaged ? [] : [all(product.source)],
-    },
+    ...waits,
+    ...(byChunk ? [] : [stage]),
     ...byHalves([
       loop('tile', domain, [
+        ...(byChunk ? [{ kind: 'stageChunk' as const, product, reads: [all(product.source)] }] : []),
         { kind: 'clear', product },
         ...pages(pagesPerTurn, [
           ...(product.restaged ? [{ kind: 'stagePage' as const, product, reads: [all(product.source)] }] : []),
@@ -73,6 +77,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
         to.channel('compute', 'commit', 'join'),
       ]),
     ]),
+    ...(byChunk ? [stage] : []),
     ...(product.exchange ? received(product, 'join', to, ctx) : logits ? gathered(product, logits, to) : []),
   ]
   const remote = product.exchange !== undefined || logits !== undefined

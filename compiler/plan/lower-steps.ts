@@ -47,6 +47,8 @@ export interface LowerContext {
   readonly tableGuards: ReadonlySet<ProductPhase>
   readonly guardsBefore: number
   readonly product: (phase: ProductPhase) => ProductPlan
+  /** Of routing: the product whose sums it scales. */
+  readonly scaled?: ProductPlan
   /** Whether a product's input is staged for a later phase as well, or was by an earlier one. */
   readonly kept?: Kept
   readonly plain: (param: string) => ImagePlace

@@ -6,7 +6,7 @@
  */
 import type { Shots } from '../../dsl/schedule-ir.ts'
 import { formBytes, queryBytes, ROWS, TILE_ROWS } from '../tile/forms.ts'
-import type { Form, PhaseProgram } from '../tile/ir.ts'
+import type { Form, Phase, PhaseProgram, ProductPhase } from '../tile/ir.ts'
 import { nearSums } from '../tile/near-attention.ts'
 import { partBytes, sumBytes } from './choose-shots.ts'
 import { countTallies, placeEntries } from './count-runs.ts'
@@ -23,6 +23,7 @@ import { placePrefetches } from './place-prefetches.ts'
 import { keptInputs, normWeights, sharedInput } from './plan-product.ts'
 import { type PlanContext, roleOf } from './schedule.ts'
 import { roomForQueries, sharedMemory } from './shared-memory.ts'
+import { scaledByRouting, stageByChunk } from './stage-by-chunk.ts'
 
 const align = (n: number, to: number): number => Math.ceil(n / to) * to
 /** Counters lie this many bytes apart; the device headers say the same. */
@@ -48,7 +49,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     let exchanges = 0
     let routedBefore = false
     const kept = keptInputs(segment, image.products)
-    const bringing = halved.filter((h) => segment.phases.includes(h.up) && bringsRows(h, image.products, kept))
+    const products = stageByChunk(segment, image.products, kept, ctx)
+    const bringing = halved.filter((h) => segment.phases.includes(h.up) && bringsRows(h, products, kept))
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
       const takes = halved.find((h) => h.down === phase)
@@ -66,7 +68,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         counter,
         countedBefore: segment.phases.slice(0, pi).filter((_, i) => counterOf(program, si, i) === counter).length,
         givesHalves: halved.some((h) => h.up === phase),
-        ...(near && { near: { of: image.products.get(near.down)!, after: bringing.indexOf(near) + 1 } }),
+        ...(near && { near: { of: products.get(near.down)!, after: bringing.indexOf(near) + 1 } }),
         ...(takes && { takesHalves: counterOf(program, si, segment.phases.indexOf(takes.up)) }),
         awaited: awaited.has(counter),
         waits: waits[si]![pi]!,
@@ -76,11 +78,12 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         guardsBefore: segment.phases.slice(0, pi).filter((p) => p.kind === 'product' && guards.has(p)).length,
         exchangesBefore: exchanges,
         halvesSoFar: segment.phases.slice(0, pi + 1).filter((p) => halved.some((h) => h.up === p)).length,
-        product: (p) => image.products.get(p)!,
+        product: (p) => products.get(p)!,
+        ...scalesIn(phase, products),
         ...(kept.has(phase) && { kept: kept.get(phase)! }),
         plain: (param) => image.plain.get(param)!,
       })
-      if (phase.kind === 'product' && image.products.get(phase)!.exchange) exchanges++
+      if (phase.kind === 'product' && products.get(phase)!.exchange) exchanges++
       return plan
     })
     return {
@@ -161,6 +164,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
       experts: Math.max(1, ...routes.map((r) => r.experts)),
       maxActive,
       topK,
+      earlyEighths: schedule.earlyEighths,
       group: downs.reduce((n, p) => leastCommonMultiple(n, p.paging!.experts), 1),
     },
     exchangeAs: schedule.exchangeAs,
@@ -180,6 +184,11 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const queries = Math.max(0, ...attends.map((a) => queryBytes(a.group, a.keyDim, computeWarps)))
   const roomy = { ...plan, scratchBytes: plan.scratchBytes + roomForQueries(plan, queries) }
   return { ...roomy, sharedBytes: sharedMemory(roomy).total }
+}
+
+function scalesIn(phase: Phase, products: ReadonlyMap<ProductPhase, ProductPlan>): { readonly scaled?: ProductPlan } {
+  const scaled = phase.kind === 'route' ? scaledByRouting(phase.logits, products) : undefined
+  return scaled ? { scaled } : {}
 }
 
 function leastCommonMultiple(a: number, b: number): number {

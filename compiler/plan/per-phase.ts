@@ -3,8 +3,8 @@
  * channels, without what only a resident kernel needs.
  *
  * What goes: waits and signals of counters and locals, because a phase begins when the one before has ended everywhere; and
- * inputs that stay staged for a later phase: in registers, which stages them again, and rows that communicate brings into shared memory,
- * which compute then stages for itself.
+ * inputs that stay staged for a later phase: in registers, which stages them again, at once where the plan stages by chunk, and rows that
+ * communicate brings into shared memory, which compute then stages for itself.
  * Invariants: arithmetic and its order are untouched, so both engines give the same bits; sites keep their numbers.
  */
 import { type PhasePlan, type Plan, type ProductPlan, roleNames, type Step } from './ir.ts'
@@ -19,12 +19,31 @@ export const perPhase = (plan: Plan): Plan => ({
 const alone = (phase: PhasePlan): PhasePlan => ({
   ...phase,
   roles: {
-    load: strip(phase.roles.load),
-    compute: strip(phase.roles.compute),
-    epilogue: strip(phase.roles.epilogue),
-    communicate: strip(phase.roles.communicate),
+    load: strip(whole(phase.roles.load)),
+    compute: strip(whole(phase.roles.compute)),
+    epilogue: strip(whole(phase.roles.epilogue)),
+    communicate: strip(whole(phase.roles.communicate)),
   },
 })
+
+/** What is staged by chunk is staged as a whole, so that sums have their scale: routing, another kernel, could not give it to them. */
+function whole(steps: readonly Step[]): readonly Step[] {
+  const at = steps.findIndex((s) => s.kind === 'stage' && s.product.byChunk)
+  const tiles = steps.findIndex((s) => s.kind === 'loop')
+  const inOrder =
+    at < 0 ? steps : [...steps.slice(0, tiles), steps[at]!, ...steps.slice(tiles).filter((s) => s !== steps[at])]
+  return inOrder.filter((s) => s.kind !== 'stageChunk').map(ofWhole)
+}
+function ofWhole(s: Step): Step {
+  if (s.kind === 'loop') return { ...s, body: whole(s.body) }
+  if (s.kind === 'route') {
+    const { scaled: _, ...rest } = s
+    return rest
+  }
+  if (!('product' in s) || !s.product.byChunk) return s
+  const { byChunk: _, ...product } = s.product
+  return { ...s, product }
+}
 
 const strip = (steps: readonly Step[]): Step[] =>
   steps.flatMap((s): Step[] => {

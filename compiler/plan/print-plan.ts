@@ -54,6 +54,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   stage: (w) =>
     `stage ${w.product.source}${w.product.ofRank ? ', the part of this rank' : ''}${w.product.norm ? `, normalised by ${w.product.norm.param}` : ''}`,
   stagePage: (w) => `stage ${w.product.source} for a page`,
+  stageChunk: (w) => `stage the chunk of ${w.product.source} that the tile takes`,
   stageRows: (w) => `stage the rows of ${w.product.source} in shared memory`,
   bringRows: (w) => `bring the rows of ${w.of.source} into shared memory, for local ${byHalf(w.local, w.early)}`,
   clear: (w) => `clear the sums of ${w.product.name}`,
@@ -66,7 +67,8 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   addParts: (w) => `add the parts of ${w.product.name} of all ranks`,
   spread: (w) => `send the sum of ${w.product.name} to all ranks`,
   gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
-  route: (w) => `choose ${w.phase.topK} of ${w.phase.experts} experts`,
+  route: (w) =>
+    `choose ${w.phase.topK} of ${w.phase.experts} experts${w.scaled ? `, by the sums of ${w.scaled.name} scaled by its norm` : ''}`,
   openTile: (w) => `open an m tile of ${w.attend.queries}`,
   attendSpan: (w) => `attend a span of ${w.attend.keys}`,
   leaveTile: (w) => `leave what the chunk comes to in ${w.attend.partials}`,

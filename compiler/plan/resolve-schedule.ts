@@ -2,15 +2,16 @@
  * resolve-schedule: an author's schedule, checked against the phases of a model, with the compiler's choices filled in.
  *
  * Vocabulary: what the author left out is decided here and nowhere else: registers (an equal share of the SM's file), the
- * depth of the join (two slots, but one for every epilogue warp), parts of k (one a compute warp), experts of a page (as many as fit).
+ * depth of the join (two slots, but one for every epilogue warp), how many experts come first (five eighths), parts of k (one a compute warp), experts of a page (as many as fit).
  * Invariant: a phase that the schedule names exists; a plan is made from the result alone.
  */
 import type { RoleName, Schedule } from '../../dsl/schedule-ir.ts'
 import { didYouMean, type Session } from '../diagnostics/diagnostic.ts'
 import type { PhaseProgram } from '../tile/ir.ts'
 import { checkSettings } from './check-settings.ts'
+import { halvedExperts } from './halve-experts.ts'
 import { resolvePrefetch } from './resolve-prefetch.ts'
-import { defaultJoinDepth, type PlanSchedule } from './schedule.ts'
+import { DEFAULT_EARLY_EIGHTHS, defaultJoinDepth, type PlanSchedule } from './schedule.ts'
 
 /** An SM has four register files, and deals its warps out over them. */
 const FILES = 4
@@ -44,6 +45,14 @@ export function resolveSchedule(
       help: meant ? `did you mean '${meant}'?` : `phases of '${program.name}': ${names.join(', ')}`,
     })
   }
+  if (schedule.earlyEighths && halvedExperts(program.segments).length === 0)
+    session.report(
+      'TILE2052',
+      `'experts ${schedule.earlyEighths.value} eighths first' decides nothing: '${program.name}' has no routed product that takes the rows of another`,
+      {
+        span: schedule.earlyEighths.span,
+      },
+    )
   const prefetches = schedule.prefetches.flatMap((p) => resolvePrefetch(p, program, session) ?? [])
   const all = roles.reduce((n, r) => n + warps(r), 0)
   const share = Math.floor(REGISTER_FILE / (Math.ceil(all / FILES) * 32) / 8) * 8
@@ -55,6 +64,7 @@ export function resolveSchedule(
     })),
     ring: schedule.ring ?? { depth: 4, pageBytes: 32 * 1024 },
     joinDepth: schedule.joinDepth?.value ?? defaultJoinDepth(warps('epilogue')),
+    earlyEighths: schedule.earlyEighths?.value ?? DEFAULT_EARLY_EIGHTHS,
     sms: schedule.sms?.value ?? target.sms,
     exchangeAs: schedule.exchangeAs?.value ?? 'bf16',
     ...(schedule.shots && { shots: schedule.shots.value }),
@@ -64,6 +74,7 @@ export function resolveSchedule(
       return {
         ...(p?.split?.value.by === 'k' && { splitK: p.split.value.parts }),
         ...(p?.group && { group: p.group.value }),
+        ...(p?.stage && { stage: p.stage }),
       }
     },
   }

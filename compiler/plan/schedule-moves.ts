@@ -9,7 +9,7 @@
  * its plan fits, holds together and is legal is for the compiler to say, as of any schedule.
  */
 import { exchangeShots, type PhaseSchedule, printShots, type RoleName, type Schedule } from '../../dsl/schedule-ir.ts'
-import { defaultJoinDepth } from './schedule.ts'
+import { DEFAULT_EARLY_EIGHTHS, defaultJoinDepth } from './schedule.ts'
 
 export interface Move {
   /** As it is told: `ring 4 x 38 KiB`. */
@@ -167,6 +167,28 @@ const group: Axis = {
     }),
 }
 
+const stage: Axis = {
+  name: 'stage',
+  moves: (s) =>
+    s.phases.flatMap((p) => {
+      if (p.split?.value.by !== 'k') return []
+      const { stage: now, ...rest } = p
+      const other: PhaseSchedule = now ? rest : { ...p, stage: { value: 'chunk' } }
+      return [{ what: `phase ${p.name} stage ${now ? 'at once' : 'by chunk'}`, schedule: changed(s, other) }]
+    }),
+}
+
+const experts: Axis = {
+  name: 'experts first',
+  moves: (s) => {
+    if (!s.phases.some((p) => p.split?.value.by === 'rows')) return []
+    const now = s.earlyEighths?.value ?? DEFAULT_EARLY_EIGHTHS
+    return [now - 2, now - 1, now + 1, now + 2]
+      .filter((n) => n >= 1 && n <= 7)
+      .map((n) => ({ what: `experts ${n} eighths first`, schedule: { ...s, earlyEighths: { value: n } } }))
+  },
+}
+
 /** Of all sums over ranks. Where an author leaves it to the compiler, one of the two is what it has chosen: the same engine. */
 const exchange: Axis = {
   name: 'exchange',
@@ -191,6 +213,8 @@ export const axes: readonly Axis[] = [
   ring,
   splitK,
   group,
+  experts,
+  stage,
   warps('epilogue', [1, 2, 3, 4]),
   join,
   exchange,

@@ -119,8 +119,11 @@ const waitsIn = (steps: readonly Step[]): boolean => steps.some((s) => s.kind ==
 const hasAccess = (s: Step): boolean => ('reads' in s && !!s.reads?.length) || ('writes' in s && !!s.writes?.length)
 const touches = (s: Step): boolean => (s.kind === 'loop' ? s.body.some(touches) : hasAccess(s) && s.kind !== 'stage')
 /** A loop whose every turn begins with what another role of the SM hands over. */
-const handedOver = (s: Step): boolean =>
-  s.kind === 'loop' && s.body.some((b) => b.kind === 'await' || (b.kind === 'loop' && handedOver(b)))
+const handedOver = (s: Step): boolean => {
+  if (s.kind !== 'loop') return false
+  const handed = s.body.findIndex((b) => b.kind === 'await' || (b.kind === 'loop' && handedOver(b)))
+  return handed >= 0 && !s.body.slice(0, handed).some(touches)
+}
 
 /** Whether a loop has a turn on every SM, whatever the data decides. */
 const always = (s: Step, at: Located): boolean =>

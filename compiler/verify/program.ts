@@ -12,7 +12,7 @@
  * same but for the hop between, in which nothing else is read or written, and after which it knows no less.
  * Invariants that codegen shares: an SM without tiles in a phase does not stage for it, unless a
  * later phase needs it too; norm weights are brought before the phase's first wait, on every SM; the warps of a role meet where
- * they wait for a counter (on the host each waits for itself, but has no weights there); the routing step ends with a barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
+ * they wait for a counter; the routing step ends with a barrier of its role; sampling happens on rank 0, SM 0, by all compute warps, and ends with a barrier. The control of a
  * round is published behind a release fence and relayed behind an acquire fence: other packets carry nothing but themselves,
  * these carry all that the publishing warp knows.
  */
@@ -299,6 +299,12 @@ const rules: Rules = {
     if (s.kept?.role !== 'keep' && !hasTiles(a)) return
     accesses(a, s.reads, s.writes)
     if (bringsWeights(s)) scratch(a, false, true)
+    // Its squares lie where its weights were.
+    if (s.product.byChunk) scratch(a, true, true)
+  },
+  stageChunk: (s, a) => {
+    accesses(a, s.reads, s.writes)
+    if (s.product.norm) scratch(a, false, true)
   },
   stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
@@ -362,6 +368,7 @@ const rules: Rules = {
   },
   route: (s, a) => {
     accesses(a, s.reads)
+    if (s.scaled) scratch(a, false)
     a.emit({ kind: 'local', region: 'weights', write: true, own: true })
     // Logits are kept where routed sums will lie.
     a.emit({ kind: 'local', region: 'slots', write: true, own: true })

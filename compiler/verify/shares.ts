@@ -82,7 +82,7 @@ export const dealtTo = (sm: number, count: number, sms: number): number => Math.
 /** First and last but one of the active experts of the half, of `experts` that there are. */
 function expertsOf(experts: number, { plan, valuation, half }: SmView): readonly [number, number] {
   const active = Math.min(valuation.active, experts)
-  const early = firstHalf(active, plan.route.group)
+  const early = firstHalf(active, plan.route)
   return half === 0 ? [0, early] : [early, active]
 }
 

@@ -28,7 +28,7 @@ TILE_ROLE void role_compute(Warp& w) {
     writes_own(w, entry_of(control, COMMIT_ENTRY), remembered_regions[remembered]);
     if (handed_over) w.signal(Plan::site_relay, Plan::control_counter);
   } else if (w.sm == 1) {
-    if (handed_over) w.wait(Plan::site_round, Plan::control_counter, 1);
+    if (handed_over) w.wait_alone(Plan::site_round, Plan::control_counter, 1);
     reads_all(w, entry_of(control, draft_entries[read_layer]), DRAFT_REGION);
   }
 }

@@ -28,13 +28,14 @@ function underlined(text: string, p: Problem | undefined) {
 const complete = `
   role load 1 warp regs 24 | role compute 16 warps regs 96 | role epilogue 2 warps
   role communicate 1 warp   # relays
-  ring weights 4 x 52 KiB ; join depth 4
+  ring weights 4 x 52 KiB ; join depth 4 ; experts 6 eighths first
   phase qkv        { tile 16 rows, split k 16 }
   phase expert.down {
     tile 16 rows, split rows 16
     group 8 experts
   }
   phase attend { span 64 keys }
+  phase router { stage by chunk }
   fuse rmsNorm -> qkv, router ; rope, kvWrite -> qkv ;
     silu -> expert.up
   exchange as bf16 in two shots
@@ -55,10 +56,12 @@ test('text reads into data', () => {
       },
       ring: { name: 'weights', depth: 4, pageBytes: 52 * 1024 },
       joinDepth: 4,
+      earlyEighths: 6,
       phases: {
         qkv: { tile: 16, split: { by: 'k', parts: 16 } },
         'expert.down': { tile: 16, split: { by: 'rows', parts: 16 }, group: 8 },
         attend: { keys: 64 },
+        router: { stage: 'chunk' },
       },
       fuse: [
         { what: ['rmsNorm'], into: ['qkv', 'router'] },
@@ -95,6 +98,7 @@ const spec = fc
     registers: maybe(fc.constantFrom(24, 40, 64)),
     ring: fc.record({ name, depth: fc.integer({ min: 2, max: 6 }), pageBytes: fc.constantFrom(1024, 16, 2064, 32768) }),
     joinDepth: maybe(count),
+    earlyEighths: maybe(fc.integer({ min: 1, max: 7 })),
     phases: fc.dictionary(
       name,
       fc.record({
@@ -103,6 +107,7 @@ const spec = fc
         group: maybe(count),
         keys: maybe(fc.constant(64)),
         balance: maybe(fc.constant('flat' as const)),
+        stage: maybe(fc.constant('chunk' as const)),
       }),
       { maxKeys: 4, noNullPrototype: true },
     ),
@@ -276,6 +281,11 @@ describe('what needs only the schedule is checked', () => {
       'TILE2003',
       'the number of shots is given twice',
     ],
+    [
+      `${roles}\n${ring}\nexperts 5 eighths first | experts 4 eighths first`,
+      'TILE2003',
+      'what comes first of the experts is given twice',
+    ],
     [`${roles}\n${ring}\nphase a { tile 16 rows, tile 16 rows }`, 'TILE2003', "tile of phase 'a' is given twice"],
     [
       `${roles.replace('4', '30')}\n${ring}`,
@@ -306,6 +316,11 @@ describe('what needs only the schedule is checked', () => {
       `${roles.replace('epilogue 1 warp', 'epilogue 2 warps')}\n${ring}\njoin depth 3`,
       'TILE2007',
       "the join depth must be a multiple of the 2 warps of role 'epilogue', got 3",
+    ],
+    [
+      `${roles}\n${ring}\nexperts 8 eighths first`,
+      'TILE2007',
+      'the eighths of the experts that come first must be 1 to 7, got 8',
     ],
     [roles, 'TILE2008', 'the schedule has no ring'],
     [

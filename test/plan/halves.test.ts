@@ -171,14 +171,20 @@ describe('expert.up and expert.down', () => {
   })
 })
 
-it('the first half has whole groups, at most five eighths of the experts, and less than a group below it', () => {
+it('the first half has whole groups, at most its eighths of the experts, and less than a group below them', () => {
+  const ofEight = fc.integer({ min: 1, max: 7 })
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 256 }), fc.integer({ min: 1, max: 16 }), (active, group) => {
-      const early = firstHalf(active, group)
-      expect(early % group).toBe(0)
-      expect(early).toBeLessThanOrEqual((active * 5) / 8)
-      expect(early + group).toBeGreaterThan((active * 5) / 8)
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 256 }),
+      fc.integer({ min: 1, max: 16 }),
+      ofEight,
+      (active, group, earlyEighths) => {
+        const early = firstHalf(active, { ...plan.route, earlyEighths, group })
+        expect(early % group).toBe(0)
+        expect(early).toBeLessThanOrEqual((active * earlyEighths) / 8)
+        expect(early + group).toBeGreaterThan((active * earlyEighths) / 8)
+      },
+    ),
   )
 })
 

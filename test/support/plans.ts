@@ -40,6 +40,7 @@ function planSchedule(request: PlanRequest, phases: PhaseProgram, session: Sessi
     ],
     ring: { depth: 4, pageBytes: 32 * 1024 },
     joinDepth: 2,
+    earlyEighths: 5,
     sms,
     exchangeAs: 'f32',
     phase: () => ({}),
@@ -88,6 +89,16 @@ export function nanoDrafterGraphs(): readonly Graph[] {
 }
 
 export const nanoPlan = (request: PlanRequest): Plan => planOf([mimoGraph(nanoConfig)], request).plan
+
+/** What nanoPlan is asked for so that k of a router's one tile is cut over three of four SMs, which stage it by chunk. */
+export const chunkwise = {
+  ranks: 1,
+  sms: 4,
+  schedule: {
+    ring: { depth: 6, pageBytes: 20 * 1024 },
+    phase: (name: string) => (name === 'router' ? { stage: { value: 'chunk' } as const } : {}),
+  },
+} satisfies PlanRequest
 
 /** The large model as it runs on 8 GPUs of 132 SMs. */
 export const proPlan = (): Plan =>

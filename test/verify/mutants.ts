@@ -3,10 +3,13 @@ import { Session } from '../../compiler/diagnostics/diagnostic.ts'
 import type { Plan } from '../../compiler/plan/ir.ts'
 import { type Mutant, mutantsOf } from '../../compiler/verify/mutate-plan.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
-import { nanoDrafterGraphs, nanoPlan, planOf } from '../support/plans.ts'
+import { chunkwise, nanoDrafterGraphs, nanoPlan, planOf } from '../support/plans.ts'
 
 /** In phases that sum over ranks, and what comes before and after. */
 const aroundSums = /^\w+\.(o|dense\.\w+|expert\.\w+|router)[/ ]/
+
+/** Where a router and what uses its sums stand. */
+const aroundRouting = /^\w+\.(router|route|expert\.up)[/ ]/
 
 export interface Case {
   readonly name: string
@@ -16,7 +19,7 @@ export interface Case {
 }
 
 /**
- * nano on 1, 2 and 8 ranks, on 8 with sums in two shots, and with its drafter. The drafter's programs are short, and every SM has work in all of their
+ * nano on 1, 2 and 8 ranks, on 8 with sums in two shots, with a router that stages by chunk, and with its drafter. The drafter's programs are short, and every SM has work in all of their
  * phases, so that most of their waits and meetings are implied by others: those are not mutated.
  */
 export const cases = (): Case[] => [
@@ -28,6 +31,7 @@ export const cases = (): Case[] => [
     plan: nanoPlan({ ranks: 8, epilogueWarps: 2, schedule: { shots: 2 } }),
     only: aroundSums,
   },
+  { name: '1 rank, its router staged by chunk', plan: nanoPlan(chunkwise), only: aroundRouting },
   {
     name: '2 ranks with drafter',
     plan: planOf(nanoDrafterGraphs(), { ranks: 2 }).plan,

@@ -6,7 +6,8 @@
 //
 // `weigh_for_norm` is for norms that are a product x * weight * scale(mean of squares): x is multiplied by the weight alone, and
 // the scale, one number a column, by the sum of the multiplication. So nobody waits for the mean: each warp's squares go through
-// the join with its part of the sum, and who adds the parts makes the scale of them. Both take x from stage_for_norm, and on a GPU
+// the join with its part of the sum, and who adds the parts makes the scale of them. Where it is a later phase that makes it, warps leave their
+// squares in the role's memory (leave_squares), and scale_of_squares has it behind a role barrier. Both take x from stage_for_norm, and on a GPU
 // the weights from where bring_weights has put them before the input was waited for.
 #pragma once
 
@@ -56,6 +57,33 @@ TILE_FN ColumnSums weigh_for_norm(Warp& w, Staged<U>& x, int first_unit, const b
   staged_weigh(w, x, first_unit, weight);
   w.mark(mark_staged);
   return squares;
+}
+
+/** x <- bf16(x * weight) of units whose squares count elsewhere: `near` is the first of them among the warp's own, from first_unit - near on. */
+template <int U>
+TILE_FN void weigh_units(Warp& w, Staged<U>& x, int first_unit, int near, const bf16* weight) {
+  staged_weigh(w, x, first_unit, weight, near);
+  w.mark(mark_staged);
+}
+
+/** Where a warp of the role leaves its squares: where the weights of its norm were. */
+TILE_FN float* squares_left(Warp& w, int warp) { return reinterpret_cast<float*>(w.scratch<char>(size_t(warp) * Shared::near_weights_bytes)); }
+TILE_FN void leave_squares(Warp& w, const ColumnSums& squares) {
+  w.sync_lanes();  // all lanes have read the weights
+  w.area_writes(Area::squares, w.index);
+  store_sums(w, squares_left(w, w.index), squares);
+}
+/** A function of the row: its scale, from the squares that `parts` warps left, added in that order. A role barrier lies between. */
+template <class Scale>
+TILE_FN auto scale_of_squares(Warp& w, int parts, int units_total, Scale scale) {
+  return [&w, parts, units_total, scale](int row) {
+    float total = 0;
+    for (int part = 0; part < parts; ++part) {
+      w.area_reads(Area::squares, part);
+      total += squares_left(w, part)[row];
+    }
+    return scale(total * (1.0f / float(units_total * 32)));
+  };
 }
 
 }  // namespace tile

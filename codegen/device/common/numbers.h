@@ -91,6 +91,14 @@ TILE_FN float inverse_sqrt(float x) {
   return 1.0f / sqrtf(x);
 #endif
 }
+/** a * b, rounded, whatever is added to it. */
+TILE_FN float rounded_product(float a, float b) {
+#ifdef __CUDA_ARCH__
+  return __fmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
 TILE_FN float silu(float x) { return x * sigmoid(x); }
 
 struct Rotation {

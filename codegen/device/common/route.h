@@ -3,7 +3,8 @@
 // Ties go to the lower expert.
 //
 // score(logit): the gate's weight before renormalisation. choose(score, bias): what the choice compares. `softmax_score` in place
-// of score stands for the softmax over the row. Layers may differ in Experts and TopK; the plan's are the most of any. Logits come in `parts` partial sums [part][row][expert], added in that order.
+// of score stands for the softmax over the row. Layers may differ in Experts and TopK; the plan's are the most of any. Logits come in `parts` partial sums [part][row][expert],
+// added in that order, each times scale(row), where their norm has left it to routing.
 // A key is a float whose bits were mapped so that integers compare as floats do; 0 is below all: what is taken already.
 #pragma once
 
@@ -20,6 +21,13 @@ struct IsSoftmax<SoftmaxScore> {
   static constexpr bool value = true;
 };
 
+/** In place of scale: sums have theirs. */
+struct Scaled {
+  TILE_FN Scaled operator()(int) const { return {}; }
+};
+TILE_FN float scaled_by(float sum, Scaled) { return sum; }
+TILE_FN float scaled_by(float sum, float scale) { return rounded_product(sum, scale); }
+
 /** What the rows have chosen, while routing: by (row, slot), and as one bit an expert. */
 struct RouteChoice {
   static constexpr int words = ceil_div(Plan::experts, 32);
@@ -34,13 +42,14 @@ TILE_FN u32 key_of(float value) {
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-template <int Experts, int TopK, class Score, class Choose>
+template <int Experts, int TopK, class Score, class Choose, class Scale>
 TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const float* logits, int parts, size_t stride, const float* bias, int row, bool renormalise, float eps,
-                       float factor, Score score, Choose choose) {
+                       float factor, Score score, Choose choose, Scale scale) {
   constexpr int experts_per_lane = ceil_div(Experts, 32);
+  const auto scale_of_row = scale(row);
   const auto logit_of = [&](int expert) {
-    float logit = logits[expert];
-    for (int part = 1; part < parts; ++part) logit += logits[size_t(part) * stride + size_t(expert)];
+    float logit = scaled_by(logits[expert], scale_of_row);
+    for (int part = 1; part < parts; ++part) logit += scaled_by(logits[size_t(part) * stride + size_t(expert)], scale_of_row);
     return logit;
   };
   // The role has the slots, which nobody needs before experts are multiplied: the logits of the chosen are asked for again, and far away they would be
@@ -200,8 +209,9 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
 }
 
 /** All warps of the compute role together; the table is complete for them when it returns. Other roles wait on a local counter. */
-template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose>
-TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose) {
+template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose, class Scale = Scaled>
+TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose,
+                   Scale scale = {}) {
   // Who summed by the last table's weights has read it for the last time: it has given the slots back.
   w.slots_acquire(site);
   RouteTable& routes = w.table_for_writing_shared();
@@ -213,7 +223,7 @@ TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, i
   });
   for (int row = w.index; row < rows; row += w.count) {
     w.area_writes(Area::route_choice, row);
-    route_row<Experts, TopK>(w, routes, choice, logits + row * Experts, parts, size_t(8) * Experts, bias, row, renormalise, eps, factor, score, choose);
+    route_row<Experts, TopK>(w, routes, choice, logits + row * Experts, parts, size_t(8) * Experts, bias, row, renormalise, eps, factor, score, choose, scale);
   }
   w.role_barrier(site);
   if (w.index == 0) w.table_for_writing();

@@ -56,6 +56,8 @@ struct Shared {
   static constexpr size_t traces_at = exchange_end, traces_bytes = 0;
 #endif
   static constexpr size_t scratch_at = round_up(traces_at + traces_bytes, 128);
+  // Of each compute warp, in the scratch memory: the weights of a norm that it will apply, and then its squares.
+  static constexpr size_t near_weights_bytes = Plan::scratch_bytes / Plan::compute_warps / 128 * 128;
   static constexpr size_t slots_at = round_up(scratch_at + Plan::scratch_bytes, 128);
   static constexpr size_t join_at = round_up(slots_at + Plan::slots_bytes, 128);
   // Queries of attention: the scratch memory, and the slots behind it, which are free while no routed sums are made.
@@ -103,9 +105,9 @@ struct Shared {
 };
 
 /** Shared-memory buffers whose accesses the primitives declare to the race check. */
-enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean, staged_rows, near_sums, reduced };
+enum class Area : int { ring_page, join_part, routed_sum, route_table, route_choice, mean, squares, staged_rows, near_sums, reduced };
 inline const char* area_name(Area area) {
-  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean", "staged rows", "sums of keys", "reduced number"};
+  static const char* const names[] = {"ring page", "join part", "routed sum", "route table", "route choice", "mean", "squares", "staged rows", "sums of keys", "reduced number"};
   return names[int(area)];
 }
 

@@ -157,14 +157,13 @@ TILE_FN void staged_sums(Warp& w, const Staged<U>& x, Stat stat, float* sums) {
   if (w.lane() % 4 == 0) sums[w.lane() / 4] = total;
 }
 /** Where a warp keeps the weights of a norm that it will apply: its share of the memory that rows of experts are staged in. */
-constexpr size_t weights_near_bytes = Plan::scratch_bytes / Plan::compute_warps / 128 * 128;
-TILE_FN char* weights_near(Warp& w) { return w.scratch<char>(size_t(w.index) * weights_near_bytes); }
+TILE_FN char* weights_near(Warp& w) { return w.scratch<char>(size_t(w.index) * Shared::near_weights_bytes); }
 /** Brings the norm weights of U units, from the warp's first on, into shared memory while their input is waited for: what a wait
     acquires empties the first cache. Rows that were staged there have been read when the sums made of them have been taken.
     `Alone`: x is multiplied by them alone, so they bring what staging multiplies it by. */
 template <int U, bool Alone>
 TILE_FN void bring_weights(Warp& w, int site, const char* weight) {
-  static_assert(U * 64 <= weights_near_bytes, "norm weights fit the warp's share of the scratch memory");
+  static_assert(U * 64 <= Shared::near_weights_bytes, "norm weights fit the warp's share of the scratch memory");
   w.slots_acquire(site);
   const uint4* from = reinterpret_cast<const uint4*>(weight);
   Packet* to = reinterpret_cast<Packet*>(weights_near(w));
@@ -177,10 +176,10 @@ TILE_FN void bring_weights(Warp& w, int site, const char* weight) {
   }
   w.sync_lanes();
 }
-/** f(unit, weights of the k that this lane holds of it, in pairs): as bring_weights left them. */
+/** f(unit, weights of the k that this lane holds of it, in pairs): as bring_weights left them, from the warp's unit `near` on. */
 template <int U, class F>
-TILE_FN void with_factors(Warp& w, F f) {
-  const uint4* from = reinterpret_cast<const uint4*>(weights_near(w)) + w.lane() % 4;
+TILE_FN void with_factors(Warp& w, int near, F f) {
+  const uint4* from = reinterpret_cast<const uint4*>(weights_near(w)) + near * 4 + w.lane() % 4;
   TILE_UNROLL
   for (int unit = 0; unit < U; ++unit) {
     u32 factor[4];
@@ -191,7 +190,7 @@ TILE_FN void with_factors(Warp& w, F f) {
 template <int U, class Mean, class Apply>
 TILE_FN void staged_map(Warp& w, Staged<U>& x, int, Mean mean_of, const bf16*, Apply apply) {
   const float mean = mean_of(w.lane() / 4);
-  with_factors<U>(w, [&](int unit, const u32(&factor)[4]) {
+  with_factors<U>(w, 0, [&](int unit, const u32(&factor)[4]) {
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) {
       const u32 value = x.pair[unit][i];
@@ -219,8 +218,8 @@ TILE_FN void store_sums(Warp& w, float* to, const ColumnSums& sums) {
 }
 /** x <- bf16(x * weight), of weights brought to do it alone. */
 template <int U>
-TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int, const bf16*) {
-  with_factors<U>(w, [&](int unit, const u32(&factor)[4]) {
+TILE_FN void staged_weigh(Warp& w, Staged<U>& x, int, const bf16*, int near = 0) {
+  with_factors<U>(w, near, [&](int unit, const u32(&factor)[4]) {
     TILE_UNROLL
     for (int i = 0; i < 4; ++i) x.pair[unit][i] = ptx::multiply_bf16x2(x.pair[unit][i], factor[i]);
   });

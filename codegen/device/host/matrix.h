@@ -135,7 +135,7 @@ inline ColumnSums staged_squares(Warp& w, const Staged<U>& x) {
 inline void store_sums(Warp&, float* to, const ColumnSums& sums) { std::memcpy(to, sums.value, 32); }
 /** x <- bf16(x * weight) */
 template <int U>
-inline void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight) {
+inline void staged_weigh(Warp& w, Staged<U>& x, int first_unit, const bf16* weight, int = 0) {
   staged_map(w, x, first_unit, [](int) { return 0.0f; }, weight, [](float v, float, float factor) { return v * factor; });
 }
 /** A GPU brings a norm's weights near before it needs them; here all memory is near. */

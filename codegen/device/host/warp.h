@@ -229,7 +229,11 @@ struct Warp {
 
   // ---- counters ----
   u32* counter(int which) { return ws<u32>(Plan::counters_at + size_t(which) * counter_stride); }
-  void wait(int site, int which, u32 runs) { wait_counter(site, which, runs, false); }
+  /** The role's warps meet behind it, as they do on a GPU, where one of them looks for all: what each did ahead of it is there for the others. */
+  void wait(int site, int which, u32 runs) {
+    wait_counter(site, which, runs, false);
+    if (count > 1) role_barrier(site);
+  }
   void wait_idle(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
   void wait_alone(int site, int which, u32 runs) { wait_counter(site, which, runs, true); }
   void signal(int site, int which) {

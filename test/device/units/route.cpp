@@ -1,14 +1,14 @@
 // The routing decision against a plain reading: ties, a bias that only chooses, sigmoid and softmax scores, fewer rows than eight, all
-// of a row's choice with one lane.
+// of a row's choice with one lane, logits in parts whose scale is left to routing.
 #include "plan.h"
 #include "harness.h"
 using namespace tile;
 
 namespace unit {
 const int sms = 1;
-constexpr int cases = 3, experts = Plan::experts, top_k = Plan::top_k;
+constexpr int cases = 4, experts = Plan::experts, top_k = Plan::top_k;
 const size_t image_bytes = 16, kv_bytes = 16;
-constexpr size_t bias_at = 8 * experts * 4, table_at = 4096;
+constexpr size_t bias_at = 8 * experts * 4, table_at = 4096, parts_at = 16384;
 TILE_BOTH int rows(int which) { return which == 2 ? 3 : 8; }
 
 void logits_of(float* logits) {
@@ -24,6 +24,13 @@ void bias_of(float* bias) {
 void fill(int, char*, char*, char* data) {
   logits_of(reinterpret_cast<float*>(data));
   bias_of(reinterpret_cast<float*>(data + bias_at));
+  // Of logit x two parts, 2^row (x - 1) and 2^row.
+  float* parts = reinterpret_cast<float*>(data + parts_at);
+  for (int row = 0; row < 8; ++row)
+    for (int e = 0; e < experts; ++e) {
+      const int i = row * experts + e;
+      parts[i] = (reinterpret_cast<const float*>(data)[i] - 1) * power_of_two(row), parts[8 * experts + i] = power_of_two(row);
+    }
 }
 std::string check(int, const char* data) {
   float logits[8 * experts], bias[experts];
@@ -96,6 +103,10 @@ TILE_ROLE void role_compute(Warp& w) {
     auto choose = [](float score, float bias) { return score + bias; };
     if (which == 1)
       route(w, logits, 1, nullptr, unit::rows(which), false, 0.0f, 2.5f, s_role_barrier, softmax_score, choose);
+    else if (which == 3)
+      route(
+          w, w.ws<float>(Plan::data_at + unit::parts_at), 2, nullptr, 8, true, 1e-20f, 2.5f, s_role_barrier, [](float x) { return sigmoid(x); }, choose,
+          [](int row) { return power_of_two(-row); });
     else
       route(
           w, logits, 1, which == 0 ? w.ws<float>(Plan::data_at + unit::bias_at) : nullptr, unit::rows(which), true, 1e-20f, 2.5f, s_role_barrier, [](float x) { return sigmoid(x); },
