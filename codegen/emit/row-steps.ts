@@ -8,9 +8,10 @@ import { emitPairElements, emitScalarElements } from './elements.ts'
 import { floatLiteral, lambda, cppExpr as lambdaBody } from './expr.ts'
 import { imageAt, type StepRules } from './step-rules.ts'
 
-type RowSteps = 'route' | 'embed' | 'normed' | 'pointwise' | 'firsts' | 'sample' | 'prefetch'
+type RowSteps = 'openTable' | 'route' | 'embed' | 'normed' | 'pointwise' | 'firsts' | 'sample' | 'prefetch'
 
 export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
+  openTable: (s, { out }) => out.line(`open_table(w, ${s.site});`),
   route: (s, ctx) => {
     const { out } = ctx
     const p = s.phase

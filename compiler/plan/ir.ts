@@ -187,6 +187,8 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'addParts'; readonly product: ProductPlan; readonly site: number; readonly after: number }
   | { readonly kind: 'spread'; readonly product: ProductPlan; readonly site: number; readonly after: number }
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
+  /** The route table is emptied, when nobody looks at what the last routing wrote: ahead of the logits. */
+  | { readonly kind: 'openTable'; readonly site: number }
   /** `scaled`: the product whose sums it adds up has left them without its norm's scale. */
   | {
       readonly kind: 'route'

@@ -175,7 +175,6 @@ function lowerRoute(phase: RoutePhase, to: Steps, ctx: LowerContext): Lowered {
   return {
     roles: {
       compute: [
-        ...to.waits('compute'),
         ...(ctx.tableGuards.size > 0
           ? [
               {
@@ -186,6 +185,8 @@ function lowerRoute(phase: RoutePhase, to: Steps, ctx: LowerContext): Lowered {
               },
             ]
           : []),
+        { kind: 'openTable', site: to.site('compute', 'open table'), writes: [all('route')] },
+        ...to.waits('compute'),
         {
           kind: 'route',
           phase,

@@ -116,8 +116,11 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
   // Where every SM has a tile, the first sum that comes through the join brings what compute has waited for.
   const idleSms = phase.routed !== undefined || tileGroups < ctx.schedule.sms
   const halved = ctx.givesHalves ? to.relayHalf('epilogue') : undefined
-  // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this.
-  const conclude = halved ? [] : remote ? to.meet('epilogue') : to.conclude('epilogue')
+  // Hand-overs are dealt out: no warp may wait for those of the next phase while another still has one of this. Where no SM has two, the first
+  // warp has them all, and signals; the others come to the next when it has been routed, which the signal went before.
+  const alone = !remote && ctx.routedNext && tileGroups <= ctx.schedule.sms
+  const together = remote ? to.meet('epilogue') : to.conclude('epilogue')
+  const conclude = halved ? [] : alone ? to.signalAlone('epilogue') : together
   const epilogue: Step[] = [
     ...(idleSms ? to.waits('epilogue') : []),
     ...to.routed('epilogue'),

@@ -36,6 +36,8 @@ export interface LowerContext {
   /** Whether any phase waits for the counter; if none does, nobody signals it. */
   readonly awaited: boolean
   readonly waits: readonly DerivedWait[]
+  /** The next phase of the segment that the epilogue works in is of the experts that are chosen in between. */
+  readonly routedNext: boolean
   /** Route executions and exchanges of the segment before this phase. */
   readonly routesBefore: number
   readonly exchangesBefore: number
@@ -91,9 +93,12 @@ export class Steps {
       }))
   }
   signal(role: RoleName): Step[] {
+    return this.ctx.awaited ? [...this.meet(role), ...this.signalAlone(role)] : []
+  }
+  /** By the role's first warp, which did all that there was to do. */
+  signalAlone(role: RoleName): Step[] {
     const { counter, awaited } = this.ctx
-    if (!awaited) return []
-    return [...this.meet(role), { kind: 'signal', site: this.site(role, `signal ${counter}`), counter }]
+    return awaited ? [{ kind: 'signal', site: this.site(role, `signal ${counter}`), counter }] : []
   }
   /**
    * What `role` has stored of a half, announced by communicate: a release takes until all that the SM has asked memory for is there, pages

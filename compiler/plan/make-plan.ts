@@ -72,6 +72,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         ...(takes && { takesHalves: counterOf(program, si, segment.phases.indexOf(takes.up)) }),
         awaited: awaited.has(counter),
         waits: waits[si]![pi]!,
+        routedNext: routedNext(segment.phases.slice(pi + 1)),
         routesBefore: routes,
         firstRouted,
         tableGuards: guards,
@@ -189,6 +190,13 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
 function scalesIn(phase: Phase, products: ReadonlyMap<ProductPhase, ProductPlan>): { readonly scaled?: ProductPlan } {
   const scaled = phase.kind === 'route' ? scaledByRouting(phase.logits, products) : undefined
   return scaled ? { scaled } : {}
+}
+
+/** Whether of these phases routing comes before the first product, and its experts are that. */
+function routedNext(phases: readonly Phase[]): boolean {
+  const at = phases.findIndex((p) => p.kind === 'product')
+  const next = phases[at]
+  return next?.kind === 'product' && next.routed === 'up' && phases.slice(0, at).some((p) => p.kind === 'route')
 }
 
 function leastCommonMultiple(a: number, b: number): number {

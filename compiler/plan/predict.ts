@@ -81,9 +81,9 @@ function imbalance({ geometry: g, routed }: ProductPlan, sms: number, active: nu
   return (Math.ceil(units / sms) * sms) / units
 }
 
-/** What every SM reads of the input, unless an earlier phase has left it staged. */
+/** What every SM reads of the input before it multiplies, unless an earlier phase has left it staged. */
 function stagedBytes(p: ProductPlan, load: Load): number {
-  const k = p.geometry.units * UNIT_K
+  const k = (p.geometry.units * UNIT_K) / (p.byChunk ? p.geometry.chunks : 1)
   return p.routed === 'down' ? load.rows * (p.input?.topK ?? 1) * k * 2 : ROWS * k * 2
 }
 

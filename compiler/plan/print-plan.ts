@@ -67,6 +67,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   addParts: (w) => `add the parts of ${w.product.name} of all ranks`,
   spread: (w) => `send the sum of ${w.product.name} to all ranks`,
   gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
+  openTable: () => 'empty the route table',
   route: (w) =>
     `choose ${w.phase.topK} of ${w.phase.experts} experts${w.scaled ? `, by the sums of ${w.scaled.name} scaled by its norm` : ''}`,
   openTile: (w) => `open an m tile of ${w.attend.queries}`,

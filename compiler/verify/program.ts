@@ -366,6 +366,10 @@ const rules: Rules = {
     a.emit({ kind: 'receive', last: true, after: 0, what: 'logits' })
     accesses(a, s.reads, s.writes)
   },
+  openTable: (s, a) => {
+    a.emit({ kind: 'acquire', channel: 'slots', site: s.site })
+    a.emit({ kind: 'local', region: 'route', write: true, own: true })
+  },
   route: (s, a) => {
     accesses(a, s.reads)
     if (s.scaled) scratch(a, false)

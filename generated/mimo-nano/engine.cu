@@ -27,7 +27,7 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 408, site_round = 404, site_relay = 405, site_mailbox = 406, site_sample = 407;
+  static constexpr int sites = 416, site_round = 412, site_relay = 413, site_mailbox = 414, site_sample = 415;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -59,12 +59,13 @@ struct Plan {
     "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
     "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
     "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
-    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.route/compute wait sliding_experts.router",
-    "sliding_experts.route/compute wait table", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring",
-    "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier",
-    "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join",
-    "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored",
-    "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
+    "sliding_experts.route/compute wait table", "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier",
+    "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
+    "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
+    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier",
+    "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue barrier",
+    "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
     "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table",
     "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring",
     "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish",
@@ -82,12 +83,13 @@ struct Plan {
     "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
     "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
     "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
-    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute wait table", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
-    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route",
-    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
-    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored",
-    "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
+    "full_experts.router/epilogue release join", "full_experts.route/compute wait table", "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router",
+    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
+    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
+    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
     "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
     "full_experts.expert.down/load signal table", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier",
     "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
@@ -1018,14 +1020,14 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(120, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(121);
+    w.join_wait(122);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1040,41 +1042,41 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(122);
+    w.join_release(123);
   }
-  w.role_barrier(118);
-  if (w.index == 0) w.signal(119, C_sliding_experts_router);
+  if (w.index == 0) w.signal(120, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971392), 64);
-  w.wait(123, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   w.wait_local(124, L_table, at.runs(T_table));
+  open_table(w, 125);
+  w.wait(126, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 125,
+  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 127,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(126, L_route);
+  if (w.index == 0) w.signal_local(128, L_route);
 }
 
 // ---- sliding_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(130, L_route, at.runs(T_route) + 1);
+  w.wait_local(132, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(127);
-    w.ring_copy(128, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(129, 13056);
+    w.ring_acquire(129);
+    w.ring_copy(130, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(131, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 131, w.image(at.image + 946048) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 133, w.image(at.image + 946048) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 4;
@@ -1087,17 +1089,17 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(132);
+    const char* page = w.ring_await(134);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(133);
-    w.join_acquire(134);
+    w.ring_release(135);
+    w.join_acquire(136);
     w.join_put(w.index, acc, squares);
-    w.join_commit(135);
+    w.join_commit(137);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(141, L_route, at.runs(T_route) + 1);
+  w.wait_local(145, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1108,7 +1110,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(142);
+      w.join_wait(146);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1126,18 +1128,18 @@ TILE_LOOP
           w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
-      w.join_release(143);
+      w.join_release(147);
     }
-    w.role_barrier(137);
-    if (w.index == 0) w.signal_local(138, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(139);
+    if (w.index == 0) w.signal_local(140, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(139, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(140, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait_local(141, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
 }
 
@@ -1149,12 +1151,12 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(144);
+    w.ring_acquire(148);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<2>(145, group, each, [&](int i) { return w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
-    w.ring_commit(146, u32(group) * each);
+    w.ring_copies<2>(149, group, each, [&](int i) { return w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
+    w.ring_commit(150, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(147, L_table);
+  if (w.index == 0) w.signal_local(151, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
@@ -1162,18 +1164,18 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<1> x = {};
-  w.slots_acquire(148);
+  w.slots_acquire(152);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(149, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(153, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
-    w.role_barrier(150);
+    w.role_barrier(154);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(151);
+      const char* page = w.ring_await(155);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1188,15 +1190,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(152);
+      w.ring_release(156);
     }
   }
-  w.slots_commit(153);
+  w.slots_commit(157);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(154);
+  w.slots_await(158);
   reads_all(w, at, R_sliding_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1230,9 +1232,9 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
     });
   }
-  w.slots_release(156);
-  w.role_barrier(157);
-  if (w.index == 0) w.signal(158, C_x);
+  w.slots_release(160);
+  w.role_barrier(161);
+  if (w.index == 0) w.signal(162, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1242,15 +1244,15 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(159);
-    w.ring_copy(160, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(161, 25088);
+    w.ring_acquire(163);
+    w.ring_copy(164, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(165, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 163, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(162, C_x, at.runs(C_x));
+  bring_weights<3, true>(w, 167, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(166, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 4;
@@ -1261,24 +1263,24 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(164);
+    const char* page = w.ring_await(168);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(165);
-    w.join_acquire(166);
+    w.ring_release(169);
+    w.join_acquire(170);
     w.join_put(w.index, acc, squares);
-    w.join_commit(167);
+    w.join_commit(171);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(171, C_x, at.runs(C_x));
+  w.wait(175, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(172);
+    w.join_wait(176);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1346,53 +1348,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(173);
+    w.join_release(177);
   }
-  w.role_barrier(169);
-  if (w.index == 0) w.signal(170, C_full_experts_qkv);
+  w.role_barrier(173);
+  if (w.index == 0) w.signal(174, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(175);
+      w.ring_acquire(179);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(task.head * 32 + span % 32);
-      w.ring_copy(176, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
-      w.ring_copy(176, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
-      w.ring_commit(177, 12288);
+      w.ring_copy(180, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
+      w.ring_copy(180, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
+      w.ring_commit(181, 12288);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(182, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<2, 48, 32, 1> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 768, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(179);
+      const char* page = w.ring_await(183);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 8192, span, 0.144337565f);
-      w.ring_release(180);
+      w.ring_release(184);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + 16384 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 512);
   }
-  w.role_barrier(181);
-  if (w.index == 0) w.signal(182, C_full_experts_attend);
+  w.role_barrier(185);
+  if (w.index == 0) w.signal(186, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1400,7 +1402,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(183, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(187, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1410,8 +1412,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(184);
-  if (w.index == 0) w.signal(185, C_full_experts_attend_merge);
+  w.role_barrier(188);
+  if (w.index == 0) w.signal(189, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1419,14 +1421,14 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(186);
-    w.ring_copy(187, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(188, 32768);
+    w.ring_acquire(190);
+    w.ring_copy(191, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(192, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(193, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1436,24 +1438,24 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(191);
+    const char* page = w.ring_await(195);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(192);
-    w.join_acquire(193);
+    w.ring_release(196);
+    w.join_acquire(197);
     w.join_put(w.index, acc);
-    w.join_commit(194);
+    w.join_commit(198);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(198, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(202, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(199);
+    w.join_wait(203);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1488,10 +1490,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(200);
+    w.join_release(204);
   }
-  w.role_barrier(196);
-  if (w.index == 0) w.signal(197, C_full_experts_o);
+  w.role_barrier(200);
+  if (w.index == 0) w.signal(201, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1499,15 +1501,15 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(201);
-    w.ring_copy(202, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
-    w.ring_commit(203, 24576);
+    w.ring_acquire(205);
+    w.ring_copy(206, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
+    w.ring_commit(207, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 205, w.image(at.image + 945920) + w.index % 12 * 64);
-  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<1, true>(w, 209, w.image(at.image + 945920) + w.index % 12 * 64);
+  w.wait(208, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
@@ -1517,24 +1519,24 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(206);
+    const char* page = w.ring_await(210);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(207);
-    w.join_acquire(208);
+    w.ring_release(211);
+    w.join_acquire(212);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(209);
+    w.join_commit(213);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(218, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(214);
+    w.join_wait(219);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1549,41 +1551,41 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(215);
+    w.join_release(220);
   }
-  w.role_barrier(211);
-  if (w.index == 0) w.signal(212, C_full_experts_router);
+  if (w.index == 0) w.signal(217, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971264), 64);
-  w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
-  w.wait_local(217, L_table, at.runs(T_table));
+  w.wait_local(221, L_table, at.runs(T_table));
+  open_table(w, 222);
+  w.wait(223, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 218,
+  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 224,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(219, L_route);
+  if (w.index == 0) w.signal_local(225, L_route);
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(223, L_route, at.runs(T_route) + 1);
+  w.wait_local(229, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(220);
-    w.ring_copy(221, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(222, 13056);
+    w.ring_acquire(226);
+    w.ring_copy(227, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(228, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 224, w.image(at.image + 945920) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 230, w.image(at.image + 945920) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 4;
@@ -1596,17 +1598,17 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(225);
+    const char* page = w.ring_await(231);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(226);
-    w.join_acquire(227);
+    w.ring_release(232);
+    w.join_acquire(233);
     w.join_put(w.index, acc, squares);
-    w.join_commit(228);
+    w.join_commit(234);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(234, L_route, at.runs(T_route) + 1);
+  w.wait_local(242, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1617,7 +1619,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(235);
+      w.join_wait(243);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1635,18 +1637,18 @@ TILE_LOOP
           w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
-      w.join_release(236);
+      w.join_release(244);
     }
-    w.role_barrier(230);
-    if (w.index == 0) w.signal_local(231, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(236);
+    if (w.index == 0) w.signal_local(237, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(232, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(233, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait_local(238, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
 }
 
@@ -1658,12 +1660,12 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(237);
+    w.ring_acquire(245);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<2>(238, group, each, [&](int i) { return w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
-    w.ring_commit(239, u32(group) * each);
+    w.ring_copies<2>(246, group, each, [&](int i) { return w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
+    w.ring_commit(247, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(240, L_table);
+  if (w.index == 0) w.signal_local(248, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
@@ -1671,18 +1673,18 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<1> x = {};
-  w.slots_acquire(241);
+  w.slots_acquire(249);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(242, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(250, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
-    w.role_barrier(243);
+    w.role_barrier(251);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(244);
+      const char* page = w.ring_await(252);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1697,15 +1699,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(245);
+      w.ring_release(253);
     }
   }
-  w.slots_commit(246);
+  w.slots_commit(254);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(247);
+  w.slots_await(255);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1742,9 +1744,9 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
-  w.slots_release(249);
-  w.role_barrier(250);
-  if (w.index == 0) w.signal(251, C_x);
+  w.slots_release(257);
+  w.role_barrier(258);
+  if (w.index == 0) w.signal(259, C_x);
 }
 
 // ==== end ====
@@ -1754,15 +1756,15 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(252);
-    w.ring_copy(253, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(254, 12288);
+    w.ring_acquire(260);
+    w.ring_copy(261, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(262, 12288);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 256, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(255, C_x, at.runs(C_x));
+  bring_weights<1, true>(w, 264, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(263, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
@@ -1772,12 +1774,12 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(257);
+    const char* page = w.ring_await(265);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(258);
-    w.join_acquire(259);
+    w.ring_release(266);
+    w.join_acquire(267);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(260);
+    w.join_commit(268);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1788,7 +1790,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(264);
+    w.join_wait(272);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1803,27 +1805,27 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(265);
+    w.join_release(273);
   }
-  w.role_barrier(262);
-  if (w.index == 0) w.signal(263, C_end_head);
+  w.role_barrier(270);
+  if (w.index == 0) w.signal(271, C_end_head);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(266, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(274, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 4224, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(267);
-  if (w.index == 0) w.signal(268, C_end_logits_firsts);
+  w.role_barrier(275);
+  if (w.index == 0) w.signal(276, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(269, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(277, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1839,9 +1841,9 @@ TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(271);
-      w.ring_copy(272, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(273, 12288);
+      w.ring_acquire(279);
+      w.ring_copy(280, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(281, 12288);
     }
   }
 }
@@ -1857,13 +1859,13 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(275);
+      const char* page = w.ring_await(283);
       if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(276);
+      w.ring_release(284);
     }
-    w.join_acquire(277);
+    w.join_acquire(285);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(278);
+    w.join_commit(286);
   }
 }
 #line 67 "models/mimo/drafter.ts"
@@ -1874,7 +1876,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(282);
+    w.join_wait(290);
     writes_own(w, at, R_commit_begin_fc_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1887,10 +1889,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(283);
+    w.join_release(291);
   }
-  w.role_barrier(280);
-  if (w.index == 0) w.signal(281, C_commit_begin_fc);
+  w.role_barrier(288);
+  if (w.index == 0) w.signal(289, C_commit_begin_fc);
 }
 
 // ---- commit_begin.kv: 1.5 MiB of weights ----
@@ -1898,15 +1900,15 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(284);
-    w.ring_copy(285, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
-    w.ring_commit(286, 12288);
+    w.ring_acquire(292);
+    w.ring_copy(293, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
+    w.ring_commit(294, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 288, w.image(at.image + 884736) + w.index % 12 * 64);
-  w.wait(287, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  bring_weights<1, true>(w, 296, w.image(at.image + 884736) + w.index % 12 * 64);
+  w.wait(295, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_commit_begin_fc_columns);
   const int part = w.index % 12;
@@ -1916,24 +1918,24 @@ TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(289);
+    const char* page = w.ring_await(297);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(290);
-    w.join_acquire(291);
+    w.ring_release(298);
+    w.join_acquire(299);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(292);
+    w.join_commit(300);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
-  w.wait(296, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  w.wait(304, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(297);
+    w.join_wait(305);
     writes_own(w, at, R_commit_begin_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     writes_own(w, at, R_commit_begin_kv_plain2);
@@ -2043,10 +2045,10 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(298);
+    w.join_release(306);
   }
-  w.role_barrier(294);
-  if (w.index == 0) w.signal(295, C_commit_begin_kv);
+  w.role_barrier(302);
+  if (w.index == 0) w.signal(303, C_commit_begin_kv);
 }
 
 // ---- commit_begin.norm ----
@@ -2056,7 +2058,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 2458496), 64);
   touch(w, w.image(at.image + 2458624), 64);
   touch(w, w.image(at.image + 2458752), 64);
-  w.wait(299, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
+  w.wait(307, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
   reads_all(w, at, R_commit_begin_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   {
@@ -2213,8 +2215,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(300);
-  if (w.index == 0) w.signal(301, C_commit_begin_norm);
+  w.role_barrier(308);
+  if (w.index == 0) w.signal(309, C_commit_begin_norm);
 }
 
 // ==== commit_end ====
@@ -2222,7 +2224,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 76 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(302, C_commit_begin_norm, at.runs(C_commit_begin_norm));
+  w.wait(310, C_commit_begin_norm, at.runs(C_commit_begin_norm));
   reads_all(w, at, R_commit_begin_fc_columns);
   reads_all(w, at, R_commit_begin_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2238,8 +2240,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(304);
-  if (w.index == 0) w.signal(305, C_commit_end_conclude);
+  w.role_barrier(312);
+  if (w.index == 0) w.signal(313, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2263,8 +2265,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(306);
-  if (w.index == 0) w.signal(307, C_draft_x);
+  w.role_barrier(314);
+  if (w.index == 0) w.signal(315, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 1 2 3 ====
@@ -2274,16 +2276,16 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(308);
-    w.ring_copy(309, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(310, 24576);
+    w.ring_acquire(316);
+    w.ring_copy(317, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(318, 24576);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 313, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(311, C_draft_x, at.runs(C_draft_x));
-  w.wait(312, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  bring_weights<3, true>(w, 321, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(319, C_draft_x, at.runs(C_draft_x));
+  w.wait(320, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 4;
@@ -2294,25 +2296,25 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(314);
+    const char* page = w.ring_await(322);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(315);
-    w.join_acquire(316);
+    w.ring_release(323);
+    w.join_acquire(324);
     if (w.index < 8) w.join_put(w.index, acc, squares);
-    w.join_commit(317);
+    w.join_commit(325);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(321, C_draft_x, at.runs(C_draft_x));
-  w.wait(322, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(329, C_draft_x, at.runs(C_draft_x));
+  w.wait(330, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(323);
+    w.join_wait(331);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layer_values_in_draft_sliding_dense);
@@ -2358,10 +2360,10 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(324);
+    w.join_release(332);
   }
-  w.role_barrier(319);
-  if (w.index == 0) w.signal(320, C_draft_sliding_dense_qkv);
+  w.role_barrier(327);
+  if (w.index == 0) w.signal(328, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
@@ -2369,7 +2371,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 787200), 64);
   touch(w, w.image(at.image + 787328), 64);
-  w.wait(325, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(333, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   {
@@ -2448,51 +2450,51 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(326);
-  if (w.index == 0) w.signal(327, C_draft_sliding_dense_norm);
+  w.role_barrier(334);
+  if (w.index == 0) w.signal(335, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(328, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(336, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(329);
+      w.ring_acquire(337);
       reads_all(w, at, R_cache_layer_keys_in_draft_sliding_dense);
       reads_all(w, at, R_cache_layer_values_in_draft_sliding_dense);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(330, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_copy(330, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_commit(331, 8192);
+      w.ring_copy(338, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_copy(338, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_commit(339, 8192);
     }
   }
 }
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(332, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(340, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(333);
+      const char* page = w.ring_await(341);
       reads_all(w, at, R_draft_sliding_dense_norm_queries);
       tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(334);
+      w.ring_release(342);
     }
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
     float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(335);
-  if (w.index == 0) w.signal(336, C_draft_sliding_dense_attend);
+  w.role_barrier(343);
+  if (w.index == 0) w.signal(344, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
@@ -2500,7 +2502,7 @@ TILE_LOOP
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(337, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(345, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -2510,8 +2512,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(338);
-  if (w.index == 0) w.signal(339, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(346);
+  if (w.index == 0) w.signal(347, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2519,14 +2521,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(340);
-    w.ring_copy(341, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(342, 32768);
+    w.ring_acquire(348);
+    w.ring_copy(349, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(350, 32768);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(343, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(351, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2536,24 +2538,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(345);
+    const char* page = w.ring_await(353);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(346);
-    w.join_acquire(347);
+    w.ring_release(354);
+    w.join_acquire(355);
     w.join_put(w.index, acc);
-    w.join_commit(348);
+    w.join_commit(356);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(352, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(360, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(353);
+    w.join_wait(361);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2588,10 +2590,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(354);
+    w.join_release(362);
   }
-  w.role_barrier(350);
-  if (w.index == 0) w.signal(351, C_draft_sliding_dense_o);
+  w.role_barrier(358);
+  if (w.index == 0) w.signal(359, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2599,15 +2601,15 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(355);
-    w.ring_copy(356, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(357, 12288);
+    w.ring_acquire(363);
+    w.ring_copy(364, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(365, 12288);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 359, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(358, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  bring_weights<1, true>(w, 367, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(366, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   const int part = w.index % 12;
@@ -2617,24 +2619,24 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(360);
+    const char* page = w.ring_await(368);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(361);
-    w.join_acquire(362);
+    w.ring_release(369);
+    w.join_acquire(370);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(363);
+    w.join_commit(371);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(367, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(375, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(368);
+    w.join_wait(376);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2648,10 +2650,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(369);
+    w.join_release(377);
   }
-  w.role_barrier(365);
-  if (w.index == 0) w.signal(366, C_draft_sliding_dense_dense_up);
+  w.role_barrier(373);
+  if (w.index == 0) w.signal(374, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2659,14 +2661,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(370);
-    w.ring_copy(371, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(372, 16384);
+    w.ring_acquire(378);
+    w.ring_copy(379, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(380, 16384);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(373, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(381, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2676,24 +2678,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(375);
+    const char* page = w.ring_await(383);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(376);
-    w.join_acquire(377);
+    w.ring_release(384);
+    w.join_acquire(385);
     w.join_put(w.index, acc);
-    w.join_commit(378);
+    w.join_commit(386);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(382, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(390, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(383);
+    w.join_wait(391);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -2728,10 +2730,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(384);
+    w.join_release(392);
   }
-  w.role_barrier(380);
-  if (w.index == 0) w.signal(381, C_draft_x);
+  w.role_barrier(388);
+  if (w.index == 0) w.signal(389, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -2741,15 +2743,15 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(385);
-    w.ring_copy(386, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(387, 12288);
+    w.ring_acquire(393);
+    w.ring_copy(394, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(395, 12288);
   }
 }
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 389, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(388, C_draft_x, at.runs(C_draft_x));
+  bring_weights<1, true>(w, 397, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(396, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   const int part = w.index % 12;
@@ -2759,12 +2761,12 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(390);
+    const char* page = w.ring_await(398);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(391);
-    w.join_acquire(392);
+    w.ring_release(399);
+    w.join_acquire(400);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(393);
+    w.join_commit(401);
   }
 }
 #line 126 "models/mimo/drafter.ts"
@@ -2775,7 +2777,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(397);
+    w.join_wait(405);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2790,27 +2792,27 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(398);
+    w.join_release(406);
   }
-  w.role_barrier(395);
-  if (w.index == 0) w.signal(396, C_draft_end_head);
+  w.role_barrier(403);
+  if (w.index == 0) w.signal(404, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(399, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(407, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   writes_own(w, at, R_draft_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(400);
-  if (w.index == 0) w.signal(401, C_draft_end_logits_firsts);
+  w.role_barrier(408);
+  if (w.index == 0) w.signal(409, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(402, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
+  w.wait(410, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const u64>(B_draft_end_logits_firsts)); });

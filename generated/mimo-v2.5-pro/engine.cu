@@ -27,7 +27,7 @@ struct Plan {
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 277, site_round = 273, site_relay = 274, site_mailbox = 275, site_sample = 276;
+  static constexpr int sites = 285, site_round = 281, site_relay = 282, site_mailbox = 283, site_sample = 284;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -59,12 +59,13 @@ struct Plan {
     "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
     "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
     "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
-    "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join", "sliding_experts.route/compute wait sliding_experts.router",
-    "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page",
-    "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring",
-    "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up",
-    "sliding_experts.expert.up/communicate wait sliding_experts.expert.up", "sliding_experts.expert.up/communicate signal rows", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
+    "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
+    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
+    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
+    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored",
+    "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/communicate wait sliding_experts.expert.up", "sliding_experts.expert.up/communicate signal rows",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
     "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring",
     "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring",
     "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x",
@@ -82,12 +83,13 @@ struct Plan {
     "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
     "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
     "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join",
-    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
-    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier",
-    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
-    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored",
-    "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/communicate wait full_experts.expert.up", "full_experts.expert.up/communicate signal rows", "full_experts.expert.up/epilogue wait route",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
+    "full_experts.router/epilogue release join", "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier",
+    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
+    "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
+    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier",
+    "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/communicate wait full_experts.expert.up",
+    "full_experts.expert.up/communicate signal rows", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route",
     "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
     "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait rows", "full_experts.expert.down/compute await ring",
     "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier",
@@ -1073,31 +1075,36 @@ TILE_LOOP
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
   bring_weights<16, true>(w, 112, w.image(at.image + 46344320) + w.index % 12 * 1024);
   w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  const Share tiles = share(w, 96);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int chunk = tile % 4;
+    reads_all(w, at, R_sliding_experts_o_columns);
+    const int part = w.index % 12;
+    Staged<4> x;
+    stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16 + chunk * 4);
+    weigh_units(w, x, part * 16 + chunk * 4, chunk * 4, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
+    Acc acc = zeros();
+TILE_LOOP
+    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
+      const char* page = w.ring_await(113);
+      multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_chunk * 2));
+      w.ring_release(114);
+    }
+    w.join_acquire(115);
+    w.join_put(w.index, acc);
+    w.join_commit(116);
+  }
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnSums& squares = kept.squares;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
   squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
-  const Share tiles = share(w, 96);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int chunk = tile % 4;
-    Acc acc = zeros();
-TILE_LOOP
-    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
-      const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(113);
-      multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(114);
-    }
-    w.join_acquire(115);
-    w.join_put(w.index, acc, squares);
-    w.join_commit(116);
-  }
+  leave_squares(w, squares);
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(120, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1105,12 +1112,10 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(121);
+    w.join_wait(122);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
-    scale_columns(acc, w.join_scale(0, 12, 192,
-              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1120,35 +1125,36 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(122);
+    w.join_release(123);
   }
-  w.role_barrier(118);
-  if (w.index == 0) w.signal(119, C_sliding_experts_router);
+  if (w.index == 0) w.signal(120, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
-  w.wait(123, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  open_table(w, 124);
+  w.wait(125, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 124,
+  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 126,
         [](float logit) { return sigmoid(logit); },
-        [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(125, L_route);
+        [](float score, float bias) { return (score + bias); },
+        scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
+  if (w.index == 0) w.signal_local(127, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(129, L_route, at.runs(T_route) + 1);
+  w.wait_local(131, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(126);
-    w.ring_copy(127, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(128, 52224);
+    w.ring_acquire(128);
+    w.ring_copy(129, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(130, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1164,18 +1170,18 @@ TILE_LOOP
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); rehearsal || tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = rehearsal ? ring_of(w) : w.ring_await(131);
+    const char* page = rehearsal ? ring_of(w) : w.ring_await(133);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     if (rehearsal) return rehearsed(acc);
-    w.ring_release(132);
-    w.join_acquire(133);
+    w.ring_release(134);
+    w.join_acquire(135);
     w.join_put(w.index, acc, squares);
-    w.join_commit(134);
+    w.join_commit(136);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(142, L_route, at.runs(T_route) + 1);
+  w.wait_local(146, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1186,7 +1192,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(143);
+      w.join_wait(147);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1202,22 +1208,22 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(144);
+      w.join_release(148);
     }
-    w.role_barrier(136);
-    if (w.index == 0) w.signal_local(137, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(138);
+    if (w.index == 0) w.signal_local(139, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(138, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(139, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
-    w.wait(140, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait_local(140, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(141, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(141, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(143, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1229,10 +1235,10 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(145);
+    w.ring_acquire(149);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(146, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(147, u32(group) * each);
+    w.ring_copies<8>(150, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(151, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1241,15 +1247,15 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(148);
+  w.slots_acquire(152);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(149, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(153, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(150);
+      const char* page = w.ring_await(154);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1262,10 +1268,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(151);
+      w.ring_release(155);
     }
   }
-  w.slots_commit(152);
+  w.slots_commit(156);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1284,7 +1290,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(153, t, at.epoch(2));
+    Acc acc = w.receive_sum(157, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1301,19 +1307,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(154);
-  if (w.index == 0) w.signal(155, C_x);
+  w.role_barrier(158);
+  if (w.index == 0) w.signal(159, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(156);
+  w.slots_await(160);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(157, acc, t, at.epoch(2));
+    w.send(161, acc, t, at.epoch(2));
   }
-  w.slots_release(158);
+  w.slots_release(162);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1325,16 +1331,16 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(159);
-      w.ring_copy(160, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(161, 49920);
+      w.ring_acquire(163);
+      w.ring_copy(164, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(165, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 163, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(162, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 167, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(166, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   const int part = w.index % 12;
@@ -1346,13 +1352,13 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(164);
+      const char* page = w.ring_await(168);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(165);
+      w.ring_release(169);
     }
-    w.join_acquire(166);
+    w.join_acquire(170);
     w.join_put(w.index, acc, squares);
-    w.join_commit(167);
+    w.join_commit(171);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1380,7 +1386,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_wait(171);
+    w.join_wait(175);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1443,53 +1449,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(172);
+    w.join_release(176);
   }
-  w.role_barrier(169);
-  if (w.index == 0) w.signal(170, C_full_experts_qkv);
+  w.role_barrier(173);
+  if (w.index == 0) w.signal(174, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(173, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(177, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(174);
+      w.ring_acquire(178);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(span % 32);
-      w.ring_copy(175, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-      w.ring_copy(175, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-      w.ring_commit(176, 40960);
+      w.ring_copy(179, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+      w.ring_copy(179, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+      w.ring_commit(180, 40960);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(177, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(181, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<16, 192, 128, 8> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 24576, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(178);
+      const char* page = w.ring_await(182);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 24576, span, 0.0721687824f);
-      w.ring_release(179);
+      w.ring_release(183);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + size_t(task.chunk) * 16384;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + 524288 + task.chunk * 128;
     tile.leave(w, o, peaks, peaks + 4096);
   }
-  w.role_barrier(180);
-  if (w.index == 0) w.signal(181, C_full_experts_attend);
+  w.role_barrier(184);
+  if (w.index == 0) w.signal(185, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1497,7 +1503,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(182, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(186, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1507,8 +1513,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(183);
-  if (w.index == 0) w.signal(184, C_full_experts_attend_merge);
+  w.role_barrier(187);
+  if (w.index == 0) w.signal(188, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1518,15 +1524,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(185);
-      w.ring_copy(186, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(187, 32768);
+      w.ring_acquire(189);
+      w.ring_copy(190, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(191, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(188, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(192, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1537,13 +1543,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(190);
+        const char* page = w.ring_await(194);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(191);
+        w.ring_release(195);
       }
-      w.join_acquire(192);
+      w.join_acquire(196);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(193);
+      w.join_commit(197);
     }
   }
   const Share sums = share(w, 384);
@@ -1564,7 +1570,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(194, t, at.epoch(1));
+    Acc acc = w.receive_sum(198, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1581,8 +1587,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(195);
-  if (w.index == 0) w.signal(196, C_full_experts_o);
+  w.role_barrier(199);
+  if (w.index == 0) w.signal(200, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1592,14 +1598,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(199);
+    w.join_wait(203);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(197, acc, t, at.epoch(1));
-    w.join_release(200);
+    w.send(201, acc, t, at.epoch(1));
+    w.join_release(204);
   }
-  w.role_barrier(198);
+  w.role_barrier(202);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1611,41 +1617,46 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(201);
-      w.ring_copy(202, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(203, 49152);
+      w.ring_acquire(205);
+      w.ring_copy(206, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(207, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16, true>(w, 205, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16, true>(w, 209, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(208, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  const Share tiles = share(w, 96);
+  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int chunk = tile % 4;
+    reads_all(w, at, R_full_experts_o_columns);
+    const int part = w.index % 12;
+    Staged<4> x;
+    stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16 + chunk * 4);
+    weigh_units(w, x, part * 16 + chunk * 4, chunk * 4, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
+    Acc acc = zeros();
+TILE_LOOP
+    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
+      const char* page = w.ring_await(210);
+      multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_chunk * 2));
+      w.ring_release(211);
+    }
+    w.join_acquire(212);
+    w.join_put(w.index, acc);
+    w.join_commit(213);
+  }
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
   ColumnSums& squares = kept.squares;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
   squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
-  const Share tiles = share(w, 96);
-  for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int chunk = tile % 4;
-    Acc acc = zeros();
-TILE_LOOP
-    for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
-      const int page_of_tile = chunk * 2 + page_of_chunk;
-      const char* page = w.ring_await(206);
-      multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_tile * 2));
-      w.ring_release(207);
-    }
-    w.join_acquire(208);
-    w.join_put(w.index, acc, squares);
-    w.join_commit(209);
-  }
+  leave_squares(w, squares);
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(213, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(218, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1653,12 +1664,10 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(214);
+    w.join_wait(219);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
-    scale_columns(acc, w.join_scale(0, 12, 192,
-              [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1668,35 +1677,36 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(215);
+    w.join_release(220);
   }
-  w.role_barrier(211);
-  if (w.index == 0) w.signal(212, C_full_experts_router);
+  if (w.index == 0) w.signal(217, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  w.wait(216, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  open_table(w, 221);
+  w.wait(222, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 217,
+  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 223,
         [](float logit) { return sigmoid(logit); },
-        [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(218, L_route);
+        [](float score, float bias) { return (score + bias); },
+        scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
+  if (w.index == 0) w.signal_local(224, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(222, L_route, at.runs(T_route) + 1);
+  w.wait_local(228, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(219);
-    w.ring_copy(220, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(221, 52224);
+    w.ring_acquire(225);
+    w.ring_copy(226, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(227, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1712,18 +1722,18 @@ TILE_LOOP
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); rehearsal || tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = rehearsal ? ring_of(w) : w.ring_await(224);
+    const char* page = rehearsal ? ring_of(w) : w.ring_await(230);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     if (rehearsal) return rehearsed(acc);
-    w.ring_release(225);
-    w.join_acquire(226);
+    w.ring_release(231);
+    w.join_acquire(232);
     w.join_put(w.index, acc, squares);
-    w.join_commit(227);
+    w.join_commit(233);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(235, L_route, at.runs(T_route) + 1);
+  w.wait_local(243, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1734,7 +1744,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(236);
+      w.join_wait(244);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1750,22 +1760,22 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(237);
+      w.join_release(245);
     }
-    w.role_barrier(229);
-    if (w.index == 0) w.signal_local(230, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(235);
+    if (w.index == 0) w.signal_local(236, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(231, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(232, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
-    w.wait(233, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait_local(237, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(238, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(234, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(240, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1777,10 +1787,10 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(238);
+    w.ring_acquire(246);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(239, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(240, u32(group) * each);
+    w.ring_copies<8>(247, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(248, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1789,15 +1799,15 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(241);
+  w.slots_acquire(249);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(242, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(250, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(243);
+      const char* page = w.ring_await(251);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1810,10 +1820,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(244);
+      w.ring_release(252);
     }
   }
-  w.slots_commit(245);
+  w.slots_commit(253);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1832,7 +1842,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(246, t, at.epoch(2));
+    Acc acc = w.receive_sum(254, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1849,19 +1859,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(247);
-  if (w.index == 0) w.signal(248, C_x);
+  w.role_barrier(255);
+  if (w.index == 0) w.signal(256, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(249);
+  w.slots_await(257);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(250, acc, t, at.epoch(2));
+    w.send(258, acc, t, at.epoch(2));
   }
-  w.slots_release(251);
+  w.slots_release(259);
 }
 
 // ==== end ====
@@ -1873,16 +1883,16 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(252);
-      w.ring_copy(253, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(254, 49152);
+      w.ring_acquire(260);
+      w.ring_copy(261, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(262, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 256, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(255, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 264, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(263, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
     const int part = w.index % 12;
@@ -1894,27 +1904,27 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(257);
+        const char* page = w.ring_await(265);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(258);
+        w.ring_release(266);
       }
-      w.join_acquire(259);
+      w.join_acquire(267);
       w.join_put(w.index, acc, squares);
-      w.join_commit(260);
+      w.join_commit(268);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 261, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 269, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(262);
-  if (w.index == 0) w.signal(263, C_end_head);
+  w.role_barrier(270);
+  if (w.index == 0) w.signal(271, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1924,33 +1934,33 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(266);
+    w.join_wait(274);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
-    w.send_to(264, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(267);
+    w.send_to(272, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(275);
   }
-  w.role_barrier(265);
+  w.role_barrier(273);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(268, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(276, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(269);
-  if (w.index == 0) w.signal(270, C_end_logits_firsts);
+  w.role_barrier(277);
+  if (w.index == 0) w.signal(278, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(271, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(279, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;

@@ -13,7 +13,7 @@ const large = {
     ring weights 3 x 51 KiB
     phase qkv         { tile 16 rows, split k 12 }
     phase o           { tile 16 rows, split k 8 }
-    phase router      { tile 16 rows, split k 12 }
+    phase router      { tile 16 rows, split k 12, stage by chunk }
     phase dense.up    { tile 16 rows, split k 12 }
     phase dense.down  { tile 16 rows, split k 8 }
     phase expert.up   { tile 16 rows, split k 12, balance flat }

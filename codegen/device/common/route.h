@@ -208,19 +208,24 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
   }
 }
 
-/** All warps of the compute role together; the table is complete for them when it returns. Other roles wait on a local counter. */
-template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose, class Scale = Scaled>
-TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose,
-                   Scale scale = {}) {
-  // Who summed by the last table's weights has read it for the last time: it has given the slots back.
+/** All warps of the compute role, each a part of it, ahead of what the role waits for before it routes: of the last table nothing is left. Who summed by its
+    weights has read it for the last time, for it has given the slots back. */
+TILE_FN void open_table(Warp& w, int site) {
   w.slots_acquire(site);
   RouteTable& routes = w.table_for_writing_shared();
-  RouteChoice& choice = *w.shared<RouteChoice>(Shared::choice_at);
   w.lanes([&](int lane) {
     constexpr int words = Plan::max_active + Plan::top_k;  // of 8 bytes: of both arrays, which lie one behind the other
     u64* none = reinterpret_cast<u64*>(routes.result);
     for (int at = w.index * 32 + lane; at < words; at += w.count * 32) none[at] = ~u64(0);
   });
+}
+
+/** All warps of the compute role together, when all have opened the table and met; it is complete for them when it returns. Other roles wait on a local counter. */
+template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose, class Scale = Scaled>
+TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose,
+                   Scale scale = {}) {
+  RouteTable& routes = w.table_for_writing_shared();
+  RouteChoice& choice = *w.shared<RouteChoice>(Shared::choice_at);
   for (int row = w.index; row < rows; row += w.count) {
     w.area_writes(Area::route_choice, row);
     route_row<Experts, TopK>(w, routes, choice, logits + row * Experts, parts, size_t(8) * Experts, bias, row, renormalise, eps, factor, score, choose, scale);

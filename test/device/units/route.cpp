@@ -101,6 +101,8 @@ TILE_ROLE void role_compute(Warp& w) {
   const float* logits = w.ws<float>(Plan::data_at);
   for (int which = 0; which < unit::cases; ++which) {
     auto choose = [](float score, float bias) { return score + bias; };
+    open_table(w, s_role_barrier);
+    w.role_barrier(s_role_barrier);
     if (which == 1)
       route(w, logits, 1, nullptr, unit::rows(which), false, 0.0f, 2.5f, s_role_barrier, softmax_score, choose);
     else if (which == 3)

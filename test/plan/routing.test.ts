@@ -1,0 +1,59 @@
+/** Around routing: the table is emptied before the router is awaited, and a router whose SMs have one tile each signals without a meeting. */
+import { describe, expect, it } from 'vitest'
+import { Session } from '../../compiler/diagnostics/diagnostic.ts'
+import type { Plan, Step } from '../../compiler/plan/ir.ts'
+import { provePlan } from '../../compiler/verify/prove-plan.ts'
+import { mimoGraph, nanoPlan, planOf, proConfig, proPlan } from '../support/plans.ts'
+
+const segment = 'sliding_experts'
+const steps = (plan: Plan, phase: string, role: 'compute' | 'epilogue'): readonly Step[] =>
+  plan.segments.find((s) => s.name === segment)!.phases.find((p) => p.name === phase)!.roles[role]
+const kinds = (list: readonly Step[]): string[] => list.map((s) => s.kind)
+const refusals = (plan: Plan): readonly string[] => {
+  const session = new Session()
+  provePlan(plan, { session })
+  return session.diagnostics.map((d) => `${d.code} ${d.message}`)
+}
+
+describe('the table', () => {
+  const plan = nanoPlan({ ranks: 1 })
+
+  it('is emptied ahead of the logits', () => {
+    const route = kinds(steps(plan, 'route', 'compute'))
+    expect(route.indexOf('openTable')).toBeGreaterThanOrEqual(0)
+    expect(route.indexOf('openTable')).toBeLessThan(route.indexOf('wait'))
+  })
+
+  it('may not be emptied while experts of the last routing are multiplied', () => {
+    const open = steps(plan, 'route', 'compute').find((s) => s.kind === 'openTable')!
+    const early: Plan = {
+      ...plan,
+      segments: plan.segments.map((s) => ({
+        ...s,
+        phases: s.phases.map((p) =>
+          p.name === 'expert.up' ? { ...p, roles: { ...p.roles, compute: [open, ...p.roles.compute] } } : p,
+        ),
+      })),
+    }
+    expect(refusals(early).some((r) => r.includes('route'))).toBe(true)
+  })
+})
+
+describe('a router', () => {
+  it('signals without a meeting where no SM has two of its tiles, and nothing else does', () => {
+    for (const plan of [nanoPlan({ ranks: 1, epilogueWarps: 2 }), proPlan()]) {
+      expect(kinds(steps(plan, 'router', 'epilogue')).slice(-2)).toEqual(['loop', 'signal'])
+      expect(kinds(steps(plan, 'qkv', 'epilogue')).slice(-2)).toEqual(['barrier', 'signal'])
+    }
+    expect(refusals(nanoPlan({ ranks: 1, epilogueWarps: 2, sms: 40 }))).toEqual([])
+  })
+
+  it('meets where an SM has two', () => {
+    const ring = { depth: 3, pageBytes: 51 * 1024 }
+    const { plan } = planOf([mimoGraph(proConfig)], { ranks: 8, sms: 16, epilogueWarps: 2, schedule: { ring } })
+    const router = steps(plan, 'router', 'epilogue')
+    const loop = router.find((s) => s.kind === 'loop')
+    expect(loop?.kind === 'loop' && loop.domain).toMatchObject({ kind: 'share', count: 48 })
+    expect(kinds(router).slice(-2)).toEqual(['barrier', 'signal'])
+  })
+})
