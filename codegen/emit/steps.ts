@@ -213,6 +213,7 @@ const work: StepRules<WorkStep> = {
       out.line('const int of_group = by_tiles.of(cell), active = first + of_group;')
       out.line(`const char* codes = page + cell * ${g.cellBytes};`)
       out.line(leaf === undefined ? 'Acc acc = zeros();' : 'Exact sum = nothing();')
+      if (leaf !== undefined) out.line('const ColumnScale weights = routed_weights(w, active);')
       const source = shared ? 'w.scratch<const bf16>()' : `w.ws<const bf16>(${ctx.offset(p.source)})`
       const body = (unit: string): void => {
         out.line(
@@ -225,7 +226,7 @@ const work: StepRules<WorkStep> = {
         out.line(
           `multiply<${format}, ${chunk}>(w, acc, codes${offset(unitCodes)}, codes + ${g.codeBytes}${offset(unitScales)}, x);`,
         )
-        if (leaf !== undefined) out.line('add_routed(w, sum, acc, active);')
+        if (leaf !== undefined) out.line('add_routed(w, sum, acc, weights);')
       }
       if (chunk === g.units) body('0')
       else out.block(`for (int unit = 0; unit < ${g.units}; unit += ${chunk})`, () => body('unit'))

@@ -1181,11 +1181,12 @@ TILE_LOOP
         const int of_group = by_tiles.of(cell), active = first + of_group;
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
+        const ColumnScale weights = routed_weights(w, active);
         for (int unit = 0; unit < 8; unit += 1) {
           stage_routed<true>(w, x, w.scratch<const bf16>(), 256, routes.result[active], unit, half);
           Acc acc = zeros();
           multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
-          add_routed(w, sum, acc, active);
+          add_routed(w, sum, acc, weights);
         }
         w.slots_put(sum, cell - of_group * tiles, active);
       }
@@ -1690,11 +1691,12 @@ TILE_LOOP
         const int of_group = by_tiles.of(cell), active = first + of_group;
         const char* codes = page + cell * 2176;
         Exact sum = nothing();
+        const ColumnScale weights = routed_weights(w, active);
         for (int unit = 0; unit < 8; unit += 1) {
           stage_routed<true>(w, x, w.scratch<const bf16>(), 256, routes.result[active], unit, half);
           Acc acc = zeros();
           multiply<E2M1, 1>(w, acc, codes + unit * 256, codes + 2048 + unit * 16, x);
-          add_routed(w, sum, acc, active);
+          add_routed(w, sum, acc, weights);
         }
         w.slots_put(sum, cell - of_group * tiles, active);
       }

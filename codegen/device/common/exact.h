@@ -31,11 +31,10 @@ TILE_FN void add(Warp& w, Exact& to, const Acc& leaf) {
   Acc copy = leaf;
   each(w, to, copy, [&](i64& sum, float& value, int, int) { sum = add_fixed(sum, to_fixed(value)); });
 }
-/** What the leaf adds to the sums of the rows that go to an active expert: times the weight that the row gives it. Other rows
-    add nothing: their columns were staged as zeros. */
-TILE_FN void add_routed(Warp& w, Exact& to, const Acc& leaf, int active_index) {
+/** The weights that rows give to an active expert. The table knows results: a row's slot is looked for, once for all leaves of a cell. */
+TILE_FN ColumnScale routed_weights(Warp& w, int active_index) {
   const RouteTable& routes = w.table();
-  const ColumnScale weights = scale_of_columns(w, [&](int column) {
+  return scale_of_columns(w, [&](int column) {
     const int result = column < Plan::rows ? routes.result[active_index][column] : -1;
     float weight = 0;
     TILE_UNROLL
@@ -43,6 +42,10 @@ TILE_FN void add_routed(Warp& w, Exact& to, const Acc& leaf, int active_index) {
       if (result >= 0 && routes.slot_result[column][slot] == result) weight = routes.weight[column][slot];
     return weight;
   });
+}
+/** What the leaf adds to the sums of the rows that go to an active expert: times the weight that the row gives it. Other rows
+    add nothing: their columns were staged as zeros. */
+TILE_FN void add_routed(Warp& w, Exact& to, const Acc& leaf, const ColumnScale& weights) {
   Acc copy = leaf;
   scale_columns(copy, weights);
   add(w, to, copy);

@@ -394,8 +394,14 @@ struct Warp {
   // ---- ring ----
   TILE_FN char* ring_page(u32 position) { return tile_memory + Shared::ring_at + position % Plan::ring_depth * Shared::page_stride; }
   TILE_FN int ring_slot() const { return int(ring_position % Plan::ring_depth); }
+  /** Pages of an SM that are on their way at one time: one less than the ring has. Memory needs no more to be busy, and all else that is asked for meanwhile,
+      signals and instructions too, stands in line behind them. Of two pages both are. */
+  static constexpr u32 ring_on_its_way = Plan::ring_depth > 2 ? Plan::ring_depth - 1 : Plan::ring_depth;
   TILE_FN void ring_acquire(int site) {
     if (const u32 phases = ring_position / Plan::ring_depth; phases > 0) wait_barrier(site, Shared::ring_empty + ring_slot(), phases);
+    if (ring_on_its_way == Plan::ring_depth || ring_position < ring_on_its_way) return;
+    const u32 before = ring_position - ring_on_its_way;
+    wait_barrier(site, Shared::ring_full + int(before % Plan::ring_depth), before / Plan::ring_depth + 1);
   }
   /** What passes through the ring, spans of keys and values too, is read once a round, and had better make room in L2 first: for what
       lies there for good, sliding layers' caches, values between phases and the kernel's own code. */

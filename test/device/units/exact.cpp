@@ -96,7 +96,7 @@ TILE_ROLE void role_compute(Warp& w) {
     for (int leaf = 0; leaf < unit::leaves; ++leaf) {
       Acc acc = zeros();
       multiply<BF16, 1>(w, acc, page + leaf * BF16::unit_bytes, nullptr, x, leaf);
-      add_routed(w, sum, acc, w.index);
+      add_routed(w, sum, acc, routed_weights(w, w.index));
     }
     w.slots_put(sum, 0, w.index);
     w.slots_commit(s_slots_commit);
