@@ -2,11 +2,10 @@
  * A router whose SMs stage the chunk of k that their tile takes first, and the rest behind it, gives the bits of one that stages all of it at
  * once: plain, on several ranks, in any order of events, as the control.
  */
-import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import type { Schedule } from '../../dsl/schedule-ir.ts'
-import type { HostEngineOptions, StartOptions } from '../support/host-engine.ts'
-import { buildNano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
+import { bits } from '../support/logit-bits.ts'
+import { buildNano, nanoSchedule } from '../support/nano-engine.ts'
 import { compileForHopper, hasNvcc } from '../support/nvcc.ts'
 import { buildQuickly } from '../support/quick-builds.ts'
 
@@ -19,20 +18,6 @@ const cut = (chunkwise: boolean, target: 'host' | 'sm_90a' = 'host'): Schedule =
   const router = { name: 'router', split, ...(chunkwise && { stage: { value: 'chunk' as const } }) }
   const ring = { ...nano.ring!, depth: 6, pageBytes: 20 * 1024 }
   return { ...nano, ring, sms: { value: 4 }, phases: [...nano.phases, router] }
-}
-
-async function bits(options: Partial<HostEngineOptions>, starts: readonly StartOptions[] = [{}]): Promise<string[]> {
-  const built = await buildNano(options)
-  const found: string[] = []
-  for (const start of starts) {
-    const engine = await built.start(start)
-    const rows = await engine.logits(oraclePrompts()[0]!.slice(0, 24))
-    await engine.close()
-    const hash = createHash('sha256')
-    for (const row of rows) hash.update(new Uint8Array(Float32Array.from(row).buffer))
-    found.push(hash.digest('hex'))
-  }
-  return found
 }
 
 describe('the logits of nano', () => {

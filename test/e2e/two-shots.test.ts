@@ -2,14 +2,13 @@
  * Sums over ranks in two shots have the bits of one shot: whatever travels, on any number of ranks, plain and drafted, in any order of
  * events, as the controls, and the owner of a tile says whose part it lacks.
  */
-import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import type { EngineKind } from '../../codegen/engines.ts'
 import { DiagnosticError } from '../../compiler/diagnostics/diagnostic.ts'
 import type { ExchangeType, Schedule, Shots } from '../../dsl/schedule-ir.ts'
 import type { OpenOptions } from '../../runtime/session/open-model.ts'
-import type { HostEngineOptions, StartOptions } from '../support/host-engine.ts'
-import { buildNano, nanoSchedule, oraclePrompts } from '../support/nano-engine.ts'
+import { bits } from '../support/logit-bits.ts'
+import { nanoSchedule } from '../support/nano-engine.ts'
 import { compileForHopper, hasNvcc } from '../support/nvcc.ts'
 import { buildQuickly } from '../support/quick-builds.ts'
 import { openNano, prompts } from '../support/run-nano.ts'
@@ -21,24 +20,6 @@ const exchanging = (as: ExchangeType, shots: Shots, target: 'host' | 'sm_90a' = 
   exchangeAs: { value: as },
   shots: { value: shots },
 })
-
-/** A hash of the bits of the logits after each token of a prompt, for each start of one engine. */
-async function bits(
-  options: Partial<HostEngineOptions>,
-  starts: readonly StartOptions[] = [{}],
-): Promise<readonly string[]> {
-  const built = await buildNano(options)
-  const found: string[] = []
-  for (const start of starts) {
-    const engine = await built.start(start)
-    const rows = await engine.logits(oraclePrompts()[0]!.slice(0, 24))
-    await engine.close()
-    const hash = createHash('sha256')
-    for (const row of rows) hash.update(new Uint8Array(Float32Array.from(row).buffer))
-    found.push(hash.digest('hex'))
-  }
-  return found
-}
 
 describe('the logits of nano', () => {
   buildQuickly()
