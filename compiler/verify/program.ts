@@ -304,7 +304,7 @@ const rules: Rules = {
   },
   stageChunk: (s, a) => {
     accesses(a, s.reads, s.writes)
-    if (s.product.norm) scratch(a, false, true)
+    scratch(a, false, true)
   },
   stagePage: (s, a) => accesses(a, s.reads, s.writes),
   stageRows: (s, a) => {
