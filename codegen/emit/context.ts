@@ -16,6 +16,8 @@ export class EmitContext {
   copied = ''
   /** In a phase that has a rehearsal: the function's `rehearsal` tells whether this is it. */
   rehearsed = false
+  /** The role has found the active experts by itself (`findActive`), and has them from there, not from the table. */
+  found = false
   constructor(
     readonly plan: Plan,
     readonly out: Writer,

@@ -29,6 +29,7 @@ const emitSections = (p: ProductPlan, which: Which, ctx: EmitContext): void =>
 
 /** What a norm has left for the sum of the parts from `first` on. */
 function emitScale(p: ProductPlan, first: string, { out }: EmitContext): void {
+  if (p.scaleLeft) out.line('scale_columns(acc, scale);')
   const scale = scaleOfSum(p)
   if (!scale) return
   const { parts, units } = p.geometry

@@ -6,27 +6,44 @@ import type { WorkStep } from '../../compiler/plan/ir.ts'
 import type { EmitContext } from './context.ts'
 import { emitPairElements, emitScalarElements } from './elements.ts'
 import { floatLiteral, lambda, cppExpr as lambdaBody } from './expr.ts'
-import { imageAt, type StepRules } from './step-rules.ts'
+import { imageAt, type StepRules, scaleLeft } from './step-rules.ts'
 
-type RowSteps = 'openTable' | 'route' | 'embed' | 'normed' | 'pointwise' | 'firsts' | 'sample' | 'prefetch'
+type RowSteps =
+  | 'openTable'
+  | 'choose'
+  | 'route'
+  | 'findActive'
+  | 'embed'
+  | 'normed'
+  | 'pointwise'
+  | 'firsts'
+  | 'sample'
+  | 'prefetch'
 
 export const rowSteps: Pick<StepRules<WorkStep>, RowSteps> = {
   openTable: (s, { out }) => out.line(`open_table(w, ${s.site});`),
-  route: (s, ctx) => {
+  choose: (s, ctx) => {
     const { out } = ctx
     const p = s.phase
     const bias = s.bias === undefined ? 'nullptr' : `reinterpret_cast<const float*>(w.image(${imageAt(s.bias, ctx)}))`
     const { form } = ctx.buffer(p.logits)
     const parts = form.kind === 'plain' ? (form.parts ?? 1) : 1
     out.line(
-      `route<${p.experts}, ${p.topK}>(w, w.ws<const float>(${ctx.offset(p.logits)}), ${parts}, ${bias}, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${s.site},`,
+      `choose<${p.experts}, ${p.topK}>(w, w.ws<const float>(${ctx.offset(p.logits)}), ${parts}, ${bias}, at.block->rows,`,
     )
     out.line(`      ${lambda(p.score, ['logit'])},`)
     const scale = s.scaled?.norm?.scale
     out.line(`      ${lambda(p.choose, ['score', 'bias'])}${scale ? ',' : ');'}`)
     if (!s.scaled || !scale) return
-    const { parts: warps, units } = s.scaled.geometry
-    out.line(`      scale_of_squares(w, ${warps}, ${units}, ${lambda(scale, ['mean'])}));`)
+    out.line(`      ${scaleLeft(s.scaled, scale)});`)
+  },
+  route: ({ phase: p, site }, { out }) =>
+    out.line(
+      `route<${p.topK}>(w, at.block->rows, ${p.normalise}, ${floatLiteral(p.epsilon)}, ${floatLiteral(p.factor)}, ${site});`,
+    ),
+  findActive: (_s, ctx) => {
+    ctx.out.line('const ActiveExperts found = active_experts(w, at.block->rows);')
+    ctx.found = true
   },
   embed: (s, ctx) => {
     const { out } = ctx

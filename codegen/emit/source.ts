@@ -155,7 +155,7 @@ function constants(plan: Plan, validIds: number): string {
   line(
     'TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }',
   )
-  line('TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }')
+  line(`TILE_BOTH static constexpr unsigned local_arrivals(int local) { return ${localArrivals(plan)}; }`)
   line(
     `static constexpr const char* counter_names[] = {${quoted([...counters.map((c) => c.name), 'round control', 'left round'])}};`,
   )
@@ -176,6 +176,12 @@ function constants(plan: Plan, validIds: number): string {
   for (let i = 0; i < regions.length; i += 6) out.line(`    ${quoted(regions.slice(i, i + 6))},`)
   out.line('  };')
   return out.toString()
+}
+
+/** Warps that signal a local once in an execution. */
+function localArrivals(plan: Plan): string {
+  const locals = plan.tallies.filter((t) => t.scope === 'local')
+  return locals.reduceRight((rest, { each }, i) => (each ? `local == ${i} ? ${each}_warps : ${rest}` : rest), '1')
 }
 
 /** The token that a draft's rows are fed: the one that its embedding has a vector for. */
@@ -241,6 +247,7 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
       if (line) out.directive(`#line ${line.line} "${line.file}"`)
       const kept = keptBy(steps)
       ctx.rehearsed = role === 'compute' && rehearsed.has(phase)
+      ctx.found = false
       const staged = `${kept ? `, Kept<${kept.units}>& kept` : ''}${ctx.rehearsed ? ', bool rehearsal' : ''}`
       out.block(`TILE_PHASE static void ${phaseFunction(s, phase, role)}(Warp& w, const At& at${staged})`, () => {
         const product = ownTiles(steps)
@@ -276,28 +283,34 @@ function keptTogether(phases: readonly PhasePlan[], role: RoleName): PhasePlan[]
 const mebibytes = (bytes: number): string =>
   bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
-/** What a role does of phases that share what is staged, or of one phase. */
+/** What a role does of phases that share what is staged, or of one phase: each apart from the others, so that registers hold nothing but that. */
 function groupOfPhases(group: readonly PhasePlan[], s: SegmentPlan, role: RoleName, out: Writer): void {
   const rehearsal = rehearsalOf(group, role)
-  const call = (p: PhasePlan): string => {
+  const call = (p: PhasePlan): void => {
     const name = phaseFunction(s, p, role)
+    const shares = keptBy(p.roles[role]) !== undefined
     const last = p === rehearsal?.phase ? ', rehearsal' : ''
-    const body = keptBy(p.roles[role]) ? `[&](Warp& w, const At& at) { ${name}(w, at, kept${last}); }` : name
-    return `traced(w, at, ${s.phases.indexOf(p)}, ${body});`
+    const body = shares ? `[&](Warp& w, const At& at) { ${name}(w, at, kept${last}); }` : name
+    const only = rehearsal && p !== group[0] && !last ? 'if (!rehearsal) ' : ''
+    out.block(
+      `${only}run(w, [${shares ? '&' : ''}](Warp& w, const At& at)`,
+      () => out.line(`traced(w, at, ${s.phases.indexOf(p)}, ${body});`),
+      ');',
+    )
   }
   const kept = keptBy(group[0]!.roles[role])
   if (kept?.role === 'keep') out.line(`Kept<${kept.units}> kept;`)
   if (!rehearsal) {
-    for (const p of group) out.line(call(p))
+    group.forEach(call)
     return
   }
   const [first, ...rest] = group
-  out.line(call(first!))
+  call(first!)
   out.line(`// an SM without a tile of ${first!.name} goes through the code of ${rehearsal.phase.name} while it waits`)
   out.directive('TILE_LOOP')
   out.block(`for (bool rehearsal = rehearses(w, ${rehearsal.tiles}), again = true; again; rehearsal = false)`, () => {
     out.line('again = rehearsal;')
-    for (const p of rest) out.line(p === rehearsal.phase ? call(p) : `if (!rehearsal) ${call(p)}`)
+    rest.forEach(call)
   })
 }
 
@@ -317,7 +330,8 @@ function rolePrograms(plan: Plan): string {
               out.block(`case ${i}:`, () => {
                 out.line(`// ${s.name}`)
                 for (const group of keptTogether(calls, role)) {
-                  out.block('run(w, [](Warp& w, const At& at)', () => groupOfPhases(group, s, role, out), ');')
+                  if (group.length === 1) groupOfPhases(group, s, role, out)
+                  else out.block('', () => groupOfPhases(group, s, role, out))
                 }
                 out.line('break;')
               })

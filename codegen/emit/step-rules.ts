@@ -6,6 +6,7 @@
 import type { ImagePlace, ProductPlan, RoleName, Step } from '../../compiler/plan/ir.ts'
 import type { ExprNode } from '../../dsl/expr.ts'
 import type { EmitContext } from './context.ts'
+import { lambda } from './expr.ts'
 
 /** How steps of each kind are printed. */
 export type StepRules<S extends Step> = {
@@ -27,8 +28,12 @@ export const localTile = (p: ProductPlan): string =>
       ? `(tile / ${p.geometry.chunks})`
       : 'tile'
 
-/** What a norm has left for the sum of this product's parts, from the mean of squares: nothing where routing applies it. */
-export const scaleOfSum = (p: ProductPlan): ExprNode | undefined => (p.byChunk ? undefined : p.norm?.scale)
+/** What a norm has left for the sum of this product's parts, from the squares that come with them: nothing where they were left for all (scaleLeft). */
+export const scaleOfSum = (p: ProductPlan): ExprNode | undefined =>
+  p.byChunk || p.scaleLeft ? undefined : p.norm?.scale
+/** The scale of a row, from the squares that the warps which staged have left. */
+export const scaleLeft = ({ geometry: { parts, units } }: ProductPlan, scale: ExprNode): string =>
+  `scale_of_squares(w, ${parts}, ${units}, ${lambda(scale, ['mean'])})`
 
 /** Sums are fixed point from the leaves of k up to the end of the exchange. */
 export const exact = (p: ProductPlan): boolean => p.geometry.unitsPerLeaf !== undefined

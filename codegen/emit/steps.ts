@@ -27,7 +27,7 @@ import { domainRule } from './domains.ts'
 import { lambda } from './expr.ts'
 import { finishSteps } from './finish-steps.ts'
 import { rowSteps } from './row-steps.ts'
-import { exact, imageAt, localTile, type StepRules, scaleOfSum } from './step-rules.ts'
+import { exact, imageAt, localTile, type StepRules, scaleLeft, scaleOfSum } from './step-rules.ts'
 
 const runs = (tally: string, after: number): string =>
   after === 0 ? `at.runs(${tally})` : `at.runs(${tally}) + ${after}`
@@ -54,8 +54,10 @@ const sync: StepRules<SyncStep> = {
     const after = runs(`T_${identifier(s.local)}`, s.after)
     out.line(`w.wait_local(${s.site}, ${eitherHalf(localName, s.local, s.early)}, ${after});`)
   },
-  signalLocal: (s, { out }) =>
-    out.line(`if (w.index == 0) w.signal_local(${s.site}, ${eitherHalf(localName, s.local, s.early)});`),
+  signalLocal: (s, { out }) => {
+    const call = `w.signal_local(${s.site}, ${eitherHalf(localName, s.local, s.early)});`
+    out.line(s.each ? call : `if (w.index == 0) ${call}`)
+  },
   barrier: (s, { out }) => out.line(`w.role_barrier${s.within ? '_within' : ''}(${s.site});`),
   acquire: (s, { out }) => out.line(`w.${s.channel}_acquire(${s.site});`),
   commit: (s, { out, copied }) =>
@@ -90,7 +92,8 @@ const work: StepRules<WorkStep> = {
     const { pageBytes, pagesPerTile, bytes } = p.geometry
     const local = localTile(p)
     const index = pagesPerTile > 1 ? `(size_t(${local}) * ${pagesPerTile}${pageVariable(p)})` : `size_t(${local})`
-    const expert = p.routed === 'up' ? ` + size_t(w.table().expert[active]) * ${bytes}` : ''
+    const active = ctx.found ? 'expert_at(w, found, active)' : 'w.table().expert[active]'
+    const expert = p.routed === 'up' ? ` + size_t(${active}) * ${bytes}` : ''
     ctx.out.line(
       `w.ring_copy(${s.site}, 0, w.image(${imageAt(p.image, ctx)}${expert} + ${index} * ${pageBytes}), ${pageBytes});`,
     )
@@ -118,13 +121,14 @@ const work: StepRules<WorkStep> = {
     const p = s.product
     const g = p.geometry
     const scale = p.norm?.scale
-    out.line(`const int part = w.index % ${g.parts};`)
-    if (g.groups > 1) out.line(`const int tile_of_page = w.index / ${g.parts};`)
+    const again = scale !== undefined && !s.kept
+    out.line(`${again ? '' : 'const '}int part = w.index % ${g.parts};`)
+    if (g.groups > 1) out.line(`${again ? '' : 'const '}int tile_of_page = w.index / ${g.parts};`)
     if (p.restaged) return
     if (s.kept) {
       if (s.kept.role === 'reuse') out.line(`// staged by ${s.kept.name}`)
       out.line(`Staged<${g.unitsPerPart}>& x = kept.x;`)
-      if (scale) out.line('ColumnSums& squares = kept.squares;')
+      if (scaleOfSum(p)) out.line('ColumnSums& squares = kept.squares;')
       if (s.kept.role === 'reuse') return
     } else {
       out.line(`Staged<${g.unitsPerPart}> x;`)
@@ -135,8 +139,13 @@ const work: StepRules<WorkStep> = {
     const weight = normWeightsOf(p, ctx)
     const unit = `part * ${g.unitsPerPart}`
     if (scale) {
-      out.line(`${s.kept ? '' : 'const ColumnSums '}squares = weigh_for_norm(w, x, ${unit}, ${weight});`)
+      out.line(`${s.kept && !p.byChunk ? '' : 'const ColumnSums '}squares = weigh_for_norm(w, x, ${unit}, ${weight});`)
       if (p.byChunk) out.line('leave_squares(w, squares);')
+      // What was found before all of x was held would wait in local memory: it is found again.
+      else if (again) {
+        const group = g.groups > 1 ? `, tile_of_page = w.index / ${g.parts}` : ''
+        out.line(`w.afresh(), part = w.index % ${g.parts}${group};`)
+      }
     } else {
       out.line(`normalise(w, x, ${unit}, ${g.units}, ${weight}, ${g.parts}, ${s.site},`)
       out.line(`          ${lambda(p.norm.stat, ['x'])},`)
@@ -173,6 +182,8 @@ const work: StepRules<WorkStep> = {
     const local = eitherHalf(localName, s.local, s.early)
     ctx.out.line(`bring_rows<${topK}, ${k}>(w, ${local}, w.scratch<bf16>(), ${from}, at.block->rows, half);`)
   },
+  takeScale: ({ product: p }, { out }) =>
+    out.line(`const ColumnScale scale = scale_of_columns(w, ${scaleLeft(p, p.norm!.scale!)});`),
   clear: (s, { out }) => out.line(exact(s.product) ? 'Exact acc = nothing();' : 'Acc acc = zeros();'),
   multiply: (s, ctx) => {
     const p = s.product
@@ -288,7 +299,7 @@ export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
       )
     }
     if (step.kind === 'normed') ctx.out.line(`touch(w, w.image(${imageAt(step.weight, ctx)}), ${step.part.head * 2});`)
-    if (step.kind === 'route' && step.bias !== undefined)
+    if (step.kind === 'choose' && step.bias !== undefined)
       ctx.out.line(`touch(w, w.image(${imageAt(step.bias, ctx)}), ${step.phase.experts * 4});`)
   }
 }
@@ -362,8 +373,8 @@ const accessesOf = (s: Step): readonly Access[] => [
 function emitLoop(loop: Extract<Step, { kind: 'loop' }>, role: RoleName, ctx: EmitContext): void {
   const { out } = ctx
   if (isWhole(loop)) {
-    out.line('const RouteTable& routes = w.table();')
-    out.line('const Share experts{0, routes.active};')
+    if (!ctx.found) out.line('const RouteTable& routes = w.table();')
+    out.line(`const Share experts{0, ${ctx.found ? 'found.count' : 'routes.active'}};`)
     emitEach(loop.body, role, ctx)
     return
   }

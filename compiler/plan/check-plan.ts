@@ -238,7 +238,7 @@ const stepPlaces: {
   readonly [K in Step['kind']]?: (s: Extract<Step, { kind: K }>) => readonly (ImagePlace | undefined)[]
 } = {
   loop: (s) => placesOf(s.body),
-  route: (s) => [s.bias],
+  choose: (s) => [s.bias],
   attendNear: (s) => [s.sink],
   mergeChunks: (s) => [s.sink],
   embed: (s) => [s.table, s.instead],

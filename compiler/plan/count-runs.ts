@@ -3,13 +3,14 @@
  * same code of a segment adds its own executions to.
  */
 import type { PhaseProgram, Segment } from '../tile/ir.ts'
-import { countersOf, type Entry, localsOf, type SegmentPlan, type Tally } from './ir.ts'
+import { countersOf, type Entry, localsOf, type SegmentPlan, signalledByEach, type Tally } from './ir.ts'
 
 /** Counters in order of first use, then locals, then the exchange epoch. */
 export function countTallies(program: PhaseProgram, segments: readonly SegmentPlan[]): Tally[] {
   const counts = new Map<string, number>()
   let exchanges = 0
   const locals = new Map<string, number>()
+  const phases = segments.flatMap((s) => s.phases)
   for (const entry of program.sequence) {
     for (const phase of segments[entry.segment]!.phases) {
       for (const counter of countersOf(phase)) counts.set(counter, (counts.get(counter) ?? 0) + 1)
@@ -19,7 +20,10 @@ export function countTallies(program: PhaseProgram, segments: readonly SegmentPl
   }
   return [
     ...[...counts].map(([name, perRound]): Tally => ({ name, scope: 'counter', perRound })),
-    ...[...locals].map(([name, perRound]): Tally => ({ name, scope: 'local', perRound })),
+    ...[...locals].map(([name, perRound]): Tally => {
+      const each = phases.map((p) => signalledByEach(p, name)).find((r) => r !== undefined)
+      return { name, scope: 'local', perRound, ...(each && { each }) }
+    }),
     { name: 'exchange', scope: 'exchange', perRound: exchanges },
   ]
 }

@@ -7,7 +7,7 @@
  *   site          the number of one sync step, for faults, traces and mutations; `sites` holds their names
  *   counter       grows by one for each SM that is done with a phase; phases that write the same carried value share one
  *   channel       bounded hand-over inside an SM: ring (load -> compute), join and slots (compute -> epilogue)
- *   local         a counter in shared memory: the route table is ready; the results of one half are stored, or lie near
+ *   local         a counter in shared memory: all rows have chosen, the route table is ready; the results of one half are stored, or lie near
  *   region        what a step reads or writes, for the race proof: a buffer, a cache, the route table
  *   entry         one position of the sequence of a round: a segment, and the layer that it runs as
  *   shots         a sum over ranks in one: parts of a tile go to every rank. In two: parts go to the tile's *owner*, tile % ranks, the
@@ -100,7 +100,13 @@ export type SyncStep =
       /** The input of this product is what it waits for (`bringRows`). */
       readonly rows?: ProductPlan
     })
-  | (SyncBase & { readonly kind: 'signalLocal'; readonly local: string; readonly early?: string })
+  /** By the role's first warp; `each`: by every warp of it, so that none of them waits for the others. */
+  | (SyncBase & {
+      readonly kind: 'signalLocal'
+      readonly local: string
+      readonly early?: string
+      readonly each?: true
+    })
   | ChannelStep<'acquire'>
   | ChannelStep<'commit'>
   | ChannelStep<'await'>
@@ -138,6 +144,8 @@ export interface ProductPlan {
   /** Before it multiplies, an SM stages the chunk of k that its tile takes; all of the input, for a later phase, when it has. The sums are left
       without the norm's scale, which routing applies (stage-by-chunk.ts). */
   readonly byChunk?: true
+  /** Its input was staged by a product that does so by chunk, and left its squares: the norm's scale is taken from there, once, not from each hand-over. */
+  readonly scaleLeft?: true
   /** Of a routed `down`: how an SM's own tiles fill pages. A page has the tiles of several experts, or those of one take several pages. */
   readonly paging?: { readonly experts: number; readonly pages: number }
   /** Of a routed `down`: slots of a row, and whether all rows' inputs are staged in shared memory, once a phase. */
@@ -189,14 +197,19 @@ export type WorkStep = { readonly reads?: readonly Access[]; readonly writes?: r
   | { readonly kind: 'gatherLogits'; readonly product: ProductPlan; readonly buffer: string; readonly site: number }
   /** The route table is emptied, when nobody looks at what the last routing wrote: ahead of the logits. */
   | { readonly kind: 'openTable'; readonly site: number }
-  /** `scaled`: the product whose sums it adds up has left them without its norm's scale. */
+  /** Rows choose their experts. `scaled`: the product whose sums it adds up has left them without its norm's scale. */
   | {
-      readonly kind: 'route'
+      readonly kind: 'choose'
       readonly phase: RoutePhase
-      readonly site: number
       readonly bias?: ImagePlace
       readonly scaled?: ProductPlan
     }
+  /** What they have chosen becomes the route table. */
+  | { readonly kind: 'route'; readonly phase: RoutePhase; readonly site: number }
+  /** Which experts are active, from what rows have chosen: for who fetches weights, and need not wait for the table. */
+  | { readonly kind: 'findActive' }
+  /** The scale of the sums of a whole phase, from the squares that were left where their input was staged. */
+  | { readonly kind: 'takeScale'; readonly product: ProductPlan }
   /** Each warp's m tile of a task: its queries are staged, spans pass, and what they come to is left as a partial result. */
   | { readonly kind: 'openTile'; readonly attend: AttendPhase }
   | { readonly kind: 'attendSpan'; readonly attend: AttendPhase }
@@ -256,6 +269,10 @@ export function productIn(steps: readonly Step[]): ProductPlan | undefined {
 /** Counters that one execution of a phase signals. */
 export const countersOf = (phase: PhasePlan): string[] =>
   phase.early === undefined ? [phase.counter] : [phase.counter, phase.early]
+
+/** The role of which every warp signals the local in a phase. */
+export const signalledByEach = (phase: PhasePlan, local: string): RoleName | undefined =>
+  roleNames.find((r) => phase.roles[r].some((s) => s.kind === 'signalLocal' && s.local === local && s.each))
 
 /** Locals that one execution of a phase signals. */
 export const localsOf = (phase: PhasePlan): string[] => roleNames.flatMap((r) => localsIn(phase.roles[r]))
@@ -348,6 +365,8 @@ export interface PlacedBuffer extends Buffer {
 export interface Tally {
   readonly name: string
   readonly scope: 'counter' | 'local' | 'exchange'
+  /** Of a local: the role of which every warp signals it, where it is not one warp. */
+  readonly each?: RoleName
   /** Executions in one round. */
   readonly perRound: number
 }

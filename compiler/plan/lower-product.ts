@@ -42,11 +42,16 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
   const logits = logitsStore(phase, ctx)
   const ring = {
     acquire: to.channel('load', 'acquire', 'ring'),
-    copy: { kind: 'copyPage' as const, site: to.site('load', 'copy page'), product, reads: routeRead },
+    copy: {
+      kind: 'copyPage' as const,
+      site: to.site('load', 'copy page'),
+      product,
+      reads: ctx.routedBefore === 0 ? [] : routeRead,
+    },
     commit: to.channel('load', 'commit', 'ring'),
   }
   const load = [
-    ...to.routed('load'),
+    ...to.routed('load', phase.routed === 'up'),
     ...byHalves([loop('tile', domain, pages(pagesPerTurn, [ring.acquire, ring.copy, ring.commit]))]),
     ...to.doneWithTable(phase),
   ]
@@ -124,6 +129,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
   const epilogue: Step[] = [
     ...(idleSms ? to.waits('epilogue') : []),
     ...to.routed('epilogue'),
+    ...(product.scaleLeft ? [{ kind: 'takeScale' as const, product }] : []),
     ...byHalves([
       loop('tile', domain, [
         ...(rotatesAhead(product) ? [{ kind: 'rotations' as const, product }] : []),

@@ -43,8 +43,10 @@ export interface LowerContext {
   readonly exchangesBefore: number
   /** Phases up to this one that hand over by halves. */
   readonly halvesSoFar: number
-  /** Whether this is the first phase that uses the table of the last routing. */
-  readonly firstRouted: boolean
+  /** Of a phase that uses the table of the last routing: how many before it do. */
+  readonly routedBefore?: number
+  /** Load has found the active experts of the first of them by itself, and has not waited for the table (findsActive). */
+  readonly loadFound: boolean
   /** Phases after which load says that it is done with the table, and how many of them come before in the entry. */
   readonly tableGuards: ReadonlySet<ProductPhase>
   readonly guardsBefore: number
@@ -154,10 +156,19 @@ export class Steps {
   channel(role: RoleName, kind: 'acquire' | 'commit' | 'await' | 'release', channel: 'ring' | 'join' | 'slots'): Step {
     return { kind, site: this.site(role, `${kind} ${channel}`), channel }
   }
-  /** Other roles than compute, which routes itself, wait for the table once. */
-  routed(role: RoleName): Step[] {
-    if (!this.ctx.firstRouted) return []
-    return [{ kind: 'waitLocal', site: this.site(role, 'wait route'), local: 'route', after: this.ctx.routesBefore }]
+  /** Other roles than compute, which routes itself, wait for the table once. Load, which all wait for, finds the experts whose weights it fetches first
+      by itself as soon as rows have chosen, and waits for the table where it comes to another phase. */
+  routed(role: RoleName, findsActive = false): Step[] {
+    const { routedBefore, loadFound, routesBefore: after } = this.ctx
+    const wait = (local: string): Step => ({
+      kind: 'waitLocal',
+      site: this.site(role, `wait ${local}`),
+      local,
+      after,
+    })
+    if (routedBefore === undefined) return []
+    if (findsActive && routedBefore === 0) return [wait('chosen'), { kind: 'findActive' }]
+    return routedBefore === (role === 'load' && loadFound ? 1 : 0) ? [wait('route')] : []
   }
   /** Load has nothing left to fetch in the phase: weights of a later one may come into L2. */
   prefetches(): Step[] {

@@ -47,7 +47,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     const image = images[si]!
     let routes = 0
     let exchanges = 0
-    let routedBefore = false
+    let routedBefore = 0
+    let loadFound = false
     const kept = keptInputs(segment, image.products)
     const products = stageByChunk(segment, image.products, kept, ctx)
     const bringing = halved.filter((h) => segment.phases.includes(h.up) && bringsRows(h, products, kept))
@@ -55,9 +56,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
       if (phase.kind === 'route') routes++
       const takes = halved.find((h) => h.down === phase)
       const near = bringing.find((h) => h.up === phase || h.down === phase)
-      const firstRouted = phase.kind === 'product' && phase.routed !== undefined && !routedBefore
-      if (phase.kind === 'route') routedBefore = false
-      else if (firstRouted) routedBefore = true
+      const isRouted = phase.kind === 'product' && phase.routed !== undefined
+      if (phase.kind === 'route') [routedBefore, loadFound] = [0, false]
       const counter = counterOf(program, si, pi)
       const plan = lowerPhase(phase, {
         segment: segment.name,
@@ -74,7 +74,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         waits: waits[si]![pi]!,
         routedNext: routedNext(segment.phases.slice(pi + 1)),
         routesBefore: routes,
-        firstRouted,
+        ...(isRouted && { routedBefore }),
+        loadFound,
         tableGuards: guards,
         guardsBefore: segment.phases.slice(0, pi).filter((p) => p.kind === 'product' && guards.has(p)).length,
         exchangesBefore: exchanges,
@@ -85,6 +86,10 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         plain: (param) => image.plain.get(param)!,
       })
       if (phase.kind === 'product' && products.get(phase)!.exchange) exchanges++
+      if (isRouted) {
+        if (routedBefore === 0) loadFound = phase.routed === 'up'
+        routedBefore++
+      }
       return plan
     })
     return {

@@ -9,7 +9,14 @@
  */
 import { type PhasePlan, type Plan, type ProductPlan, roleNames, type Step } from './ir.ts'
 
-const dropped: ReadonlySet<Step['kind']> = new Set(['wait', 'signal', 'waitLocal', 'signalLocal', 'bringRows'])
+const dropped: ReadonlySet<Step['kind']> = new Set([
+  'wait',
+  'signal',
+  'waitLocal',
+  'signalLocal',
+  'bringRows',
+  'findActive',
+])
 
 export const perPhase = (plan: Plan): Plan => ({
   ...plan,
@@ -32,16 +39,17 @@ function whole(steps: readonly Step[]): readonly Step[] {
   const tiles = steps.findIndex((s) => s.kind === 'loop')
   const inOrder =
     at < 0 ? steps : [...steps.slice(0, tiles), steps[at]!, ...steps.slice(tiles).filter((s) => s !== steps[at])]
-  return inOrder.filter((s) => s.kind !== 'stageChunk').map(ofWhole)
+  return inOrder.filter((s) => !ofChunks.has(s.kind)).map(ofWhole)
 }
+const ofChunks: ReadonlySet<Step['kind']> = new Set(['stageChunk', 'takeScale'])
 function ofWhole(s: Step): Step {
   if (s.kind === 'loop') return { ...s, body: whole(s.body) }
-  if (s.kind === 'route') {
+  if (s.kind === 'choose') {
     const { scaled: _, ...rest } = s
     return rest
   }
-  if (!('product' in s) || !s.product.byChunk) return s
-  const { byChunk: _, ...product } = s.product
+  if (!('product' in s) || !(s.product.byChunk || s.product.scaleLeft)) return s
+  const { byChunk: _, scaleLeft: __, ...product } = s.product
   return { ...s, product }
 }
 

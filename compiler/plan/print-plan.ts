@@ -39,7 +39,7 @@ const syncs: { readonly [K in SyncStep['kind']]: (s: Extract<SyncStep, { kind: K
   wait: (s) => `wait ${byHalf(s.counter, s.early)}${since(s.after)}`,
   signal: (s) => `signal ${byHalf(s.counter, s.early)}`,
   waitLocal: (s) => `wait local ${byHalf(s.local, s.early)}${since(s.after)}`,
-  signalLocal: (s) => `signal local ${byHalf(s.local, s.early)}`,
+  signalLocal: (s) => `signal local ${byHalf(s.local, s.early)}${s.each ? ', each warp' : ''}`,
   acquire: (s) => `acquire ${s.channel}`,
   commit: (s) => `commit ${s.channel}`,
   await: (s) => `await ${s.channel}`,
@@ -68,8 +68,11 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   spread: (w) => `send the sum of ${w.product.name} to all ranks`,
   gatherLogits: (w) => `gather ${w.buffer} on rank 0`,
   openTable: () => 'empty the route table',
-  route: (w) =>
+  choose: (w) =>
     `choose ${w.phase.topK} of ${w.phase.experts} experts${w.scaled ? `, by the sums of ${w.scaled.name} scaled by its norm` : ''}`,
+  route: () => 'list the active experts',
+  findActive: () => 'find the active experts',
+  takeScale: (w) => `take the scale of the sums of ${w.product.name}`,
   openTile: (w) => `open an m tile of ${w.attend.queries}`,
   attendSpan: (w) => `attend a span of ${w.attend.keys}`,
   leaveTile: (w) => `leave what the chunk comes to in ${w.attend.partials}`,

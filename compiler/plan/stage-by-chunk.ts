@@ -6,6 +6,8 @@
  * everybody waiting for its sums. What it would wait for besides is the norm's scale, for which all of x has to be seen: so sums are left
  * without it, and who adds them up, routing, applies it. Every SM has seen all of x by then, for it routes for itself.
  *
+ * Who uses the input next takes the scale of its own sums from the same squares (`scaleLeft`), once a phase.
+ *
  * Invariant: a schedule's `stage by chunk` is done, or refused with the reason (TILE2052).
  */
 import type { Phase, ProductPhase, Segment } from '../tile/ir.ts'
@@ -37,6 +39,13 @@ export function stageByChunk(
           help: 'it is for a product that decides routing, and whose normed input the experts take too',
         },
       )
+  }
+  for (const [phase, product] of marked) {
+    const of = kept.get(phase)
+    const left =
+      of?.role === 'reuse' &&
+      [...marked].some(([p, { byChunk }]) => byChunk && kept.get(p)?.role === 'keep' && p.name === of.name)
+    if (left) marked.set(phase, { ...product, scaleLeft: true })
   }
   return marked
 }

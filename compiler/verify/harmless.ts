@@ -23,6 +23,32 @@ export function freeAnyway(channel: ChannelName, at: Located): Reason {
   return { harmless: `a phase begins with ${depth} free places in the ${channel}, and no SM uses more in this one` }
 }
 
+/** A wait of load's for the table, where it has used up all places of the ring since the last routing: it got them back from compute, which had routed. */
+export function routedAnyway(at: Located): Reason {
+  const { plan, segment, phase, role } = at
+  const before = segment.phases.slice(0, segment.phases.indexOf(phase))
+  const since = before.slice(before.findLastIndex((p) => p.roles.compute.some((s) => s.kind === 'route')) + 1)
+  const pages = (sm: number): number => since.reduce((n, p) => n + leastPages(p.roles.load, sm, plan.sms), 0)
+  const least = Math.min(...Array.from({ length: plan.sms }, (_, sm) => pages(sm)))
+  if (role !== 'load' || least < plan.ring.depth) return {}
+  return {
+    harmless: `since it routed, compute has given back ${least} pages at least on every SM, and the ring has ${plan.ring.depth}`,
+  }
+}
+
+/** Pages that load hands over however few experts are active: one at least. */
+const leastPages = (steps: readonly Step[], sm: number, sms: number): number =>
+  steps.reduce((n, s) => {
+    if (s.kind === 'loop') return n + leastTurns(s.domain, sm, sms) * leastPages(s.body, sm, sms)
+    return n + (s.kind === 'commit' && s.channel === 'ring' ? 1 : 0)
+  }, 0)
+function leastTurns(d: Domain, sm: number, sms: number): number {
+  if (d.kind === 'halves') return 1
+  if (d.kind === 'range') return d.count
+  if (d.kind === 'share') return shareOf(d.count, sm, sms)
+  return d.kind === 'activeShare' ? dealtTo(sm, d.count, sms) : 0
+}
+
 /** Warps that have nobody to meet, or meet again before anybody looks. */
 export function aloneAnyway(at: Located): Reason {
   const again = metAgain(at)

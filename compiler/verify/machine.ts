@@ -45,9 +45,10 @@ export interface Findings {
   readonly parity: (what: string, at: Source, agent: Agent) => void
 }
 
-/** A local counter. `coming`: what copies have done by the time of its next signal. */
+/** A local counter. `came`: warps that have signalled what is not complete; `coming`: what they, and copies, have done by then. */
 export interface Local {
   runs: number
+  came: number
   readonly notes: Note[]
   coming?: Note
 }
@@ -89,6 +90,7 @@ export class Sm {
     }
     const region = (name: string): Region => new Region(name, order === 'seen' ? 'writes' : 'reads')
     this.regions = {
+      choice: region('what rows have chosen'),
       route: region('the route table'),
       weights: region('the route weights'),
       slots: region('the routed sums'),

@@ -14,7 +14,7 @@
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import type { Domain, Loop, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
 import { roleNames } from '../plan/ir.ts'
-import { aloneAnyway, freeAnyway, orderedAnyway } from './harmless.ts'
+import { aloneAnyway, freeAnyway, orderedAnyway, routedAnyway } from './harmless.ts'
 import type { Fault } from './machine.ts'
 
 export type RuntimeMutation = 'drop' | 'twice' | 'late' | 'target_up' | 'target_down'
@@ -152,13 +152,20 @@ const rules: Rules = {
       moved('before the work', early(at)),
       { kind: 'of another counter', plan: replace(at, { ...s, counter: another(at.plan, s.counter) }) },
     ),
-  waitLocal: (s, at) =>
-    list(
-      { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop') },
+  waitLocal: (s, at) => {
+    const harmless = s.local === 'route' ? routedAnyway(at) : {}
+    return list(
+      { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop'), ...harmless },
       { kind: 'for one more', plan: replace(at, { ...s, after: s.after + 1 }), ...runtime(s.site, 'target_up') },
-      { kind: 'for one fewer', plan: replace(at, { ...s, after: s.after - 1 }), ...runtime(s.site, 'target_down') },
-      moved('behind the work', late(at)),
-    ),
+      {
+        kind: 'for one fewer',
+        plan: replace(at, { ...s, after: s.after - 1 }),
+        ...runtime(s.site, 'target_down'),
+        ...harmless,
+      },
+      moved('behind the work', late(at), harmless),
+    )
+  },
   signalLocal: (s, at) =>
     list(
       { kind: 'dropped', plan: drop(at), ...runtime(s.site, 'drop') },
@@ -207,6 +214,7 @@ const rules: Rules = {
   copyPage: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copyGroup: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   copySpan: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
+  findActive: (_s, at) => [{ kind: 'dropped', plan: drop(at) }],
   bringRows: (s, at) => [
     { kind: 'dropped', plan: drop(at) },
     { kind: 'for the other half', plan: replace(at, { ...s, local: s.early, early: s.local }) },

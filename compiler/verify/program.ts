@@ -41,7 +41,7 @@ export interface Source {
 export type Traffic = 'exchange' | 'sums' | 'logits'
 
 /** Regions of an SM's own shared memory. */
-export type LocalRegion = 'route' | 'weights' | 'slots' | 'early scratch' | 'late scratch'
+export type LocalRegion = 'choice' | 'route' | 'weights' | 'slots' | 'early scratch' | 'late scratch'
 
 interface ChannelOp<K extends string> {
   readonly kind: K
@@ -53,7 +53,8 @@ export type Op = { readonly source: Source } & (
   | { readonly kind: 'wait'; readonly counter: string; readonly after: number; readonly site: number }
   | { readonly kind: 'signal'; readonly counter: string; readonly site: number }
   | { readonly kind: 'waitLocal'; readonly local: string; readonly after: number; readonly site: number }
-  | { readonly kind: 'signalLocal'; readonly local: string; readonly site: number }
+  /** It takes so many of them. */
+  | { readonly kind: 'signalLocal'; readonly local: string; readonly of: number; readonly site: number }
   | ChannelOp<'acquire'>
   | ChannelOp<'commit'>
   | ChannelOp<'await'>
@@ -180,16 +181,17 @@ function aroundOf(step: Step, steps: readonly Step[], turn: Turn, { view, phase,
   return { view, phase, steps, turn, emit: (op) => void ops.push({ ...op, source } as Op) }
 }
 
-/** What the domain's first line reads. */
+/** What the domain's first line reads, unless the role has found the active experts by itself. */
 const headReadsRoute = (l: Loop, turns: number): boolean =>
   l.domain.kind === 'activeShare' || (l.domain.kind === 'activeGroups' && turns > 0)
+const looksInTable = ({ phase, view }: Target): boolean => !phase.roles[view.role].some((s) => s.kind === 'findActive')
 
 function loop(l: Loop, turn: Turn, to: Target): void {
   const { view, source, ops } = to
   if (l.domain.kind === 'halves') {
     // What is done for the one half is none of the other's business: each has first and last turns of its own.
     // Which experts a half has stands in the table, for whoever has work in it.
-    const looks = productIn(l.body) !== undefined
+    const looks = productIn(l.body) !== undefined && looksInTable(to)
     for (const half of bothHalves) {
       if (looks) ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
       flatten(l.body, turn, { ...to, view: { ...view, half } })
@@ -197,7 +199,7 @@ function loop(l: Loop, turn: Turn, to: Target): void {
     return
   }
   const turns = turnsOf(l, view)
-  if (headReadsRoute(l, turns)) {
+  if (headReadsRoute(l, turns) && looksInTable(to)) {
     ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
   }
   const handed = l.body.some((s) => s.kind === 'await' && s.channel === 'join')
@@ -276,7 +278,9 @@ const rules: Rules = {
   },
   waitLocal: (s, a) => a.emit({ kind: 'waitLocal', local: ofHalf(s.local, s.early, a), after: s.after, site: s.site }),
   signalLocal: (s, a) => {
-    if (a.view.warp === 0) a.emit({ kind: 'signalLocal', local: ofHalf(s.local, s.early, a), site: s.site })
+    const op = { kind: 'signalLocal' as const, local: ofHalf(s.local, s.early, a), site: s.site }
+    if (s.each) a.emit({ ...op, of: a.view.warps })
+    else if (a.view.warp === 0) a.emit({ ...op, of: 1 })
   },
   acquire: channel,
   commit: channel,
@@ -370,16 +374,24 @@ const rules: Rules = {
     a.emit({ kind: 'acquire', channel: 'slots', site: s.site })
     a.emit({ kind: 'local', region: 'route', write: true, own: true })
   },
-  route: (s, a) => {
+  choose: (s, a) => {
     accesses(a, s.reads)
     if (s.scaled) scratch(a, false)
-    a.emit({ kind: 'local', region: 'weights', write: true, own: true })
     // Logits are kept where routed sums will lie.
     a.emit({ kind: 'local', region: 'slots', write: true, own: true })
+    a.emit({ kind: 'local', region: 'choice', write: true, own: true })
+    a.emit({ kind: 'local', region: 'weights', write: true, own: true, ofWarp: true })
+  },
+  route: (s, a) => {
+    // Of the scores that the same warp has left there.
+    a.emit({ kind: 'local', region: 'weights', write: true, own: true, ofWarp: true })
     a.emit({ kind: 'barrier' })
+    a.emit({ kind: 'local', region: 'choice', write: false, own: false })
     if (a.view.warp === 0) accesses(a, [], s.writes)
     a.emit({ kind: 'barrier' })
   },
+  findActive: (_s, a) => a.emit({ kind: 'local', region: 'choice', write: false, own: false }),
+  takeScale: (_s, a) => scratch(a, false),
   openTile: (s, a) => {
     accesses(a, s.reads)
     // Queries may reach from the scratch memory into the slots. What a warp has there it alone reads, and before it leaves the tile.

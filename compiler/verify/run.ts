@@ -212,10 +212,13 @@ const rules: Rules = {
   },
   signalLocal: (op, agent) => {
     const local = localOf(agent, op.local)
-    const note = local.coming ?? agent.sm.fresh()
+    local.coming ??= agent.sm.fresh()
+    agent.tell(local.coming)
+    local.came++
+    if (local.came < op.of) return true
+    local.notes.push(local.coming)
     delete local.coming
-    agent.tell(note)
-    local.notes.push(note)
+    local.came = 0
     local.runs++
     return true
   },
@@ -411,7 +414,8 @@ const rules: Rules = {
   },
 }
 
-const localOf = (agent: Agent, name: string): Local => found(agent.sm.locals, name, () => ({ runs: 0, notes: [] }))
+const localOf = (agent: Agent, name: string): Local =>
+  found(agent.sm.locals, name, () => ({ runs: 0, came: 0, notes: [] }))
 
 /** The copy engine, knowing what the warp knows that sets it to work. */
 function engineOf(agent: Agent): Agent {

@@ -22,12 +22,12 @@ struct Plan {
   static constexpr size_t counters_at = 0, abort_at = 5120, control_at = 5248, control_inbox_at = 6016;
   static constexpr size_t decode_at = 7040, sampler_at = 11648, history_at = 120192, inbox_at = 7552, logits_inbox_at = 11648;
   static constexpr size_t zeroed_bytes = 11648;
-  static constexpr int counters = 40, control_counter = 38, control_left_counter = 39, local_counters = 4;
+  static constexpr int counters = 40, control_counter = 38, control_left_counter = 39, local_counters = 5;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
-  TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
+  TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 416, site_round = 412, site_relay = 413, site_mailbox = 414, site_sample = 415;
+  static constexpr int sites = 420, site_round = 416, site_relay = 417, site_mailbox = 418, site_sample = 419;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -60,37 +60,38 @@ struct Plan {
     "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
     "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
     "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
-    "sliding_experts.route/compute wait table", "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier",
-    "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
-    "sliding_experts.expert.up/load wait route", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
-    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier",
-    "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue barrier",
-    "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
-    "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table",
-    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring",
-    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish",
-    "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring",
-    "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
-    "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
-    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue wait x",
-    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
-    "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
-    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
-    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
-    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
-    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/epilogue finish",
-    "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join",
-    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
-    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
-    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
-    "full_experts.router/epilogue release join", "full_experts.route/compute wait table", "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router",
-    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
-    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
-    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
-    "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
+    "sliding_experts.route/compute wait table", "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute signal chosen",
+    "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page",
+    "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait chosen", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring",
+    "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
+    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait sliding_experts.expert.up",
+    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
+    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier",
+    "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
+    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
+    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
+    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
+    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
+    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
+    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
+    "full_experts.o/compute commit join", "full_experts.o/epilogue finish", "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o",
+    "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring",
+    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
+    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
+    "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router",
+    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait table",
+    "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute signal chosen", "full_experts.route/compute route barrier",
+    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
+    "full_experts.expert.up/load wait chosen", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
+    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier",
+    "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/epilogue barrier",
+    "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
+    "full_experts.expert.down/load wait route", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
     "full_experts.expert.down/load signal table", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier",
     "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
     "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x",
@@ -168,10 +169,10 @@ enum Counter : int {
   C_draft_end_logits_firsts, C_draft_end_logits,
 };
 enum Tally : int {
-  T_route = 38, T_stored = 39, T_stored_early = 40, T_table = 41, T_exchange = 42,
+  T_chosen = 38, T_route = 39, T_stored = 40, T_stored_early = 41, T_table = 42, T_exchange = 43,
 };
 enum Local : int {
-  L_route, L_stored, L_stored_early, L_table,
+  L_chosen, L_route, L_stored, L_stored_early, L_table,
 };
 enum Region : int {
   R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_columns,
@@ -262,23 +263,23 @@ TILE_TABLE unsigned long long entry_kv[16] = {
   0ull, 0ull, 3145728ull, 3538944ull, 3932160ull, 7077888ull, 7471104ull, 10616832ull,
   10616832ull, 10616832ull, 10616832ull, 10616832ull, 11010048ull, 11403264ull, 11796480ull, 12189696ull,
 };
-TILE_TABLE unsigned short entry_runs[16][43] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 0},
-  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 0},
-  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 2, 2, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 4, 3, 3, 3, 3, 3, 3, 0, 0, 0, 5, 5, 5, 5, 0},
-  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 0, 0, 0, 5, 5, 5, 5, 0},
+TILE_TABLE unsigned short entry_runs[16][44] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 0},
+  {5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 0},
+  {6, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 3, 2, 2, 2, 2, 2, 2, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 4, 3, 3, 3, 3, 3, 3, 0, 0, 0, 5, 5, 5, 5, 5, 0},
+  {7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 0, 0, 0, 5, 5, 5, 5, 5, 0},
 };
 TILE_TABLE unsigned char entry_program[16] = {
   0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2,
@@ -286,9 +287,9 @@ TILE_TABLE unsigned char entry_program[16] = {
 TILE_TABLE unsigned char entry_taps[16] = {
   0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-TILE_TABLE unsigned char tally_program[43] = {
+TILE_TABLE unsigned char tally_program[44] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2,
-  2, 2, 0, 0, 0, 0, 0,
+  2, 2, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[16] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -296,9 +297,9 @@ TILE_TABLE unsigned short entry_exchanges[16] = {
 TILE_TABLE unsigned short program_exchanges[3] = {
   0, 0, 0,
 };
-TILE_TABLE unsigned short round_runs[43] = {
+TILE_TABLE unsigned short round_runs[44] = {
   7, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 5, 4, 4, 4, 4, 4, 4, 1,
-  1, 1, 5, 5, 5, 5, 0,
+  1, 1, 5, 5, 5, 5, 5, 0,
 };
 TILE_TABLE float rope_500000_16[8] = {
   1.0f, 0.1939227432012558f, 0.03760603070259094f, 0.007292664609849453f, 0.0014142135623842478f, 0.00027424818836152554f, 0.000053182957344688475f, 0.000010313385246263351f,
@@ -388,11 +389,12 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
+  int part = w.index % 4;
+  int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -645,10 +647,11 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -787,11 +790,12 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
+  int part = w.index % 4;
+  int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1003,10 +1007,11 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 946048)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1055,51 +1060,54 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   open_table(w, 125);
   w.wait(126, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows, true, 9.99999968e-21f, 1.0f, 127,
+  choose<16, 4>(w, w.ws<const float>(B_sliding_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971392)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(128, L_route);
+  w.signal_local(127, L_chosen);
+  route<4>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 128);
+  if (w.index == 0) w.signal_local(129, L_route);
 }
 
 // ---- sliding_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(132, L_route, at.runs(T_route) + 1);
-  const RouteTable& routes = w.table();
-  const Share experts{0, routes.active};
+  w.wait_local(133, L_chosen, at.runs(T_chosen) + 1);
+  const ActiveExperts found = active_experts(w, at.block->rows);
+  const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(129);
-    w.ring_copy(130, 0, w.image(at.image + 971520 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(131, 13056);
+    w.ring_acquire(130);
+    w.ring_copy(131, 0, w.image(at.image + 971520 + size_t(expert_at(w, found, active)) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(132, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 133, w.image(at.image + 946048) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 134, w.image(at.image + 946048) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
+  int part = w.index % 4;
+  int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 946048)));
+  w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(134);
+    const char* page = w.ring_await(135);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(135);
-    w.join_acquire(136);
+    w.ring_release(136);
+    w.join_acquire(137);
     w.join_put(w.index, acc, squares);
-    w.join_commit(137);
+    w.join_commit(138);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(145, L_route, at.runs(T_route) + 1);
+  w.wait_local(146, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1110,7 +1118,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(146);
+      w.join_wait(147);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1128,18 +1136,18 @@ TILE_LOOP
           w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
-      w.join_release(147);
+      w.join_release(148);
     }
-    w.role_barrier(139);
-    if (w.index == 0) w.signal_local(140, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(140);
+    if (w.index == 0) w.signal_local(141, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(141, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait_local(142, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(143, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
 }
 
@@ -1147,16 +1155,17 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
+  w.wait_local(149, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(148);
+    w.ring_acquire(150);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<2>(149, group, each, [&](int i) { return w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
-    w.ring_commit(150, u32(group) * each);
+    w.ring_copies<2>(151, group, each, [&](int i) { return w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
+    w.ring_commit(152, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(151, L_table);
+  if (w.index == 0) w.signal_local(153, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
@@ -1164,18 +1173,18 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<1> x = {};
-  w.slots_acquire(152);
+  w.slots_acquire(154);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(153, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(155, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
-    w.role_barrier(154);
+    w.role_barrier(156);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(155);
+      const char* page = w.ring_await(157);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1191,15 +1200,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(156);
+      w.ring_release(158);
     }
   }
-  w.slots_commit(157);
+  w.slots_commit(159);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(158);
+  w.slots_await(160);
   reads_all(w, at, R_sliding_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1233,9 +1242,9 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
     });
   }
-  w.slots_release(160);
-  w.role_barrier(161);
-  if (w.index == 0) w.signal(162, C_x);
+  w.slots_release(162);
+  w.role_barrier(163);
+  if (w.index == 0) w.signal(164, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1245,43 +1254,44 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(163);
-    w.ring_copy(164, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(165, 25088);
+    w.ring_acquire(165);
+    w.ring_copy(166, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(167, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 167, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(166, C_x, at.runs(C_x));
+  bring_weights<3, true>(w, 169, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(168, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
+  int part = w.index % 4;
+  int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(168);
+    const char* page = w.ring_await(170);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(169);
-    w.join_acquire(170);
+    w.ring_release(171);
+    w.join_acquire(172);
     w.join_put(w.index, acc, squares);
-    w.join_commit(171);
+    w.join_commit(173);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(175, C_x, at.runs(C_x));
+  w.wait(177, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(176);
+    w.join_wait(178);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1349,53 +1359,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(177);
+    w.join_release(179);
   }
-  w.role_barrier(173);
-  if (w.index == 0) w.signal(174, C_full_experts_qkv);
+  w.role_barrier(175);
+  if (w.index == 0) w.signal(176, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(179);
+      w.ring_acquire(181);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(task.head * 32 + span % 32);
-      w.ring_copy(180, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
-      w.ring_copy(180, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
-      w.ring_commit(181, 12288);
+      w.ring_copy(182, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
+      w.ring_copy(182, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
+      w.ring_commit(183, 12288);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(182, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<2, 48, 32, 1> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 768, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(183);
+      const char* page = w.ring_await(185);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 8192, span, 0.144337565f);
-      w.ring_release(184);
+      w.ring_release(186);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + 16384 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 512);
   }
-  w.role_barrier(185);
-  if (w.index == 0) w.signal(186, C_full_experts_attend);
+  w.role_barrier(187);
+  if (w.index == 0) w.signal(188, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1403,7 +1413,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(187, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(189, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1413,8 +1423,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(188);
-  if (w.index == 0) w.signal(189, C_full_experts_attend_merge);
+  w.role_barrier(190);
+  if (w.index == 0) w.signal(191, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1422,14 +1432,14 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(190);
-    w.ring_copy(191, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(192, 32768);
+    w.ring_acquire(192);
+    w.ring_copy(193, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(194, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(193, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(195, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1439,24 +1449,24 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(195);
+    const char* page = w.ring_await(197);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(196);
-    w.join_acquire(197);
+    w.ring_release(198);
+    w.join_acquire(199);
     w.join_put(w.index, acc);
-    w.join_commit(198);
+    w.join_commit(200);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(202, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(204, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(203);
+    w.join_wait(205);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1491,10 +1501,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(204);
+    w.join_release(206);
   }
-  w.role_barrier(200);
-  if (w.index == 0) w.signal(201, C_full_experts_o);
+  w.role_barrier(202);
+  if (w.index == 0) w.signal(203, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1502,42 +1512,43 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(205);
-    w.ring_copy(206, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
-    w.ring_commit(207, 24576);
+    w.ring_acquire(207);
+    w.ring_copy(208, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
+    w.ring_commit(209, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 209, w.image(at.image + 945920) + w.index % 12 * 64);
-  w.wait(208, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<1, true>(w, 211, w.image(at.image + 945920) + w.index % 12 * 64);
+  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(210);
+    const char* page = w.ring_await(212);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(211);
-    w.join_acquire(212);
+    w.ring_release(213);
+    w.join_acquire(214);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(213);
+    w.join_commit(215);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(218, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(219);
+    w.join_wait(221);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1552,64 +1563,67 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(220);
+    w.join_release(222);
   }
-  if (w.index == 0) w.signal(217, C_full_experts_router);
+  if (w.index == 0) w.signal(219, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971264), 64);
-  w.wait_local(221, L_table, at.runs(T_table));
-  open_table(w, 222);
-  w.wait(223, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait_local(223, L_table, at.runs(T_table));
+  open_table(w, 224);
+  w.wait(225, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows, true, 9.99999968e-21f, 1.0f, 224,
+  choose<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  if (w.index == 0) w.signal_local(225, L_route);
+  w.signal_local(226, L_chosen);
+  route<4>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 227);
+  if (w.index == 0) w.signal_local(228, L_route);
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(229, L_route, at.runs(T_route) + 1);
-  const RouteTable& routes = w.table();
-  const Share experts{0, routes.active};
+  w.wait_local(232, L_chosen, at.runs(T_chosen) + 1);
+  const ActiveExperts found = active_experts(w, at.block->rows);
+  const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(226);
-    w.ring_copy(227, 0, w.image(at.image + 971392 + size_t(w.table().expert[active]) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(228, 13056);
+    w.ring_acquire(229);
+    w.ring_copy(230, 0, w.image(at.image + 971392 + size_t(expert_at(w, found, active)) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(231, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 230, w.image(at.image + 945920) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 233, w.image(at.image + 945920) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
+  int part = w.index % 4;
+  int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
+  w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(231);
+    const char* page = w.ring_await(234);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(232);
-    w.join_acquire(233);
+    w.ring_release(235);
+    w.join_acquire(236);
     w.join_put(w.index, acc, squares);
-    w.join_commit(234);
+    w.join_commit(237);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(242, L_route, at.runs(T_route) + 1);
+  w.wait_local(245, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1620,7 +1634,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(243);
+      w.join_wait(246);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1638,18 +1652,18 @@ TILE_LOOP
           w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
-      w.join_release(244);
+      w.join_release(247);
     }
-    w.role_barrier(236);
-    if (w.index == 0) w.signal_local(237, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(239);
+    if (w.index == 0) w.signal_local(240, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(238, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait_local(241, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(242, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
 }
 
@@ -1657,16 +1671,17 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
+  w.wait_local(248, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(245);
+    w.ring_acquire(249);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<2>(246, group, each, [&](int i) { return w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
-    w.ring_commit(247, u32(group) * each);
+    w.ring_copies<2>(250, group, each, [&](int i) { return w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
+    w.ring_commit(251, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(248, L_table);
+  if (w.index == 0) w.signal_local(252, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
@@ -1674,18 +1689,18 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<1> x = {};
-  w.slots_acquire(249);
+  w.slots_acquire(253);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(250, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(254, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
-    w.role_barrier(251);
+    w.role_barrier(255);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(252);
+      const char* page = w.ring_await(256);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1701,15 +1716,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(253);
+      w.ring_release(257);
     }
   }
-  w.slots_commit(254);
+  w.slots_commit(258);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(255);
+  w.slots_await(259);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1746,9 +1761,9 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
-  w.slots_release(257);
-  w.role_barrier(258);
-  if (w.index == 0) w.signal(259, C_x);
+  w.slots_release(261);
+  w.role_barrier(262);
+  if (w.index == 0) w.signal(263, C_x);
 }
 
 // ==== end ====
@@ -1758,30 +1773,31 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(260);
-    w.ring_copy(261, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(262, 12288);
+    w.ring_acquire(264);
+    w.ring_copy(265, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(266, 12288);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 264, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(263, C_x, at.runs(C_x));
+  bring_weights<1, true>(w, 268, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(267, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 1);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(265);
+    const char* page = w.ring_await(269);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(266);
-    w.join_acquire(267);
+    w.ring_release(270);
+    w.join_acquire(271);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(268);
+    w.join_commit(272);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1792,7 +1808,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(272);
+    w.join_wait(276);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1807,27 +1823,27 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(273);
+    w.join_release(277);
   }
-  w.role_barrier(270);
-  if (w.index == 0) w.signal(271, C_end_head);
+  w.role_barrier(274);
+  if (w.index == 0) w.signal(275, C_end_head);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(274, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(278, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 4224, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(275);
-  if (w.index == 0) w.signal(276, C_end_logits_firsts);
+  w.role_barrier(279);
+  if (w.index == 0) w.signal(280, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(277, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(281, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1843,9 +1859,9 @@ TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(279);
-      w.ring_copy(280, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(281, 12288);
+      w.ring_acquire(283);
+      w.ring_copy(284, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(285, 12288);
     }
   }
 }
@@ -1861,13 +1877,13 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(283);
+      const char* page = w.ring_await(287);
       if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(284);
+      w.ring_release(288);
     }
-    w.join_acquire(285);
+    w.join_acquire(289);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(286);
+    w.join_commit(290);
   }
 }
 #line 67 "models/mimo/drafter.ts"
@@ -1878,7 +1894,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(290);
+    w.join_wait(294);
     writes_own(w, at, R_commit_begin_fc_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1891,10 +1907,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(291);
+    w.join_release(295);
   }
-  w.role_barrier(288);
-  if (w.index == 0) w.signal(289, C_commit_begin_fc);
+  w.role_barrier(292);
+  if (w.index == 0) w.signal(293, C_commit_begin_fc);
 }
 
 // ---- commit_begin.kv: 1.5 MiB of weights ----
@@ -1902,42 +1918,43 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(292);
-    w.ring_copy(293, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
-    w.ring_commit(294, 12288);
+    w.ring_acquire(296);
+    w.ring_copy(297, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
+    w.ring_commit(298, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 296, w.image(at.image + 884736) + w.index % 12 * 64);
-  w.wait(295, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  bring_weights<1, true>(w, 300, w.image(at.image + 884736) + w.index % 12 * 64);
+  w.wait(299, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_commit_begin_fc_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_commit_begin_fc_columns), part * 1);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 884736)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(297);
+    const char* page = w.ring_await(301);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(298);
-    w.join_acquire(299);
+    w.ring_release(302);
+    w.join_acquire(303);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(300);
+    w.join_commit(304);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
-  w.wait(304, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  w.wait(308, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(305);
+    w.join_wait(309);
     writes_own(w, at, R_commit_begin_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     writes_own(w, at, R_commit_begin_kv_plain2);
@@ -2047,10 +2064,10 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(306);
+    w.join_release(310);
   }
-  w.role_barrier(302);
-  if (w.index == 0) w.signal(303, C_commit_begin_kv);
+  w.role_barrier(306);
+  if (w.index == 0) w.signal(307, C_commit_begin_kv);
 }
 
 // ---- commit_begin.norm ----
@@ -2060,7 +2077,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 2458496), 64);
   touch(w, w.image(at.image + 2458624), 64);
   touch(w, w.image(at.image + 2458752), 64);
-  w.wait(307, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
+  w.wait(311, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
   reads_all(w, at, R_commit_begin_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   {
@@ -2217,8 +2234,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(308);
-  if (w.index == 0) w.signal(309, C_commit_begin_norm);
+  w.role_barrier(312);
+  if (w.index == 0) w.signal(313, C_commit_begin_norm);
 }
 
 // ==== commit_end ====
@@ -2226,7 +2243,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 76 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(310, C_commit_begin_norm, at.runs(C_commit_begin_norm));
+  w.wait(314, C_commit_begin_norm, at.runs(C_commit_begin_norm));
   reads_all(w, at, R_commit_begin_fc_columns);
   reads_all(w, at, R_commit_begin_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2242,8 +2259,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(312);
-  if (w.index == 0) w.signal(313, C_commit_end_conclude);
+  w.role_barrier(316);
+  if (w.index == 0) w.signal(317, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2267,8 +2284,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(314);
-  if (w.index == 0) w.signal(315, C_draft_x);
+  w.role_barrier(318);
+  if (w.index == 0) w.signal(319, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 1 2 3 ====
@@ -2278,45 +2295,46 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(316);
-    w.ring_copy(317, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(318, 24576);
+    w.ring_acquire(320);
+    w.ring_copy(321, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(322, 24576);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 321, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(319, C_draft_x, at.runs(C_draft_x));
-  w.wait(320, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  bring_weights<3, true>(w, 325, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(323, C_draft_x, at.runs(C_draft_x));
+  w.wait(324, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
-  const int part = w.index % 4;
-  const int tile_of_page = w.index / 4;
+  int part = w.index % 4;
+  int tile_of_page = w.index / 4;
   Staged<3> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(322);
+    const char* page = w.ring_await(326);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(323);
-    w.join_acquire(324);
+    w.ring_release(327);
+    w.join_acquire(328);
     if (w.index < 8) w.join_put(w.index, acc, squares);
-    w.join_commit(325);
+    w.join_commit(329);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(329, C_draft_x, at.runs(C_draft_x));
-  w.wait(330, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(333, C_draft_x, at.runs(C_draft_x));
+  w.wait(334, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(331);
+    w.join_wait(335);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layer_values_in_draft_sliding_dense);
@@ -2362,10 +2380,10 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(332);
+    w.join_release(336);
   }
-  w.role_barrier(327);
-  if (w.index == 0) w.signal(328, C_draft_sliding_dense_qkv);
+  w.role_barrier(331);
+  if (w.index == 0) w.signal(332, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
@@ -2373,7 +2391,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 787200), 64);
   touch(w, w.image(at.image + 787328), 64);
-  w.wait(333, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(337, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   {
@@ -2452,51 +2470,51 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(334);
-  if (w.index == 0) w.signal(335, C_draft_sliding_dense_norm);
+  w.role_barrier(338);
+  if (w.index == 0) w.signal(339, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(336, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(340, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(337);
+      w.ring_acquire(341);
       reads_all(w, at, R_cache_layer_keys_in_draft_sliding_dense);
       reads_all(w, at, R_cache_layer_values_in_draft_sliding_dense);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(338, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_copy(338, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_commit(339, 8192);
+      w.ring_copy(342, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_copy(342, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_commit(343, 8192);
     }
   }
 }
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(340, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(344, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(341);
+      const char* page = w.ring_await(345);
       reads_all(w, at, R_draft_sliding_dense_norm_queries);
       tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(342);
+      w.ring_release(346);
     }
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
     float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(343);
-  if (w.index == 0) w.signal(344, C_draft_sliding_dense_attend);
+  w.role_barrier(347);
+  if (w.index == 0) w.signal(348, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
@@ -2504,7 +2522,7 @@ TILE_LOOP
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(345, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(349, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -2514,8 +2532,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(346);
-  if (w.index == 0) w.signal(347, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(350);
+  if (w.index == 0) w.signal(351, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2523,14 +2541,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(348);
-    w.ring_copy(349, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(350, 32768);
+    w.ring_acquire(352);
+    w.ring_copy(353, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(354, 32768);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(351, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(355, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2540,24 +2558,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(353);
+    const char* page = w.ring_await(357);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(354);
-    w.join_acquire(355);
+    w.ring_release(358);
+    w.join_acquire(359);
     w.join_put(w.index, acc);
-    w.join_commit(356);
+    w.join_commit(360);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(360, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(364, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(361);
+    w.join_wait(365);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2592,10 +2610,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(362);
+    w.join_release(366);
   }
-  w.role_barrier(358);
-  if (w.index == 0) w.signal(359, C_draft_sliding_dense_o);
+  w.role_barrier(362);
+  if (w.index == 0) w.signal(363, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2603,42 +2621,43 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(363);
-    w.ring_copy(364, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(365, 12288);
+    w.ring_acquire(367);
+    w.ring_copy(368, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(369, 12288);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 367, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(366, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  bring_weights<1, true>(w, 371, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(370, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(368);
+    const char* page = w.ring_await(372);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(369);
-    w.join_acquire(370);
+    w.ring_release(373);
+    w.join_acquire(374);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(371);
+    w.join_commit(375);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(375, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(379, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(376);
+    w.join_wait(380);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2652,10 +2671,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(377);
+    w.join_release(381);
   }
-  w.role_barrier(373);
-  if (w.index == 0) w.signal(374, C_draft_sliding_dense_dense_up);
+  w.role_barrier(377);
+  if (w.index == 0) w.signal(378, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2663,14 +2682,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(378);
-    w.ring_copy(379, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(380, 16384);
+    w.ring_acquire(382);
+    w.ring_copy(383, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(384, 16384);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(381, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(385, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2680,24 +2699,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(383);
+    const char* page = w.ring_await(387);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(384);
-    w.join_acquire(385);
+    w.ring_release(388);
+    w.join_acquire(389);
     w.join_put(w.index, acc);
-    w.join_commit(386);
+    w.join_commit(390);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(390, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(394, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(391);
+    w.join_wait(395);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -2732,10 +2751,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(392);
+    w.join_release(396);
   }
-  w.role_barrier(388);
-  if (w.index == 0) w.signal(389, C_draft_x);
+  w.role_barrier(392);
+  if (w.index == 0) w.signal(393, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -2745,30 +2764,31 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(393);
-    w.ring_copy(394, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(395, 12288);
+    w.ring_acquire(397);
+    w.ring_copy(398, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(399, 12288);
   }
 }
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 397, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(396, C_draft_x, at.runs(C_draft_x));
+  bring_weights<1, true>(w, 401, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(400, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<1> x;
   stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(398);
+    const char* page = w.ring_await(402);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(399);
-    w.join_acquire(400);
+    w.ring_release(403);
+    w.join_acquire(404);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(401);
+    w.join_commit(405);
   }
 }
 #line 126 "models/mimo/drafter.ts"
@@ -2779,7 +2799,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(405);
+    w.join_wait(409);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2794,27 +2814,27 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(406);
+    w.join_release(410);
   }
-  w.role_barrier(403);
-  if (w.index == 0) w.signal(404, C_draft_end_head);
+  w.role_barrier(407);
+  if (w.index == 0) w.signal(408, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(407, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(411, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   writes_own(w, at, R_draft_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(408);
-  if (w.index == 0) w.signal(409, C_draft_end_logits_firsts);
+  w.role_barrier(412);
+  if (w.index == 0) w.signal(413, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(410, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
+  w.wait(414, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const u64>(B_draft_end_logits_firsts)); });

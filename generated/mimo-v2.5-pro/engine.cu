@@ -22,12 +22,12 @@ struct Plan {
   static constexpr size_t counters_at = 0, abort_at = 3328, control_at = 3456, control_inbox_at = 4224;
   static constexpr size_t decode_at = 5248, sampler_at = 15289984, history_at = 17761920, inbox_at = 5760, logits_inbox_at = 2168448;
   static constexpr size_t zeroed_bytes = 15289984;
-  static constexpr int counters = 26, control_counter = 24, control_left_counter = 25, local_counters = 5;
+  static constexpr int counters = 26, control_counter = 24, control_left_counter = 25, local_counters = 6;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
-  TILE_BOTH static constexpr unsigned local_arrivals(int) { return 1; }
+  TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 285, site_round = 281, site_relay = 282, site_mailbox = 283, site_sample = 284;
+  static constexpr int sites = 289, site_round = 285, site_relay = 286, site_mailbox = 287, site_sample = 288;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -60,37 +60,38 @@ struct Plan {
     "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
     "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
     "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
-    "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route",
-    "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait route",
-    "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join",
-    "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored",
-    "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/communicate wait sliding_experts.expert.up", "sliding_experts.expert.up/communicate signal rows",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
-    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring",
-    "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring",
-    "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x",
-    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring",
-    "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier",
-    "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join",
-    "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue await join",
-    "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span",
-    "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring",
-    "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier",
-    "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring",
-    "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring",
-    "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive", "full_experts.o/compute barrier",
-    "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join",
-    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
-    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
-    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
-    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
-    "full_experts.router/epilogue release join", "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute route barrier",
-    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
-    "full_experts.expert.up/load wait route", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
-    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier",
-    "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/communicate wait full_experts.expert.up",
-    "full_experts.expert.up/communicate signal rows", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route",
-    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
+    "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute signal chosen", "sliding_experts.route/compute route barrier",
+    "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
+    "sliding_experts.expert.up/load wait chosen", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
+    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier",
+    "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/communicate wait sliding_experts.expert.up",
+    "sliding_experts.expert.up/communicate signal rows", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route",
+    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring",
+    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows",
+    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive",
+    "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send",
+    "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
+    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
+    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
+    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv",
+    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
+    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
+    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
+    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
+    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
+    "full_experts.o/compute receive", "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send",
+    "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring",
+    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
+    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
+    "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router",
+    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute open table",
+    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute signal chosen", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
+    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait chosen",
+    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
+    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored",
+    "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/communicate wait full_experts.expert.up", "full_experts.expert.up/communicate signal rows",
+    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
+    "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load wait route", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
     "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait rows", "full_experts.expert.down/compute await ring",
     "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier",
     "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
@@ -129,10 +130,11 @@ enum Counter : int {
   C_full_experts_route, C_full_experts_expert_up, C_full_experts_expert_up_early, C_end_head, C_end_logits_firsts, C_end_logits,
 };
 enum Tally : int {
-  T_route = 24, T_stored = 25, T_stored_early = 26, T_rows = 27, T_rows_early = 28, T_exchange = 29,
+  T_chosen = 24, T_route = 25, T_stored = 26, T_stored_early = 27, T_rows = 28, T_rows_early = 29,
+  T_exchange = 30,
 };
 enum Local : int {
-  L_route, L_stored, L_stored_early, L_rows, L_rows_early,
+  L_chosen, L_route, L_stored, L_stored_early, L_rows, L_rows_early,
 };
 enum Region : int {
   R_x_columns, R_x_plain, R_full_dense_qkv_queries, R_full_dense_qkv_keys, R_full_dense_qkv_values, R_full_dense_attend_columns,
@@ -204,79 +206,79 @@ TILE_TABLE unsigned long long entry_kv[72] = {
   17039360ull, 18350080ull, 18513920ull, 18677760ull, 18841600ull, 19005440ull, 19169280ull, 19333120ull,
   20643840ull, 20807680ull, 20971520ull, 21135360ull, 21299200ull, 21463040ull, 21626880ull, 22937600ull,
 };
-TILE_TABLE unsigned short entry_runs[72][30] = {
-  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
-  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 4},
-  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 6},
-  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 8},
-  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 10},
-  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 12},
-  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 6, 6, 6, 6, 14},
-  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 7, 7, 7, 7, 16},
-  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 8, 8, 8, 8, 18},
-  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 9, 9, 9, 9, 20},
-  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 10, 10, 10, 10, 22},
-  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 11, 11, 11, 11, 24},
-  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 12, 12, 12, 12, 26},
-  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 13, 13, 13, 13, 28},
-  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 14, 14, 14, 14, 30},
-  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 15, 15, 15, 15, 32},
-  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 16, 16, 16, 16, 34},
-  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 17, 17, 17, 17, 36},
-  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 18, 18, 18, 18, 38},
-  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 19, 19, 19, 19, 40},
-  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 20, 20, 20, 20, 42},
-  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 21, 21, 21, 21, 44},
-  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 22, 22, 22, 22, 46},
-  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 23, 23, 23, 23, 48},
-  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 24, 24, 24, 24, 50},
-  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 25, 25, 25, 25, 52},
-  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 26, 26, 26, 26, 54},
-  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 27, 27, 27, 27, 56},
-  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 28, 28, 28, 28, 58},
-  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 29, 29, 29, 29, 60},
-  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 30, 30, 30, 30, 62},
-  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 31, 31, 31, 31, 64},
-  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 32, 32, 32, 32, 66},
-  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 33, 33, 33, 33, 68},
-  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 34, 34, 34, 34, 70},
-  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 35, 35, 35, 35, 72},
-  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 36, 36, 36, 36, 74},
-  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 37, 37, 37, 37, 76},
-  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 38, 38, 38, 38, 78},
-  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 39, 39, 39, 39, 80},
-  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 40, 40, 40, 40, 82},
-  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 41, 41, 41, 41, 84},
-  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 42, 42, 42, 42, 86},
-  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 43, 43, 43, 43, 88},
-  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 44, 44, 44, 44, 90},
-  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 45, 45, 45, 45, 92},
-  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 46, 46, 46, 46, 94},
-  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 47, 47, 47, 47, 96},
-  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 48, 48, 48, 48, 98},
-  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 49, 49, 49, 49, 100},
-  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 50, 50, 50, 50, 102},
-  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 51, 51, 51, 51, 104},
-  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 52, 52, 52, 52, 106},
-  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 53, 53, 53, 53, 108},
-  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 54, 54, 54, 54, 110},
-  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 55, 55, 55, 55, 112},
-  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 56, 56, 56, 56, 114},
-  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 57, 57, 57, 57, 116},
-  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 58, 58, 58, 58, 118},
-  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 59, 59, 59, 59, 120},
-  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 60, 60, 60, 60, 122},
-  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 61, 61, 61, 61, 124},
-  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 62, 62, 62, 62, 126},
-  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 63, 63, 63, 63, 128},
-  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 64, 64, 64, 64, 130},
-  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 65, 65, 65, 65, 132},
-  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 66, 66, 66, 66, 134},
-  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 67, 67, 67, 67, 136},
-  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 68, 68, 68, 68, 138},
-  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 69, 69, 69, 69, 140},
+TILE_TABLE unsigned short entry_runs[72][31] = {
+  {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+  {2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2},
+  {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 4},
+  {4, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 6},
+  {5, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3, 8},
+  {6, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 10},
+  {7, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 5, 12},
+  {8, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 6, 6, 6, 6, 6, 14},
+  {9, 1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 7, 7, 7, 7, 7, 7, 16},
+  {10, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 8, 8, 8, 8, 8, 8, 18},
+  {11, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 8, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 9, 9, 9, 9, 9, 9, 20},
+  {12, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 10, 10, 10, 10, 10, 10, 22},
+  {13, 1, 1, 1, 1, 1, 10, 10, 10, 10, 10, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 11, 11, 11, 11, 11, 11, 24},
+  {14, 1, 1, 1, 1, 1, 11, 11, 11, 11, 11, 11, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 12, 12, 12, 12, 12, 12, 26},
+  {15, 1, 1, 1, 1, 1, 12, 12, 12, 12, 12, 12, 12, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 13, 13, 13, 13, 13, 13, 28},
+  {16, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 14, 14, 14, 14, 14, 14, 30},
+  {17, 1, 1, 1, 1, 1, 13, 13, 13, 13, 13, 13, 13, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 15, 15, 15, 15, 15, 15, 32},
+  {18, 1, 1, 1, 1, 1, 14, 14, 14, 14, 14, 14, 14, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 16, 16, 16, 16, 16, 16, 34},
+  {19, 1, 1, 1, 1, 1, 15, 15, 15, 15, 15, 15, 15, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 17, 17, 17, 17, 17, 17, 36},
+  {20, 1, 1, 1, 1, 1, 16, 16, 16, 16, 16, 16, 16, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 18, 18, 18, 18, 18, 18, 38},
+  {21, 1, 1, 1, 1, 1, 17, 17, 17, 17, 17, 17, 17, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 19, 19, 19, 19, 19, 19, 40},
+  {22, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 20, 20, 20, 20, 20, 20, 42},
+  {23, 1, 1, 1, 1, 1, 19, 19, 19, 19, 19, 19, 19, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 21, 21, 21, 21, 21, 21, 44},
+  {24, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 22, 22, 22, 22, 22, 22, 46},
+  {25, 1, 1, 1, 1, 1, 20, 20, 20, 20, 20, 20, 20, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 23, 23, 23, 23, 23, 23, 48},
+  {26, 1, 1, 1, 1, 1, 21, 21, 21, 21, 21, 21, 21, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 24, 24, 24, 24, 24, 24, 50},
+  {27, 1, 1, 1, 1, 1, 22, 22, 22, 22, 22, 22, 22, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 25, 25, 25, 25, 25, 25, 52},
+  {28, 1, 1, 1, 1, 1, 23, 23, 23, 23, 23, 23, 23, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 26, 26, 26, 26, 26, 26, 54},
+  {29, 1, 1, 1, 1, 1, 24, 24, 24, 24, 24, 24, 24, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 27, 27, 27, 27, 27, 27, 56},
+  {30, 1, 1, 1, 1, 1, 25, 25, 25, 25, 25, 25, 25, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 28, 28, 28, 28, 28, 28, 58},
+  {31, 1, 1, 1, 1, 1, 26, 26, 26, 26, 26, 26, 26, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 29, 29, 29, 29, 29, 29, 60},
+  {32, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 30, 30, 30, 30, 30, 30, 62},
+  {33, 1, 1, 1, 1, 1, 27, 27, 27, 27, 27, 27, 27, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 31, 31, 31, 31, 31, 31, 64},
+  {34, 1, 1, 1, 1, 1, 28, 28, 28, 28, 28, 28, 28, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 32, 32, 32, 32, 32, 32, 66},
+  {35, 1, 1, 1, 1, 1, 29, 29, 29, 29, 29, 29, 29, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 33, 33, 33, 33, 33, 33, 68},
+  {36, 1, 1, 1, 1, 1, 30, 30, 30, 30, 30, 30, 30, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 34, 34, 34, 34, 34, 34, 70},
+  {37, 1, 1, 1, 1, 1, 31, 31, 31, 31, 31, 31, 31, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 35, 35, 35, 35, 35, 35, 72},
+  {38, 1, 1, 1, 1, 1, 32, 32, 32, 32, 32, 32, 32, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 36, 36, 36, 36, 36, 36, 74},
+  {39, 1, 1, 1, 1, 1, 33, 33, 33, 33, 33, 33, 33, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 37, 37, 37, 37, 37, 37, 76},
+  {40, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 38, 38, 38, 38, 38, 38, 78},
+  {41, 1, 1, 1, 1, 1, 34, 34, 34, 34, 34, 34, 34, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 39, 39, 39, 39, 39, 39, 80},
+  {42, 1, 1, 1, 1, 1, 35, 35, 35, 35, 35, 35, 35, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 40, 40, 40, 40, 40, 40, 82},
+  {43, 1, 1, 1, 1, 1, 36, 36, 36, 36, 36, 36, 36, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 41, 41, 41, 41, 41, 41, 84},
+  {44, 1, 1, 1, 1, 1, 37, 37, 37, 37, 37, 37, 37, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 42, 42, 42, 42, 42, 42, 86},
+  {45, 1, 1, 1, 1, 1, 38, 38, 38, 38, 38, 38, 38, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 43, 43, 43, 43, 43, 43, 88},
+  {46, 1, 1, 1, 1, 1, 39, 39, 39, 39, 39, 39, 39, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 44, 44, 44, 44, 44, 44, 90},
+  {47, 1, 1, 1, 1, 1, 40, 40, 40, 40, 40, 40, 40, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 45, 45, 45, 45, 45, 45, 92},
+  {48, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 46, 46, 46, 46, 46, 46, 94},
+  {49, 1, 1, 1, 1, 1, 41, 41, 41, 41, 41, 41, 41, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 47, 47, 47, 47, 47, 47, 96},
+  {50, 1, 1, 1, 1, 1, 42, 42, 42, 42, 42, 42, 42, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 48, 48, 48, 48, 48, 48, 98},
+  {51, 1, 1, 1, 1, 1, 43, 43, 43, 43, 43, 43, 43, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 49, 49, 49, 49, 49, 49, 100},
+  {52, 1, 1, 1, 1, 1, 44, 44, 44, 44, 44, 44, 44, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 50, 50, 50, 50, 50, 50, 102},
+  {53, 1, 1, 1, 1, 1, 45, 45, 45, 45, 45, 45, 45, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 51, 51, 51, 51, 51, 51, 104},
+  {54, 1, 1, 1, 1, 1, 46, 46, 46, 46, 46, 46, 46, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 52, 52, 52, 52, 52, 52, 106},
+  {55, 1, 1, 1, 1, 1, 47, 47, 47, 47, 47, 47, 47, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 53, 53, 53, 53, 53, 53, 108},
+  {56, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 6, 6, 6, 6, 6, 6, 6, 6, 0, 0, 0, 54, 54, 54, 54, 54, 54, 110},
+  {57, 1, 1, 1, 1, 1, 48, 48, 48, 48, 48, 48, 48, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 55, 55, 55, 55, 55, 55, 112},
+  {58, 1, 1, 1, 1, 1, 49, 49, 49, 49, 49, 49, 49, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 56, 56, 56, 56, 56, 56, 114},
+  {59, 1, 1, 1, 1, 1, 50, 50, 50, 50, 50, 50, 50, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 57, 57, 57, 57, 57, 57, 116},
+  {60, 1, 1, 1, 1, 1, 51, 51, 51, 51, 51, 51, 51, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 58, 58, 58, 58, 58, 58, 118},
+  {61, 1, 1, 1, 1, 1, 52, 52, 52, 52, 52, 52, 52, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 59, 59, 59, 59, 59, 59, 120},
+  {62, 1, 1, 1, 1, 1, 53, 53, 53, 53, 53, 53, 53, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 60, 60, 60, 60, 60, 60, 122},
+  {63, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 61, 61, 61, 61, 61, 61, 124},
+  {64, 1, 1, 1, 1, 1, 54, 54, 54, 54, 54, 54, 54, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 62, 62, 62, 62, 62, 62, 126},
+  {65, 1, 1, 1, 1, 1, 55, 55, 55, 55, 55, 55, 55, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 63, 63, 63, 63, 63, 63, 128},
+  {66, 1, 1, 1, 1, 1, 56, 56, 56, 56, 56, 56, 56, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 64, 64, 64, 64, 64, 64, 130},
+  {67, 1, 1, 1, 1, 1, 57, 57, 57, 57, 57, 57, 57, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 65, 65, 65, 65, 65, 65, 132},
+  {68, 1, 1, 1, 1, 1, 58, 58, 58, 58, 58, 58, 58, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 66, 66, 66, 66, 66, 66, 134},
+  {69, 1, 1, 1, 1, 1, 59, 59, 59, 59, 59, 59, 59, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 67, 67, 67, 67, 67, 67, 136},
+  {70, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0, 0, 68, 68, 68, 68, 68, 68, 138},
+  {71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 69, 69, 69, 69, 69, 69, 140},
 };
 TILE_TABLE unsigned char entry_program[72] = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -286,8 +288,8 @@ TILE_TABLE unsigned char entry_taps[72] = {
   0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3,
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5,
 };
-TILE_TABLE unsigned char tally_program[30] = {
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+TILE_TABLE unsigned char tally_program[31] = {
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 TILE_TABLE unsigned short entry_exchanges[72] = {
   0, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 66, 68,
@@ -296,8 +298,8 @@ TILE_TABLE unsigned short entry_exchanges[72] = {
 TILE_TABLE unsigned short program_exchanges[1] = {
   140,
 };
-TILE_TABLE unsigned short round_runs[30] = {
-  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 69, 69, 69, 69, 140,
+TILE_TABLE unsigned short round_runs[31] = {
+  71, 1, 1, 1, 1, 1, 60, 60, 60, 60, 60, 60, 60, 9, 9, 9, 9, 9, 9, 9, 9, 1, 1, 1, 69, 69, 69, 69, 69, 69, 140,
 };
 TILE_TABLE float rope_10000000_64[32] = {
   1.0f, 0.6042963862419128f, 0.3651741147041321f, 0.22067341208457947f, 0.1333521455526352f, 0.08058422058820724f, 0.04869675263762474f, 0.029427271336317062f,
@@ -396,10 +398,11 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   w.wait(5, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -680,10 +683,11 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 256))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 16);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -832,10 +836,11 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   w.wait(77, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1097,9 +1102,8 @@ TILE_LOOP
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
-  ColumnSums& squares = kept.squares;
   stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
-  squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
+  const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
   leave_squares(w, squares);
 }
 #line 85 "models/mimo/graph.ts"
@@ -1137,24 +1141,26 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   open_table(w, 124);
   w.wait(125, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows, true, 9.99999968e-21f, 1.0f, 126,
+  choose<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); },
         scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
-  if (w.index == 0) w.signal_local(127, L_route);
+  w.signal_local(126, L_chosen);
+  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 127);
+  if (w.index == 0) w.signal_local(128, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(131, L_route, at.runs(T_route) + 1);
-  const RouteTable& routes = w.table();
-  const Share experts{0, routes.active};
+  w.wait_local(132, L_chosen, at.runs(T_chosen) + 1);
+  const ActiveExperts found = active_experts(w, at.block->rows);
+  const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(128);
-    w.ring_copy(129, 0, w.image(at.image + 55795328 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(130, 52224);
+    w.ring_acquire(129);
+    w.ring_copy(130, 0, w.image(at.image + 55795328 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(131, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1163,25 +1169,25 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, 
   const int part = w.index % 12;
   // staged by router
   Staged<16>& x = kept.x;
-  ColumnSums& squares = kept.squares;
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
 TILE_LOOP
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); rehearsal || tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = rehearsal ? ring_of(w) : w.ring_await(133);
+    const char* page = rehearsal ? ring_of(w) : w.ring_await(134);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     if (rehearsal) return rehearsed(acc);
-    w.ring_release(134);
-    w.join_acquire(135);
-    w.join_put(w.index, acc, squares);
-    w.join_commit(136);
+    w.ring_release(135);
+    w.join_acquire(136);
+    w.join_put(w.index, acc);
+    w.join_commit(137);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(146, L_route, at.runs(T_route) + 1);
+  w.wait_local(147, L_route, at.runs(T_route) + 1);
+  const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1192,12 +1198,11 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(147);
+      w.join_wait(148);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
-      scale_columns(acc, w.join_scale(0, 12, 192,
-                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
+      scale_columns(acc, scale);
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
@@ -1208,22 +1213,22 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(148);
+      w.join_release(149);
     }
-    w.role_barrier(138);
-    if (w.index == 0) w.signal_local(139, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(139);
+    if (w.index == 0) w.signal_local(140, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(140, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(141, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
-    w.wait(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait_local(141, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait(143, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(143, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(144, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1231,14 +1236,15 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
+  w.wait_local(150, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(149);
+    w.ring_acquire(151);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(150, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(151, u32(group) * each);
+    w.ring_copies<8>(152, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(153, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1247,15 +1253,15 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(152);
+  w.slots_acquire(154);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(153, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(155, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(154);
+      const char* page = w.ring_await(156);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1268,10 +1274,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(155);
+      w.ring_release(157);
     }
   }
-  w.slots_commit(156);
+  w.slots_commit(158);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1290,7 +1296,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(157, t, at.epoch(2));
+    Acc acc = w.receive_sum(159, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1307,19 +1313,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(158);
-  if (w.index == 0) w.signal(159, C_x);
+  w.role_barrier(160);
+  if (w.index == 0) w.signal(161, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(160);
+  w.slots_await(162);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(161, acc, t, at.epoch(2));
+    w.send(163, acc, t, at.epoch(2));
   }
-  w.slots_release(162);
+  w.slots_release(164);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1331,34 +1337,35 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(163);
-      w.ring_copy(164, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(165, 49920);
+      w.ring_acquire(165);
+      w.ring_copy(166, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(167, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 167, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(166, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 169, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(168, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
-  const int part = w.index % 12;
+  int part = w.index % 12;
   Staged<16> x;
   stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+  w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(168);
+      const char* page = w.ring_await(170);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(169);
+      w.ring_release(171);
     }
-    w.join_acquire(170);
+    w.join_acquire(172);
     w.join_put(w.index, acc, squares);
-    w.join_commit(171);
+    w.join_commit(173);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1386,7 +1393,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_wait(175);
+    w.join_wait(177);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1449,53 +1456,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(176);
+    w.join_release(178);
   }
-  w.role_barrier(173);
-  if (w.index == 0) w.signal(174, C_full_experts_qkv);
+  w.role_barrier(175);
+  if (w.index == 0) w.signal(176, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(177, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(178);
+      w.ring_acquire(180);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(span % 32);
-      w.ring_copy(179, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-      w.ring_copy(179, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-      w.ring_commit(180, 40960);
+      w.ring_copy(181, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+      w.ring_copy(181, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+      w.ring_commit(182, 40960);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(181, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<16, 192, 128, 8> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 24576, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(182);
+      const char* page = w.ring_await(184);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 24576, span, 0.0721687824f);
-      w.ring_release(183);
+      w.ring_release(185);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + size_t(task.chunk) * 16384;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + 524288 + task.chunk * 128;
     tile.leave(w, o, peaks, peaks + 4096);
   }
-  w.role_barrier(184);
-  if (w.index == 0) w.signal(185, C_full_experts_attend);
+  w.role_barrier(186);
+  if (w.index == 0) w.signal(187, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1503,7 +1510,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(186, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(188, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1513,8 +1520,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(187);
-  if (w.index == 0) w.signal(188, C_full_experts_attend_merge);
+  w.role_barrier(189);
+  if (w.index == 0) w.signal(190, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1524,15 +1531,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(189);
-      w.ring_copy(190, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(191, 32768);
+      w.ring_acquire(191);
+      w.ring_copy(192, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(193, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(192, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1543,13 +1550,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(194);
+        const char* page = w.ring_await(196);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(195);
+        w.ring_release(197);
       }
-      w.join_acquire(196);
+      w.join_acquire(198);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(197);
+      w.join_commit(199);
     }
   }
   const Share sums = share(w, 384);
@@ -1570,7 +1577,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(198, t, at.epoch(1));
+    Acc acc = w.receive_sum(200, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1587,8 +1594,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(199);
-  if (w.index == 0) w.signal(200, C_full_experts_o);
+  w.role_barrier(201);
+  if (w.index == 0) w.signal(202, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1598,14 +1605,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(203);
+    w.join_wait(205);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(201, acc, t, at.epoch(1));
-    w.join_release(204);
+    w.send(203, acc, t, at.epoch(1));
+    w.join_release(206);
   }
-  w.role_barrier(202);
+  w.role_barrier(204);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1617,16 +1624,16 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(205);
-      w.ring_copy(206, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(207, 49152);
+      w.ring_acquire(207);
+      w.ring_copy(208, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(209, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16, true>(w, 209, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(208, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16, true>(w, 211, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
@@ -1638,25 +1645,24 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
-      const char* page = w.ring_await(210);
+      const char* page = w.ring_await(212);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_chunk * 2));
-      w.ring_release(211);
+      w.ring_release(213);
     }
-    w.join_acquire(212);
+    w.join_acquire(214);
     w.join_put(w.index, acc);
-    w.join_commit(213);
+    w.join_commit(215);
   }
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
-  ColumnSums& squares = kept.squares;
   stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
-  squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
+  const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
   leave_squares(w, squares);
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(218, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1664,7 +1670,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(219);
+    w.join_wait(221);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1677,36 +1683,38 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(220);
+    w.join_release(222);
   }
-  if (w.index == 0) w.signal(217, C_full_experts_router);
+  if (w.index == 0) w.signal(219, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  open_table(w, 221);
-  w.wait(222, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  open_table(w, 223);
+  w.wait(224, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
-  route<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows, true, 9.99999968e-21f, 1.0f, 223,
+  choose<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); },
         scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
-  if (w.index == 0) w.signal_local(224, L_route);
+  w.signal_local(225, L_chosen);
+  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 226);
+  if (w.index == 0) w.signal_local(227, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(228, L_route, at.runs(T_route) + 1);
-  const RouteTable& routes = w.table();
-  const Share experts{0, routes.active};
+  w.wait_local(231, L_chosen, at.runs(T_chosen) + 1);
+  const ActiveExperts found = active_experts(w, at.block->rows);
+  const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(225);
-    w.ring_copy(226, 0, w.image(at.image + 55795200 + size_t(w.table().expert[active]) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(227, 52224);
+    w.ring_acquire(228);
+    w.ring_copy(229, 0, w.image(at.image + 55795200 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(230, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1715,25 +1723,25 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kep
   const int part = w.index % 12;
   // staged by router
   Staged<16>& x = kept.x;
-  ColumnSums& squares = kept.squares;
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
 TILE_LOOP
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); rehearsal || tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = rehearsal ? ring_of(w) : w.ring_await(230);
+    const char* page = rehearsal ? ring_of(w) : w.ring_await(233);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     if (rehearsal) return rehearsed(acc);
-    w.ring_release(231);
-    w.join_acquire(232);
-    w.join_put(w.index, acc, squares);
-    w.join_commit(233);
+    w.ring_release(234);
+    w.join_acquire(235);
+    w.join_put(w.index, acc);
+    w.join_commit(236);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(243, L_route, at.runs(T_route) + 1);
+  w.wait_local(246, L_route, at.runs(T_route) + 1);
+  const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1744,12 +1752,11 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(244);
+      w.join_wait(247);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
-      scale_columns(acc, w.join_scale(0, 12, 192,
-                [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
+      scale_columns(acc, scale);
       const int u = t;
       each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
         if (c >= at.block->rows) return;
@@ -1760,22 +1767,22 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(245);
+      w.join_release(248);
     }
-    w.role_barrier(235);
-    if (w.index == 0) w.signal_local(236, half == 0 ? L_stored_early : L_stored);
+    w.role_barrier(238);
+    if (w.index == 0) w.signal_local(239, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(237, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(238, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
-    w.wait(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait_local(240, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(241, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait(242, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(240, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(243, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1783,14 +1790,15 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
+  w.wait_local(249, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(246);
+    w.ring_acquire(250);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(247, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(248, u32(group) * each);
+    w.ring_copies<8>(251, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(252, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1799,15 +1807,15 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(249);
+  w.slots_acquire(253);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(250, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(254, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(251);
+      const char* page = w.ring_await(255);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1820,10 +1828,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(252);
+      w.ring_release(256);
     }
   }
-  w.slots_commit(253);
+  w.slots_commit(257);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1842,7 +1850,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(254, t, at.epoch(2));
+    Acc acc = w.receive_sum(258, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1859,19 +1867,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(255);
-  if (w.index == 0) w.signal(256, C_x);
+  w.role_barrier(259);
+  if (w.index == 0) w.signal(260, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(257);
+  w.slots_await(261);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(258, acc, t, at.epoch(2));
+    w.send(262, acc, t, at.epoch(2));
   }
-  w.slots_release(259);
+  w.slots_release(263);
 }
 
 // ==== end ====
@@ -1883,48 +1891,49 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(260);
-      w.ring_copy(261, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(262, 49152);
+      w.ring_acquire(264);
+      w.ring_copy(265, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(266, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 264, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(263, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 268, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(267, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
-    const int part = w.index % 12;
+    int part = w.index % 12;
     Staged<16> x;
     stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
     const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
+    w.afresh(), part = w.index % 12;
     const Share tiles = share(w, 1192);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(265);
+        const char* page = w.ring_await(269);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(266);
+        w.ring_release(270);
       }
-      w.join_acquire(267);
+      w.join_acquire(271);
       w.join_put(w.index, acc, squares);
-      w.join_commit(268);
+      w.join_commit(272);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 269, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 273, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(270);
-  if (w.index == 0) w.signal(271, C_end_head);
+  w.role_barrier(274);
+  if (w.index == 0) w.signal(275, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1934,33 +1943,33 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(274);
+    w.join_wait(278);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
-    w.send_to(272, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(275);
+    w.send_to(276, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(279);
   }
-  w.role_barrier(273);
+  w.role_barrier(277);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(276, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(280, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(277);
-  if (w.index == 0) w.signal(278, C_end_logits_firsts);
+  w.role_barrier(281);
+  if (w.index == 0) w.signal(282, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(279, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(283, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -2106,17 +2115,23 @@ static TILE_FN void run_compute(Warp& w) {
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 2, sliding_experts_o_compute);
           });
-          run(w, [](Warp& w, const At& at) {
+          {
             Kept<16> kept;
-            traced(w, at, 3, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
+            run(w, [&](Warp& w, const At& at) {
+              traced(w, at, 3, [&](Warp& w, const At& at) { sliding_experts_router_compute(w, at, kept); });
+            });
             // an SM without a tile of router goes through the code of expert.up while it waits
 TILE_LOOP
             for (bool rehearsal = rehearses(w, 96), again = true; again; rehearsal = false) {
               again = rehearsal;
-              if (!rehearsal) traced(w, at, 4, sliding_experts_route_compute);
-              traced(w, at, 5, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept, rehearsal); });
+              if (!rehearsal) run(w, [](Warp& w, const At& at) {
+                traced(w, at, 4, sliding_experts_route_compute);
+              });
+              run(w, [&](Warp& w, const At& at) {
+                traced(w, at, 5, [&](Warp& w, const At& at) { sliding_experts_expert_up_compute(w, at, kept, rehearsal); });
+              });
             }
-          });
+          }
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 6, sliding_experts_expert_down_compute);
           });
@@ -2136,17 +2151,23 @@ TILE_LOOP
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 3, full_experts_o_compute);
           });
-          run(w, [](Warp& w, const At& at) {
+          {
             Kept<16> kept;
-            traced(w, at, 4, [&](Warp& w, const At& at) { full_experts_router_compute(w, at, kept); });
+            run(w, [&](Warp& w, const At& at) {
+              traced(w, at, 4, [&](Warp& w, const At& at) { full_experts_router_compute(w, at, kept); });
+            });
             // an SM without a tile of router goes through the code of expert.up while it waits
 TILE_LOOP
             for (bool rehearsal = rehearses(w, 96), again = true; again; rehearsal = false) {
               again = rehearsal;
-              if (!rehearsal) traced(w, at, 5, full_experts_route_compute);
-              traced(w, at, 6, [&](Warp& w, const At& at) { full_experts_expert_up_compute(w, at, kept, rehearsal); });
+              if (!rehearsal) run(w, [](Warp& w, const At& at) {
+                traced(w, at, 5, full_experts_route_compute);
+              });
+              run(w, [&](Warp& w, const At& at) {
+                traced(w, at, 6, [&](Warp& w, const At& at) { full_experts_expert_up_compute(w, at, kept, rehearsal); });
+              });
             }
-          });
+          }
           run(w, [](Warp& w, const At& at) {
             traced(w, at, 7, full_experts_expert_down_compute);
           });

@@ -21,8 +21,10 @@ describe('mimo-v2.5-pro on 8 ranks', () => {
   }, 60_000)
 
   it('SMs without one of the 96 tiles of the router go through expert.up before they route', () => {
-    const group = between(source, 'rehearses(w, 96)', '});\n          });')
-    expect(group).toMatch(/if \(!rehearsal\) traced\(w, at, \d+, sliding_experts_route_compute\)/)
+    const group = between(source, 'rehearses(w, 96)', '\n            }\n')
+    expect(group).toMatch(
+      /if \(!rehearsal\) run\(w, \[\]\(.*\) \{\s+traced\(w, at, \d+, sliding_experts_route_compute\)/,
+    )
     expect(group).toContain('sliding_experts_expert_up_compute(w, at, kept, rehearsal)')
     expect(group.indexOf('route_compute')).toBeLessThan(group.indexOf('expert_up_compute'))
   })

@@ -1,12 +1,14 @@
-/** Around routing: the table is emptied before the router is awaited, and a router whose SMs have one tile each signals without a meeting. */
+/** Around routing: the table is emptied before the router is awaited, a router whose SMs have one tile each signals without a meeting, and load does not wait
+    for the table. */
 import { describe, expect, it } from 'vitest'
 import { Session } from '../../compiler/diagnostics/diagnostic.ts'
-import type { Plan, Step } from '../../compiler/plan/ir.ts'
+import type { Plan, RoleName, Step } from '../../compiler/plan/ir.ts'
+import { perPhase } from '../../compiler/plan/per-phase.ts'
 import { provePlan } from '../../compiler/verify/prove-plan.ts'
 import { mimoGraph, nanoPlan, planOf, proConfig, proPlan } from '../support/plans.ts'
 
 const segment = 'sliding_experts'
-const steps = (plan: Plan, phase: string, role: 'compute' | 'epilogue'): readonly Step[] =>
+const steps = (plan: Plan, phase: string, role: RoleName): readonly Step[] =>
   plan.segments.find((s) => s.name === segment)!.phases.find((p) => p.name === phase)!.roles[role]
 const kinds = (list: readonly Step[]): string[] => list.map((s) => s.kind)
 const refusals = (plan: Plan): readonly string[] => {
@@ -58,5 +60,44 @@ describe('a router', () => {
     const loop = router.find((s) => s.kind === 'loop')
     expect(loop?.kind === 'loop' && loop.domain).toMatchObject({ kind: 'share', count: 48 })
     expect(kinds(router).slice(-2)).toEqual(['barrier', 'signal'])
+  })
+})
+
+describe('load', () => {
+  const plan = nanoPlan({ ranks: 1 })
+  const changed = (phase: string, role: RoleName, change: (s: Step) => readonly Step[]): Plan => ({
+    ...plan,
+    segments: plan.segments.map((s) => ({
+      ...s,
+      phases: s.phases.map((p) =>
+        p.name === phase ? { ...p, roles: { ...p.roles, [role]: p.roles[role].flatMap(change) } } : p,
+      ),
+    })),
+  })
+  const locals = (phase: string): (string | undefined)[] =>
+    steps(plan, phase, 'load').map((s) => (s.kind === 'waitLocal' ? s.local : undefined))
+
+  it('finds the active experts as soon as all rows have chosen, and waits for the table where it comes to the next phase', () => {
+    expect(kinds(steps(plan, 'expert.up', 'load')).slice(0, 2)).toEqual(['waitLocal', 'findActive'])
+    expect(locals('expert.up')[0]).toBe('chosen')
+    expect(locals('expert.down')).toContain('route')
+    const route = kinds(steps(plan, 'route', 'compute'))
+    expect(route.slice(route.indexOf('choose'))).toEqual(['choose', 'signalLocal', 'route', 'signalLocal'])
+  })
+
+  it('of the control takes them from the table, which a kernel before has made', () => {
+    const alone = perPhase(plan)
+    expect(kinds(steps(alone, 'expert.up', 'load'))).toEqual(['loop'])
+  })
+
+  it('may not find them when one warp has chosen, nor look into a table that it has not waited for', () => {
+    const one = changed('route', 'compute', (s) => {
+      if (s.kind !== 'signalLocal' || !s.each) return [s]
+      const { each: _, ...first } = s
+      return [first]
+    })
+    expect(refusals(one).some((r) => r.includes('what rows have chosen'))).toBe(true)
+    const table = changed('expert.up', 'load', (s) => (s.kind === 'findActive' ? [] : [s]))
+    expect(refusals(table).some((r) => r.includes('the route table'))).toBe(true)
   })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Session } from '../../compiler/diagnostics/diagnostic.ts'
 import { planViolations } from '../../compiler/plan/check-plan.ts'
-import type { Plan, Step } from '../../compiler/plan/ir.ts'
+import type { Plan, RoleName, Step } from '../../compiler/plan/ir.ts'
 import { perPhase } from '../../compiler/plan/per-phase.ts'
 import { printPlan } from '../../compiler/plan/print-plan.ts'
 import type { PlanSchedule } from '../../compiler/plan/schedule.ts'
@@ -20,6 +20,19 @@ const refusals = (p: Plan): readonly string[] => {
   return session.diagnostics.map((d) => `${d.code} ${d.message}`)
 }
 
+/** The plan with other steps in one role of a phase, in all segments. */
+const changed = (
+  name: string,
+  change: (steps: readonly Step[]) => readonly Step[],
+  role: RoleName = 'compute',
+): Plan => ({
+  ...plan,
+  segments: plan.segments.map((s) => ({
+    ...s,
+    phases: s.phases.map((p) => (p.name === name ? { ...p, roles: { ...p.roles, [role]: change(p.roles[role]) } } : p)),
+  })),
+})
+
 describe('the plan', () => {
   it('stages the chunk before a tile is multiplied, and all of the input behind the last', () => {
     const steps = kinds(plan)
@@ -30,10 +43,18 @@ describe('the plan', () => {
   })
 
   it('leaves the scale of the norm to routing', () => {
-    const route = phase(plan, 'route').roles.compute.find((s) => s.kind === 'route')
-    expect(route?.kind === 'route' && route.scaled?.name).toBe('router')
+    const route = phase(plan, 'route').roles.compute.find((s) => s.kind === 'choose')
+    expect(route?.kind === 'choose' && route.scaled?.name).toBe('router')
     expect(printPlan(plan)).toContain('by the sums of router scaled by its norm')
     expect(printPlan(plan)).toContain('stage the chunk of sliding_experts.o.columns that the tile takes')
+  })
+
+  it("has the scale of the experts' sums taken from the same squares, once, by the epilogue", () => {
+    const up = phase(plan, 'expert.up').roles
+    expect(up.epilogue.map((s) => s.kind).slice(0, 3)).toEqual(['waitLocal', 'takeScale', 'loop'])
+    const late = (steps: readonly Step[]): readonly Step[] => [...steps.slice(1), steps[0]!]
+    const early = changed('expert.up', late, 'epilogue')
+    expect(refusals(early).some((r) => r.includes('scratch'))).toBe(true)
   })
 
   it('of the control stages at once, and nothing is left to routing', () => {
@@ -44,21 +65,10 @@ describe('the plan', () => {
 })
 
 describe('the proof', () => {
-  /** The plan with other steps in a phase's compute role, in all segments. */
-  const changed = (name: string, change: (steps: readonly Step[]) => readonly Step[]): Plan => ({
-    ...plan,
-    segments: plan.segments.map((s) => ({
-      ...s,
-      phases: s.phases.map((p) =>
-        p.name === name ? { ...p, roles: { ...p.roles, compute: change(p.roles.compute) } } : p,
-      ),
-    })),
-  })
-
   it('misses the meeting between squares that are left and their sum', () => {
     const early = changed('route', (steps) => {
-      const at = steps.findIndex((s) => s.kind === 'route')
-      const others = steps.filter((s) => s.kind !== 'route')
+      const at = steps.findIndex((s) => s.kind === 'choose')
+      const others = steps.filter((s) => s.kind !== 'choose')
       return [steps[at]!, ...others]
     })
     expect(refusals(early).some((r) => r.includes('scratch'))).toBe(true)

@@ -1,6 +1,7 @@
 // The routing decision, taken by every SM for itself from the same logits and so the same everywhere: a warp chooses the experts
-// of a row; then the active ones are listed in ascending order, an expert's place being the number of active ones below it.
-// Ties go to the lower expert.
+// of a row (choose); then the active ones are listed in ascending order, an expert's place being the number of active ones below it
+// (route). Ties go to the lower expert. Who fetches weights needs no list: what the rows have chosen tells the active experts
+// (active_experts), a microsecond earlier.
 //
 // score(logit): the gate's weight before renormalisation. choose(score, bias): what the choice compares. `softmax_score` in place
 // of score stands for the softmax over the row. Layers may differ in Experts and TopK; the plan's are the most of any. Logits come in `parts` partial sums [part][row][expert],
@@ -43,8 +44,8 @@ TILE_FN u32 key_of(float value) {
 }
 
 template <int Experts, int TopK, class Score, class Choose, class Scale>
-TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const float* logits, int parts, size_t stride, const float* bias, int row, bool renormalise, float eps,
-                       float factor, Score score, Choose choose, Scale scale) {
+TILE_FN void choose_row(Warp& w, RouteTable& routes, RouteChoice& choice, const float* logits, int parts, size_t stride, const float* bias, int row, Score score, Choose choose,
+                        Scale scale) {
   constexpr int experts_per_lane = ceil_div(Experts, 32);
   const auto scale_of_row = scale(row);
   const auto logit_of = [&](int expert) {
@@ -152,38 +153,69 @@ TILE_FN void route_row(Warp& w, RouteTable& routes, RouteChoice& choice, const f
     }
   }
   // The scores of the chosen once more, so that those of all need not be kept.
-  PerLane<float> scores;
-  w.lanes([&](int lane) { scores[lane] = score_of(keeps ? kept[chosen[lane]] : logit_of(chosen[lane])); });
-  float norm = 0;
-  TILE_LOOP
-  for (int slot = 0; slot < TopK; ++slot) norm += w.broadcast(scores, slot);
   w.lanes([&](int lane) {
     if (lane < TopK) {
       choice.expert[row][lane] = u16(chosen[lane]);
-      routes.weight[row][lane] = renormalise ? scores[lane] / (norm + eps) * factor : scores[lane] * factor;
+      routes.weight[row][lane] = score_of(keeps ? kept[chosen[lane]] : logit_of(chosen[lane]));
     }
     if (lane < RouteChoice::words) choice.bits[row][lane] = bits[lane];
   });
 }
 
-/** Gives this warp's share of the (row, slot) pairs their place in the table, and their results a number. Both count what lies below: active experts,
-    and pairs, which are at most 8 an expert. */
+/** Scores of a row's chosen experts become their weights. */
 template <int TopK>
-TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice, int rows) {
-  constexpr int pair_shift = 16;  // active experts in the low half of a count, pairs in the high one
+TILE_FN void weigh_row(Warp& w, RouteTable& routes, int row, bool renormalise, float eps, float factor) {
+  PerLane<float> scores;
+  w.lanes([&](int lane) { scores[lane] = lane < TopK ? routes.weight[row][lane] : 0.0f; });
+  float norm = 0;
+  TILE_LOOP
+  for (int slot = 0; slot < TopK; ++slot) norm += w.broadcast(scores, slot);
+  w.lanes([&](int lane) {
+    if (lane < TopK) routes.weight[row][lane] = renormalise ? scores[lane] / (norm + eps) * factor : scores[lane] * factor;
+  });
+}
+
+/** The active experts as the rows have chosen them. A lane has a word of their bits, and of what lower words have: active experts in the low half, pairs of a
+    row and an expert, at most 8 an expert, in the high one. */
+struct ActiveExperts {
   PerLane<u32> used;
+  PerLane<int> below;
+  int count;
+};
+constexpr int pair_shift = 16;
+TILE_FN ActiveExperts active_experts(Warp& w, int rows) {
+  const RouteChoice& choice = *w.shared<RouteChoice>(Shared::choice_at);
+  for (int row = 0; row < rows; ++row) w.area_reads(Area::route_choice, row);
+  ActiveExperts experts;
   PerLane<int> counts;
   w.lanes([&](int lane) {
-    used[lane] = 0, counts[lane] = 0;
+    u32 used = 0;
+    int pairs = 0;
     TILE_UNROLL
     for (int row = 0; row < 8; ++row) {
       const u32 bits = lane < RouteChoice::words && row < rows ? choice.bits[row][lane] : 0;
-      used[lane] |= bits, counts[lane] += popcount(bits) << pair_shift;
+      used |= bits, pairs += popcount(bits);
     }
-    counts[lane] += popcount(used[lane]);
+    experts.used[lane] = used, counts[lane] = (pairs << pair_shift) + popcount(used);
   });
-  const PerLane<int> before = w.sum_before(counts);  // of lower words
-  const int active = w.sum(counts) & ((1 << pair_shift) - 1);
+  experts.below = w.sum_before(counts);
+  experts.count = w.sum(counts) & ((1 << pair_shift) - 1);
+  return experts;
+}
+/** The active expert that so many others lie below. */
+TILE_FN int expert_at(Warp& w, const ActiveExperts& experts, int place) {
+  PerLane<bool> reached;
+  w.lanes([&](int lane) { reached[lane] = (experts.below[lane] & ((1 << pair_shift) - 1)) <= place; });
+  const int word = popcount(w.ballot(reached)) - 1;
+  u32 bits = w.broadcast(experts.used, word);
+  for (int left = place - (w.broadcast(experts.below, word) & ((1 << pair_shift) - 1)); left > 0; --left) bits &= bits - 1;
+  return word * 32 + popcount(~bits & (bits - 1));
+}
+
+/** Gives this warp's share of the (row, slot) pairs their place in the table, and their results a number. Both count what lies below. */
+template <int TopK>
+TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice, int rows) {
+  const ActiveExperts experts = active_experts(w, rows);
   for (int first = w.index * 32; first < rows * TopK; first += w.count * 32) {
     PerLane<int> expert, word;
     w.lanes([&](int lane) {
@@ -191,8 +223,8 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
       expert[lane] = pair < rows * TopK ? choice.expert[pair / TopK][pair % TopK] : 0;
       word[lane] = expert[lane] / 32;
     });
-    const PerLane<int> below = w.pick(before, word);
-    const PerLane<u32> bits = w.pick(used, word);
+    const PerLane<int> below = w.pick(experts.below, word);
+    const PerLane<u32> bits = w.pick(experts.used, word);
     w.lanes([&](int lane) {
       const int pair = first + lane;
       if (pair >= rows * TopK) return;
@@ -204,7 +236,7 @@ TILE_FN void list_active(Warp& w, RouteTable& routes, const RouteChoice& choice,
       routes.expert[place] = u16(expert[lane]);
       routes.result[place][own] = routes.slot_result[own][pair % TopK] = (signed char)(result);
     });
-    if (first == 0) w.once([&] { routes.active = active, routes.rows = rows; });
+    if (first == 0) w.once([&] { routes.active = experts.count, routes.rows = rows; });
   }
 }
 
@@ -220,20 +252,26 @@ TILE_FN void open_table(Warp& w, int site) {
   });
 }
 
-/** All warps of the compute role together, when all have opened the table and met; it is complete for them when it returns. Other roles wait on a local counter. */
+/** All warps of the compute role together, when all have opened the table and met: each chooses for rows of its own. */
 template <int Experts = Plan::experts, int TopK = Plan::top_k, class Score, class Choose, class Scale = Scaled>
-TILE_FN void route(Warp& w, const float* logits, int parts, const float* bias, int rows, bool renormalise, float eps, float factor, int site, Score score, Choose choose,
-                   Scale scale = {}) {
+TILE_FN void choose(Warp& w, const float* logits, int parts, const float* bias, int rows, Score score, Choose choose, Scale scale = {}) {
   RouteTable& routes = w.table_for_writing_shared();
   RouteChoice& choice = *w.shared<RouteChoice>(Shared::choice_at);
   for (int row = w.index; row < rows; row += w.count) {
     w.area_writes(Area::route_choice, row);
-    route_row<Experts, TopK>(w, routes, choice, logits + row * Experts, parts, size_t(8) * Experts, bias, row, renormalise, eps, factor, score, choose, scale);
+    choose_row<Experts, TopK>(w, routes, choice, logits + row * Experts, parts, size_t(8) * Experts, bias, row, score, choose, scale);
   }
+}
+
+/** All warps of the compute role together, behind choose; the table is complete for them when it returns. Other roles wait on a local counter. */
+template <int TopK = Plan::top_k>
+TILE_FN void route(Warp& w, int rows, bool renormalise, float eps, float factor, int site) {
+  RouteTable& routes = w.table_for_writing_shared();
+  for (int row = w.index; row < rows; row += w.count) weigh_row<TopK>(w, routes, row, renormalise, eps, factor);
   w.role_barrier(site);
+  w.afresh();  // what choosing has found would wait in local memory, far away
   if (w.index == 0) w.table_for_writing();
-  for (int row = 0; row < rows; ++row) w.area_reads(Area::route_choice, row);
-  list_active<TopK>(w, routes, choice, rows);
+  list_active<TopK>(w, routes, *w.shared<RouteChoice>(Shared::choice_at), rows);
   w.role_barrier(site);
 }
 

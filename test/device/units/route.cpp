@@ -1,5 +1,5 @@
 // The routing decision against a plain reading: ties, a bias that only chooses, sigmoid and softmax scores, fewer rows than eight, all
-// of a row's choice with one lane, logits in parts whose scale is left to routing.
+// of a row's choice with one lane, logits in parts whose scale is left to routing. The active experts are found without the table as well.
 #include "plan.h"
 #include "harness.h"
 using namespace tile;
@@ -8,7 +8,7 @@ namespace unit {
 const int sms = 1;
 constexpr int cases = 4, experts = Plan::experts, top_k = Plan::top_k;
 const size_t image_bytes = 16, kv_bytes = 16;
-constexpr size_t bias_at = 8 * experts * 4, table_at = 4096, parts_at = 16384;
+constexpr size_t bias_at = 8 * experts * 4, table_at = 4096, parts_at = 16384, found_at = 24576, found_words = 1 + Plan::max_active;
 TILE_BOTH int rows(int which) { return which == 2 ? 3 : 8; }
 
 void logits_of(float* logits) {
@@ -84,6 +84,9 @@ std::string check(int, const char* data) {
     for (int row = 0; row < 8; ++row)
       for (int slot = 0; slot < top_k; ++slot)
         if (table.slot_result[row][slot] != result_of[row][slot]) return "case " + std::to_string(which) + ": result of row " + std::to_string(row) + " in slot " + std::to_string(slot);
+    const u32* found = reinterpret_cast<const u32*>(data + found_at) + which * int(found_words);
+    for (int i = 0; i < table.active; ++i)
+      if (found[0] != u32(table.active) || found[1 + i] != table.expert[i]) return "case " + std::to_string(which) + ": active expert " + std::to_string(i) + " is not found";
     // Halves make up all experts; the first has whole groups, as many as its eighths of the experts fill.
     const Share early = half_of(table, 0), late = half_of(table, 1);
     if (early.begin != 0 || early.end != late.begin || late.end != table.active) return "case " + std::to_string(which) + ": halves";
@@ -96,23 +99,35 @@ std::string check(int, const char* data) {
 }
 }  // namespace unit
 
-TILE_ROLE void role_load(Warp&) {}
+TILE_ROLE void role_load(Warp& w) {
+  for (int which = 0; which < unit::cases; ++which) {
+    w.wait_local(s_table_wait, l_table, u32(which + 1));
+    const ActiveExperts found = active_experts(w, unit::rows(which));
+    u32* to = w.ws<u32>(Plan::data_at + unit::found_at) + which * unit::found_words;
+    w.once([&] { to[0] = u32(found.count); });
+    for (int place = 0; place < found.count; ++place) {
+      const u32 expert = u32(expert_at(w, found, place));
+      w.once([&] { to[1 + place] = expert; });
+    }
+    w.signal(s_signal_done, c_done);
+  }
+}
 TILE_ROLE void role_compute(Warp& w) {
   const float* logits = w.ws<float>(Plan::data_at);
   for (int which = 0; which < unit::cases; ++which) {
-    auto choose = [](float score, float bias) { return score + bias; };
+    auto plus = [](float score, float bias) { return score + bias; };
+    auto gate = [](float x) { return sigmoid(x); };
+    const int rows = unit::rows(which);
     open_table(w, s_role_barrier);
     w.role_barrier(s_role_barrier);
     if (which == 1)
-      route(w, logits, 1, nullptr, unit::rows(which), false, 0.0f, 2.5f, s_role_barrier, softmax_score, choose);
+      choose(w, logits, 1, nullptr, rows, softmax_score, plus);
     else if (which == 3)
-      route(
-          w, w.ws<float>(Plan::data_at + unit::parts_at), 2, nullptr, 8, true, 1e-20f, 2.5f, s_role_barrier, [](float x) { return sigmoid(x); }, choose,
-          [](int row) { return power_of_two(-row); });
+      choose(w, w.ws<float>(Plan::data_at + unit::parts_at), 2, nullptr, 8, gate, plus, [](int row) { return power_of_two(-row); });
     else
-      route(
-          w, logits, 1, which == 0 ? w.ws<float>(Plan::data_at + unit::bias_at) : nullptr, unit::rows(which), true, 1e-20f, 2.5f, s_role_barrier, [](float x) { return sigmoid(x); },
-          choose);
+      choose(w, logits, 1, which == 0 ? w.ws<float>(Plan::data_at + unit::bias_at) : nullptr, rows, gate, plus);
+    w.signal_local(s_table_ready, l_table);
+    route(w, which == 3 ? 8 : rows, which != 1, which == 1 ? 0.0f : 1e-20f, 2.5f, s_role_barrier);
     if (w.index == 0) {
       const u32* from = reinterpret_cast<const u32*>(&w.table());
       u32* to = w.ws<u32>(Plan::data_at + unit::table_at) + which * int(sizeof(RouteTable) / 4);
@@ -121,6 +136,7 @@ TILE_ROLE void role_compute(Warp& w) {
       });
     }
     w.role_barrier(s_role_barrier);
+    w.wait(s_wait_done, c_done, u32(which + 1));  // rows choose anew
   }
 }
 TILE_ROLE void role_epilogue(Warp&) {}
