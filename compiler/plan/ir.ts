@@ -272,7 +272,13 @@ export const countersOf = (phase: PhasePlan): string[] =>
 
 /** The role of which every warp signals the local in a phase. */
 export const signalledByEach = (phase: PhasePlan, local: string): RoleName | undefined =>
-  roleNames.find((r) => phase.roles[r].some((s) => s.kind === 'signalLocal' && s.local === local && s.each))
+  roleNames.find((r) => eachSignals(phase.roles[r], local))
+const eachSignals = (steps: readonly Step[], local: string): boolean =>
+  steps.some((s) =>
+    s.kind === 'loop'
+      ? eachSignals(s.body, local)
+      : s.kind === 'signalLocal' && s.each === true && [s.local, s.early].includes(local),
+  )
 
 /** Locals that one execution of a phase signals. */
 export const localsOf = (phase: PhasePlan): string[] => roleNames.flatMap((r) => localsIn(phase.roles[r]))

@@ -111,7 +111,7 @@ export class Steps {
     const { counter, halvesSoFar: after, near } = this.ctx
     const stored = { local: 'stored', early: earlyOf('stored') }
     return {
-      stored: [...this.meet(role), { kind: 'signalLocal', site: this.site(role, 'signal stored'), ...stored }],
+      stored: [{ kind: 'signalLocal', site: this.site(role, 'signal stored'), ...stored, each: true }],
       relay: halves([
         { kind: 'waitLocal', site: this.site('communicate', 'wait stored'), after, ...stored },
         ...this.meet('communicate'),

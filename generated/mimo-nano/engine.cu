@@ -25,9 +25,9 @@ struct Plan {
   static constexpr int counters = 40, control_counter = 38, control_left_counter = 39, local_counters = 5;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
-  TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : 1; }
+  TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : local == 2 ? epilogue_warps : local == 3 ? epilogue_warps : 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
-  static constexpr int sites = 420, site_round = 416, site_relay = 417, site_mailbox = 418, site_sample = 419;
+  static constexpr int sites = 418, site_round = 414, site_relay = 415, site_mailbox = 416, site_sample = 417;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -64,76 +64,76 @@ struct Plan {
     "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page",
     "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait chosen", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring",
     "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
-    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait sliding_experts.expert.up",
-    "sliding_experts.expert.down/compute rows barrier", "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots",
-    "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier",
-    "sliding_experts.expert.down/epilogue signal x", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
-    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
-    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
-    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join",
-    "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring",
-    "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier",
-    "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge",
-    "full_experts.o/load acquire ring", "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge",
-    "full_experts.o/compute norm barrier", "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join",
-    "full_experts.o/compute commit join", "full_experts.o/epilogue finish", "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o",
-    "full_experts.o/epilogue wait full_experts.attend.merge", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring",
-    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
-    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
-    "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait table",
-    "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute signal chosen", "full_experts.route/compute route barrier",
-    "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring",
-    "full_experts.expert.up/load wait chosen", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring",
-    "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier",
-    "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/epilogue barrier",
-    "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join",
-    "full_experts.expert.down/load wait route", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring",
-    "full_experts.expert.down/load signal table", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier",
-    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots",
-    "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots", "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x",
-    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
-    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
-    "end.head/compute commit join", "end.head/epilogue finish", "end.head/epilogue barrier", "end.head/epilogue signal end.head",
-    "end.head/epilogue await join", "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier",
-    "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "commit_begin.fc/load acquire ring",
-    "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring", "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring",
-    "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join", "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish",
-    "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_begin.fc", "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join",
-    "commit_begin.kv/load acquire ring", "commit_begin.kv/load copy page", "commit_begin.kv/load commit ring", "commit_begin.kv/compute wait commit_begin.fc",
-    "commit_begin.kv/compute norm barrier", "commit_begin.kv/compute await ring", "commit_begin.kv/compute release ring", "commit_begin.kv/compute acquire join",
-    "commit_begin.kv/compute commit join", "commit_begin.kv/epilogue finish", "commit_begin.kv/epilogue barrier", "commit_begin.kv/epilogue signal commit_begin.kv",
-    "commit_begin.kv/epilogue wait commit_begin.fc", "commit_begin.kv/epilogue await join", "commit_begin.kv/epilogue release join", "commit_begin.norm/compute wait commit_begin.kv",
-    "commit_begin.norm/compute barrier", "commit_begin.norm/compute signal commit_begin.norm", "commit_end.conclude/compute wait commit_begin.norm", "commit_end.conclude/compute sample",
-    "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude", "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x",
-    "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page", "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x",
-    "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier", "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring",
-    "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join", "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue barrier",
-    "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.qkv/epilogue wait draft_x", "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join",
-    "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv", "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm",
-    "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring", "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring",
-    "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring", "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier",
-    "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge",
-    "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page", "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge",
-    "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring", "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join",
-    "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish", "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o",
-    "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join", "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.dense.up/load acquire ring",
-    "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring", "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier",
-    "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring", "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join",
-    "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue barrier", "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o",
-    "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join", "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page",
-    "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring",
-    "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join", "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish",
-    "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x", "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join",
-    "draft_sliding_dense.dense.down/epilogue release join", "draft_end.head/load acquire ring", "draft_end.head/load copy page", "draft_end.head/load commit ring",
-    "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier", "draft_end.head/compute await ring", "draft_end.head/compute release ring",
-    "draft_end.head/compute acquire join", "draft_end.head/compute commit join", "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier",
-    "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join", "draft_end.logits.firsts/compute wait draft_end.head",
-    "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts", "draft_end.logits/compute wait draft_end.logits.firsts", "draft_end.logits/compute sample",
-    "round", "relay", "mailbox", "sample",
+    "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue barrier",
+    "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join",
+    "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring",
+    "sliding_experts.expert.down/load signal table", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait sliding_experts.expert.up", "sliding_experts.expert.down/compute rows barrier",
+    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/epilogue await slots",
+    "sliding_experts.expert.down/epilogue finish", "sliding_experts.expert.down/epilogue release slots", "sliding_experts.expert.down/epilogue barrier", "sliding_experts.expert.down/epilogue signal x",
+    "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x",
+    "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join",
+    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
+    "full_experts.qkv/epilogue wait x", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv",
+    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
+    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
+    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
+    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
+    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
+    "full_experts.o/epilogue finish", "full_experts.o/epilogue barrier", "full_experts.o/epilogue signal full_experts.o", "full_experts.o/epilogue wait full_experts.attend.merge",
+    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
+    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
+    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
+    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o",
+    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute wait table", "full_experts.route/compute open table",
+    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute signal chosen", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
+    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait chosen",
+    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
+    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored",
+    "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route",
+    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load wait route", "full_experts.expert.down/load acquire ring",
+    "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/load signal table", "full_experts.expert.down/compute acquire slots",
+    "full_experts.expert.down/compute wait full_experts.expert.up", "full_experts.expert.down/compute rows barrier", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring",
+    "full_experts.expert.down/compute commit slots", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue finish", "full_experts.expert.down/epilogue release slots",
+    "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x", "end.head/load acquire ring", "end.head/load copy page",
+    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
+    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue finish",
+    "end.head/epilogue barrier", "end.head/epilogue signal end.head", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
+    "end.logits/compute sample", "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring",
+    "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join",
+    "commit_begin.fc/compute commit join", "commit_begin.fc/epilogue finish", "commit_begin.fc/epilogue barrier", "commit_begin.fc/epilogue signal commit_begin.fc",
+    "commit_begin.fc/epilogue await join", "commit_begin.fc/epilogue release join", "commit_begin.kv/load acquire ring", "commit_begin.kv/load copy page",
+    "commit_begin.kv/load commit ring", "commit_begin.kv/compute wait commit_begin.fc", "commit_begin.kv/compute norm barrier", "commit_begin.kv/compute await ring",
+    "commit_begin.kv/compute release ring", "commit_begin.kv/compute acquire join", "commit_begin.kv/compute commit join", "commit_begin.kv/epilogue finish",
+    "commit_begin.kv/epilogue barrier", "commit_begin.kv/epilogue signal commit_begin.kv", "commit_begin.kv/epilogue wait commit_begin.fc", "commit_begin.kv/epilogue await join",
+    "commit_begin.kv/epilogue release join", "commit_begin.norm/compute wait commit_begin.kv", "commit_begin.norm/compute barrier", "commit_begin.norm/compute signal commit_begin.norm",
+    "commit_end.conclude/compute wait commit_begin.norm", "commit_end.conclude/compute sample", "commit_end.conclude/compute barrier", "commit_end.conclude/compute signal commit_end.conclude",
+    "draft_begin.embed_tokens/compute barrier", "draft_begin.embed_tokens/compute signal draft_x", "draft_sliding_dense.qkv/load acquire ring", "draft_sliding_dense.qkv/load copy page",
+    "draft_sliding_dense.qkv/load commit ring", "draft_sliding_dense.qkv/compute wait draft_x", "draft_sliding_dense.qkv/compute wait commit_end.conclude", "draft_sliding_dense.qkv/compute norm barrier",
+    "draft_sliding_dense.qkv/compute await ring", "draft_sliding_dense.qkv/compute release ring", "draft_sliding_dense.qkv/compute acquire join", "draft_sliding_dense.qkv/compute commit join",
+    "draft_sliding_dense.qkv/epilogue finish", "draft_sliding_dense.qkv/epilogue barrier", "draft_sliding_dense.qkv/epilogue signal draft_sliding_dense.qkv", "draft_sliding_dense.qkv/epilogue wait draft_x",
+    "draft_sliding_dense.qkv/epilogue wait commit_end.conclude", "draft_sliding_dense.qkv/epilogue await join", "draft_sliding_dense.qkv/epilogue release join", "draft_sliding_dense.norm/compute wait draft_sliding_dense.qkv",
+    "draft_sliding_dense.norm/compute barrier", "draft_sliding_dense.norm/compute signal draft_sliding_dense.norm", "draft_sliding_dense.attend/load wait draft_sliding_dense.norm", "draft_sliding_dense.attend/load acquire ring",
+    "draft_sliding_dense.attend/load copy span", "draft_sliding_dense.attend/load commit ring", "draft_sliding_dense.attend/compute wait draft_sliding_dense.norm", "draft_sliding_dense.attend/compute await ring",
+    "draft_sliding_dense.attend/compute release ring", "draft_sliding_dense.attend/compute barrier", "draft_sliding_dense.attend/compute signal draft_sliding_dense.attend", "draft_sliding_dense.attend.merge/compute wait draft_sliding_dense.attend",
+    "draft_sliding_dense.attend.merge/compute barrier", "draft_sliding_dense.attend.merge/compute signal draft_sliding_dense.attend.merge", "draft_sliding_dense.o/load acquire ring", "draft_sliding_dense.o/load copy page",
+    "draft_sliding_dense.o/load commit ring", "draft_sliding_dense.o/compute wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/compute norm barrier", "draft_sliding_dense.o/compute await ring",
+    "draft_sliding_dense.o/compute release ring", "draft_sliding_dense.o/compute acquire join", "draft_sliding_dense.o/compute commit join", "draft_sliding_dense.o/epilogue finish",
+    "draft_sliding_dense.o/epilogue barrier", "draft_sliding_dense.o/epilogue signal draft_sliding_dense.o", "draft_sliding_dense.o/epilogue wait draft_sliding_dense.attend.merge", "draft_sliding_dense.o/epilogue await join",
+    "draft_sliding_dense.o/epilogue release join", "draft_sliding_dense.dense.up/load acquire ring", "draft_sliding_dense.dense.up/load copy page", "draft_sliding_dense.dense.up/load commit ring",
+    "draft_sliding_dense.dense.up/compute wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/compute norm barrier", "draft_sliding_dense.dense.up/compute await ring", "draft_sliding_dense.dense.up/compute release ring",
+    "draft_sliding_dense.dense.up/compute acquire join", "draft_sliding_dense.dense.up/compute commit join", "draft_sliding_dense.dense.up/epilogue finish", "draft_sliding_dense.dense.up/epilogue barrier",
+    "draft_sliding_dense.dense.up/epilogue signal draft_sliding_dense.dense.up", "draft_sliding_dense.dense.up/epilogue wait draft_sliding_dense.o", "draft_sliding_dense.dense.up/epilogue await join", "draft_sliding_dense.dense.up/epilogue release join",
+    "draft_sliding_dense.dense.down/load acquire ring", "draft_sliding_dense.dense.down/load copy page", "draft_sliding_dense.dense.down/load commit ring", "draft_sliding_dense.dense.down/compute wait draft_sliding_dense.dense.up",
+    "draft_sliding_dense.dense.down/compute norm barrier", "draft_sliding_dense.dense.down/compute await ring", "draft_sliding_dense.dense.down/compute release ring", "draft_sliding_dense.dense.down/compute acquire join",
+    "draft_sliding_dense.dense.down/compute commit join", "draft_sliding_dense.dense.down/epilogue finish", "draft_sliding_dense.dense.down/epilogue barrier", "draft_sliding_dense.dense.down/epilogue signal draft_x",
+    "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_end.head/load acquire ring",
+    "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier",
+    "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join",
+    "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue await join",
+    "draft_end.head/epilogue release join", "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts",
+    "draft_end.logits/compute wait draft_end.logits.firsts", "draft_end.logits/compute sample", "round", "relay",
+    "mailbox", "sample",
   };
   static constexpr int regions = 59;
   static constexpr const char* region_names[] = {
@@ -1107,7 +1107,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(146, L_route, at.runs(T_route) + 1);
+  w.wait_local(145, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1118,7 +1118,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(147);
+      w.join_wait(146);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1136,18 +1136,17 @@ TILE_LOOP
           w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
-      w.join_release(148);
+      w.join_release(147);
     }
-    w.role_barrier(140);
-    if (w.index == 0) w.signal_local(141, half == 0 ? L_stored_early : L_stored);
+    w.signal_local(140, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(142, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(143, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait_local(141, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
   }
 }
 
@@ -1155,17 +1154,17 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.wait_local(149, L_route, at.runs(T_route) + 1);
+  w.wait_local(148, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(150);
+    w.ring_acquire(149);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<2>(151, group, each, [&](int i) { return w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
-    w.ring_commit(152, u32(group) * each);
+    w.ring_copies<2>(150, group, each, [&](int i) { return w.image(at.image + 2642688 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
+    w.ring_commit(151, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(153, L_table);
+  if (w.index == 0) w.signal_local(152, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
@@ -1173,18 +1172,18 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<1> x = {};
-  w.slots_acquire(154);
+  w.slots_acquire(153);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(155, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait(154, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
-    w.role_barrier(156);
+    w.role_barrier(155);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(157);
+      const char* page = w.ring_await(156);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1200,15 +1199,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(158);
+      w.ring_release(157);
     }
   }
-  w.slots_commit(159);
+  w.slots_commit(158);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(160);
+  w.slots_await(159);
   reads_all(w, at, R_sliding_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1242,9 +1241,9 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
       w.ws<float>(B_x_plain)[c * 384 + n_high] = v2_high;
     });
   }
-  w.slots_release(162);
-  w.role_barrier(163);
-  if (w.index == 0) w.signal(164, C_x);
+  w.slots_release(161);
+  w.role_barrier(162);
+  if (w.index == 0) w.signal(163, C_x);
 }
 
 // ==== full_experts: 3 5 ====
@@ -1254,15 +1253,15 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(165);
-    w.ring_copy(166, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
-    w.ring_commit(167, 25088);
+    w.ring_acquire(164);
+    w.ring_copy(165, 0, w.image(at.image + 768 + size_t(tile) * 25088), 25088);
+    w.ring_commit(166, 25088);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 169, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(168, C_x, at.runs(C_x));
+  bring_weights<3, true>(w, 168, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(167, C_x, at.runs(C_x));
   if (empty(share(w, 22))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 4;
@@ -1274,24 +1273,24 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(170);
+    const char* page = w.ring_await(169);
     multiply<E4M3, 3>(w, acc, page + (tile_of_page * 4 + part) * 1568, page + (tile_of_page * 4 + part) * 1568 + 1536, x);
-    w.ring_release(171);
-    w.join_acquire(172);
+    w.ring_release(170);
+    w.join_acquire(171);
     w.join_put(w.index, acc, squares);
-    w.join_commit(173);
+    w.join_commit(172);
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(177, C_x, at.runs(C_x));
+  w.wait(176, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(178);
+    w.join_wait(177);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1359,53 +1358,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(179);
+    w.join_release(178);
   }
-  w.role_barrier(175);
-  if (w.index == 0) w.signal(176, C_full_experts_qkv);
+  w.role_barrier(174);
+  if (w.index == 0) w.signal(175, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(180, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(181);
+      w.ring_acquire(180);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(task.head * 32 + span % 32);
-      w.ring_copy(182, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
-      w.ring_copy(182, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
-      w.ring_commit(183, 12288);
+      w.ring_copy(181, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 8192, 8192);
+      w.ring_copy(181, 8192, w.kv(at.kv + B_full_experts_qkv_values) + slot * 4096, 4096);
+      w.ring_commit(182, 12288);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(184, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<2, 48, 32, 1> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 768, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(185);
+      const char* page = w.ring_await(184);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 8192, span, 0.144337565f);
-      w.ring_release(186);
+      w.ring_release(185);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 17408 + 16384 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 512);
   }
-  w.role_barrier(187);
-  if (w.index == 0) w.signal(188, C_full_experts_attend);
+  w.role_barrier(186);
+  if (w.index == 0) w.signal(187, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1413,7 +1412,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(189, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(188, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1423,8 +1422,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<32, 32, 32>(w, o, o + 16384, o + 16896, 16, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(190);
-  if (w.index == 0) w.signal(191, C_full_experts_attend_merge);
+  w.role_barrier(189);
+  if (w.index == 0) w.signal(190, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
@@ -1432,14 +1431,14 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(192);
-    w.ring_copy(193, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
-    w.ring_commit(194, 32768);
+    w.ring_acquire(191);
+    w.ring_copy(192, 0, w.image(at.image + 552704 + size_t(tile) * 32768), 32768);
+    w.ring_commit(193, 32768);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(195, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
@@ -1449,24 +1448,24 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(197);
+    const char* page = w.ring_await(196);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(198);
-    w.join_acquire(199);
+    w.ring_release(197);
+    w.join_acquire(198);
     w.join_put(w.index, acc);
-    w.join_commit(200);
+    w.join_commit(199);
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
-  w.wait(204, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(203, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(205);
+    w.join_wait(204);
     reads_all(w, at, R_x_plain);
     writes_own(w, at, R_full_experts_o_columns);
     writes_own(w, at, R_full_experts_o_plain);
@@ -1501,10 +1500,10 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_full_experts_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(206);
+    w.join_release(205);
   }
-  w.role_barrier(202);
-  if (w.index == 0) w.signal(203, C_full_experts_o);
+  w.role_barrier(201);
+  if (w.index == 0) w.signal(202, C_full_experts_o);
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
@@ -1512,15 +1511,15 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(207);
-    w.ring_copy(208, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
-    w.ring_commit(209, 24576);
+    w.ring_acquire(206);
+    w.ring_copy(207, 0, w.image(at.image + 946688 + size_t(tile) * 24576), 24576);
+    w.ring_commit(208, 24576);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 211, w.image(at.image + 945920) + w.index % 12 * 64);
-  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<1, true>(w, 210, w.image(at.image + 945920) + w.index % 12 * 64);
+  w.wait(209, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   if (empty(share(w, 1))) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   int part = w.index % 12;
@@ -1531,24 +1530,24 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(212);
+    const char* page = w.ring_await(211);
     if (w.index < 12) multiply<F32, 1>(w, acc, page + part * 2048, page + part * 2048 + 2048, x);
-    w.ring_release(213);
-    w.join_acquire(214);
+    w.ring_release(212);
+    w.join_acquire(213);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(215);
+    w.join_commit(214);
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(219, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(221);
+    w.join_wait(220);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1563,43 +1562,43 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[c * 16 + n_high] = v0_high;
     });
-    w.join_release(222);
+    w.join_release(221);
   }
-  if (w.index == 0) w.signal(219, C_full_experts_router);
+  if (w.index == 0) w.signal(218, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971264), 64);
-  w.wait_local(223, L_table, at.runs(T_table));
-  open_table(w, 224);
-  w.wait(225, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  w.wait_local(222, L_table, at.runs(T_table));
+  open_table(w, 223);
+  w.wait(224, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
   choose<16, 4>(w, w.ws<const float>(B_full_experts_router_plain), 1, reinterpret_cast<const float*>(w.image(at.image + 971264)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); });
-  w.signal_local(226, L_chosen);
-  route<4>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 227);
-  if (w.index == 0) w.signal_local(228, L_route);
+  w.signal_local(225, L_chosen);
+  route<4>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 226);
+  if (w.index == 0) w.signal_local(227, L_route);
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(232, L_chosen, at.runs(T_chosen) + 1);
+  w.wait_local(231, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
   const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
-    w.ring_acquire(229);
-    w.ring_copy(230, 0, w.image(at.image + 971392 + size_t(expert_at(w, found, active)) * 104448 + size_t((tile % 8)) * 13056), 13056);
-    w.ring_commit(231, 13056);
+    w.ring_acquire(228);
+    w.ring_copy(229, 0, w.image(at.image + 971392 + size_t(expert_at(w, found, active)) * 104448 + size_t((tile % 8)) * 13056), 13056);
+    w.ring_commit(230, 13056);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 233, w.image(at.image + 945920) + w.index % 4 * 192);
+  bring_weights<3, true>(w, 232, w.image(at.image + 945920) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   int part = w.index % 4;
@@ -1613,17 +1612,17 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   for (int tile = dealt_from(experts.begin * 8, w.sm, w.sms); tile < experts.end * 8; tile += w.sms) {
     const int active = tile / 8;
     Acc acc = zeros();
-    const char* page = w.ring_await(234);
+    const char* page = w.ring_await(233);
     multiply<E2M1, 3>(w, acc, page + (tile_of_page * 4 + part) * 816, page + (tile_of_page * 4 + part) * 816 + 768, x);
-    w.ring_release(235);
-    w.join_acquire(236);
+    w.ring_release(234);
+    w.join_acquire(235);
     w.join_put(w.index, acc, squares);
-    w.join_commit(237);
+    w.join_commit(236);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(245, L_route, at.runs(T_route) + 1);
+  w.wait_local(243, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1634,7 +1633,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 8;
-      w.join_wait(246);
+      w.join_wait(244);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       for (int g = 0; g < 4; ++g) {
         const int t = (tile % 8) * 4 + g;
@@ -1652,18 +1651,17 @@ TILE_LOOP
           w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
         });
       }
-      w.join_release(247);
+      w.join_release(245);
     }
-    w.role_barrier(239);
-    if (w.index == 0) w.signal_local(240, half == 0 ? L_stored_early : L_stored);
+    w.signal_local(238, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(241, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(242, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait_local(239, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(240, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
   }
 }
 
@@ -1671,17 +1669,17 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.wait_local(248, L_route, at.runs(T_route) + 1);
+  w.wait_local(246, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
     const int group = experts.end - first < 2 ? experts.end - first : 2;
-    w.ring_acquire(249);
+    w.ring_acquire(247);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<2>(250, group, each, [&](int i) { return w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
-    w.ring_commit(251, u32(group) * each);
+    w.ring_copies<2>(248, group, each, [&](int i) { return w.image(at.image + 2642560 + size_t(routes.expert[first + i]) * 52224 + size_t(own.begin) * 2176); });
+    w.ring_commit(249, u32(group) * each);
   }
-  if (w.index == 0) w.signal_local(252, L_table);
+  if (w.index == 0) w.signal_local(250, L_table);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
@@ -1689,18 +1687,18 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<1> x = {};
-  w.slots_acquire(253);
+  w.slots_acquire(251);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait(254, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait(252, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     stage_rows<4, 256>(w, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
-    w.role_barrier(255);
+    w.role_barrier(253);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 2) {
       const int group = experts.end - first < 2 ? experts.end - first : 2;
-      const char* page = w.ring_await(256);
+      const char* page = w.ring_await(254);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 16) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1716,15 +1714,15 @@ TILE_LOOP
         w.slots_put(sum, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(257);
+      w.ring_release(255);
     }
   }
-  w.slots_commit(258);
+  w.slots_commit(256);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
-  w.slots_await(259);
+  w.slots_await(257);
   reads_all(w, at, R_full_experts_o_plain);
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -1761,9 +1759,9 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
       w.ws<bf16>(B_taps_columns)[columns_at(at.taps * 384 + n_high, c)] = to_bf16(v2_high);
     });
   }
-  w.slots_release(261);
-  w.role_barrier(262);
-  if (w.index == 0) w.signal(263, C_x);
+  w.slots_release(259);
+  w.role_barrier(260);
+  if (w.index == 0) w.signal(261, C_x);
 }
 
 // ==== end ====
@@ -1773,15 +1771,15 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(264);
-    w.ring_copy(265, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
-    w.ring_commit(266, 12288);
+    w.ring_acquire(262);
+    w.ring_copy(263, 0, w.image(at.image + 768 + size_t(tile) * 12288), 12288);
+    w.ring_commit(264, 12288);
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 268, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(267, C_x, at.runs(C_x));
+  bring_weights<1, true>(w, 266, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(265, C_x, at.runs(C_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
@@ -1792,12 +1790,12 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(269);
+    const char* page = w.ring_await(267);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(270);
-    w.join_acquire(271);
+    w.ring_release(268);
+    w.join_acquire(269);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(272);
+    w.join_commit(270);
   }
 }
 #line 124 "models/mimo/graph.ts"
@@ -1808,7 +1806,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(276);
+    w.join_wait(274);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1823,27 +1821,27 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(277);
+    w.join_release(275);
   }
-  w.role_barrier(274);
-  if (w.index == 0) w.signal(275, C_end_head);
+  w.role_barrier(272);
+  if (w.index == 0) w.signal(273, C_end_head);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(278, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(276, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 4224, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(279);
-  if (w.index == 0) w.signal(280, C_end_logits_firsts);
+  w.role_barrier(277);
+  if (w.index == 0) w.signal(278, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(281, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(279, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;
@@ -1859,9 +1857,9 @@ TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      w.ring_acquire(283);
-      w.ring_copy(284, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
-      w.ring_commit(285, 12288);
+      w.ring_acquire(281);
+      w.ring_copy(282, 0, w.image(at.image + 0 + (size_t(tile) * 3 + page_of_tile) * 12288), 12288);
+      w.ring_commit(283, 12288);
     }
   }
 }
@@ -1877,13 +1875,13 @@ TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 3; ++page_of_tile) {
-      const char* page = w.ring_await(287);
+      const char* page = w.ring_await(285);
       if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, units_of<1>(x, page_of_tile * 1));
-      w.ring_release(288);
+      w.ring_release(286);
     }
-    w.join_acquire(289);
+    w.join_acquire(287);
     if (w.index < 12) w.join_put(w.index, acc);
-    w.join_commit(290);
+    w.join_commit(288);
   }
 }
 #line 67 "models/mimo/drafter.ts"
@@ -1894,7 +1892,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(294);
+    w.join_wait(292);
     writes_own(w, at, R_commit_begin_fc_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1907,10 +1905,10 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
       w.ws<bf16>(B_commit_begin_fc_columns)[columns_at(n_high, c)] = to_bf16(v0_high);
     });
-    w.join_release(295);
+    w.join_release(293);
   }
-  w.role_barrier(292);
-  if (w.index == 0) w.signal(293, C_commit_begin_fc);
+  w.role_barrier(290);
+  if (w.index == 0) w.signal(291, C_commit_begin_fc);
 }
 
 // ---- commit_begin.kv: 1.5 MiB of weights ----
@@ -1918,15 +1916,15 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(296);
-    w.ring_copy(297, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
-    w.ring_commit(298, 12288);
+    w.ring_acquire(294);
+    w.ring_copy(295, 0, w.image(at.image + 885504 + size_t(tile) * 12288), 12288);
+    w.ring_commit(296, 12288);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 300, w.image(at.image + 884736) + w.index % 12 * 64);
-  w.wait(299, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  bring_weights<1, true>(w, 298, w.image(at.image + 884736) + w.index % 12 * 64);
+  w.wait(297, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   if (empty(share(w, 128))) return;  // no tile on this SM
   reads_all(w, at, R_commit_begin_fc_columns);
   int part = w.index % 12;
@@ -1937,24 +1935,24 @@ TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(301);
+    const char* page = w.ring_await(299);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(302);
-    w.join_acquire(303);
+    w.ring_release(300);
+    w.join_acquire(301);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(304);
+    w.join_commit(302);
   }
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
-  w.wait(308, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
+  w.wait(306, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(309);
+    w.join_wait(307);
     writes_own(w, at, R_commit_begin_kv_plain);
     writes_own(w, at, R_cache_layers_0_values);
     writes_own(w, at, R_commit_begin_kv_plain2);
@@ -2064,10 +2062,10 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(B_cache_layers_3_values))[size_t(outer * 6 + u32(at.block->position[c]) / 64 % 6) * v_span_elements(32) + v_at(u32(at.block->position[c]) % 64, n_high, 32)] = to_bf16(v1_high);
       });
     }
-    w.join_release(310);
+    w.join_release(308);
   }
-  w.role_barrier(306);
-  if (w.index == 0) w.signal(307, C_commit_begin_kv);
+  w.role_barrier(304);
+  if (w.index == 0) w.signal(305, C_commit_begin_kv);
 }
 
 // ---- commit_begin.norm ----
@@ -2077,7 +2075,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 2458496), 64);
   touch(w, w.image(at.image + 2458624), 64);
   touch(w, w.image(at.image + 2458752), 64);
-  w.wait(311, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
+  w.wait(309, C_commit_begin_kv, at.runs(C_commit_begin_kv) + 1);
   reads_all(w, at, R_commit_begin_kv_plain);
   writes_own(w, at, R_cache_layers_0_keys);
   {
@@ -2234,8 +2232,8 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(312);
-  if (w.index == 0) w.signal(313, C_commit_begin_norm);
+  w.role_barrier(310);
+  if (w.index == 0) w.signal(311, C_commit_begin_norm);
 }
 
 // ==== commit_end ====
@@ -2243,7 +2241,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
 // ---- commit_end.conclude ----
 #line 76 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
-  w.wait(314, C_commit_begin_norm, at.runs(C_commit_begin_norm));
+  w.wait(312, C_commit_begin_norm, at.runs(C_commit_begin_norm));
   reads_all(w, at, R_commit_begin_fc_columns);
   reads_all(w, at, R_commit_begin_kv_plain);
   reads_all(w, at, R_cache_layers_0_values);
@@ -2259,8 +2257,8 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   reads_all(w, at, R_cache_layers_3_keys);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_commit(w, *round); });
-  w.role_barrier(316);
-  if (w.index == 0) w.signal(317, C_commit_end_conclude);
+  w.role_barrier(314);
+  if (w.index == 0) w.signal(315, C_commit_end_conclude);
 }
 
 // ==== draft_begin ====
@@ -2284,8 +2282,8 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
       }
     });
   }
-  w.role_barrier(318);
-  if (w.index == 0) w.signal(319, C_draft_x);
+  w.role_barrier(316);
+  if (w.index == 0) w.signal(317, C_draft_x);
 }
 
 // ==== draft_sliding_dense: 0 1 2 3 ====
@@ -2295,16 +2293,16 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(320);
-    w.ring_copy(321, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
-    w.ring_commit(322, 24576);
+    w.ring_acquire(318);
+    w.ring_copy(319, 0, w.image(at.image + 768 + size_t(tile) * 24576), 24576);
+    w.ring_commit(320, 24576);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
-  bring_weights<3, true>(w, 325, w.image(at.image + 0) + w.index % 4 * 192);
-  w.wait(323, C_draft_x, at.runs(C_draft_x));
-  w.wait(324, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  bring_weights<3, true>(w, 323, w.image(at.image + 0) + w.index % 4 * 192);
+  w.wait(321, C_draft_x, at.runs(C_draft_x));
+  w.wait(322, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   int part = w.index % 4;
@@ -2316,25 +2314,25 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(326);
+    const char* page = w.ring_await(324);
     if (w.index < 8) multiply<BF16, 3>(w, acc, page + (tile_of_page * 4 + part) * 3072, page + (tile_of_page * 4 + part) * 3072 + 3072, x);
-    w.ring_release(327);
-    w.join_acquire(328);
+    w.ring_release(325);
+    w.join_acquire(326);
     if (w.index < 8) w.join_put(w.index, acc, squares);
-    w.join_commit(329);
+    w.join_commit(327);
   }
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
-  w.wait(333, C_draft_x, at.runs(C_draft_x));
-  w.wait(334, C_commit_end_conclude, at.runs(C_commit_end_conclude));
+  w.wait(331, C_draft_x, at.runs(C_draft_x));
+  w.wait(332, C_commit_end_conclude, at.runs(C_commit_end_conclude));
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(335);
+    w.join_wait(333);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain);
     writes_own(w, at, R_draft_sliding_dense_qkv_plain2);
     writes_own(w, at, R_cache_layer_values_in_draft_sliding_dense);
@@ -2380,10 +2378,10 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_release(336);
+    w.join_release(334);
   }
-  w.role_barrier(331);
-  if (w.index == 0) w.signal(332, C_draft_sliding_dense_qkv);
+  w.role_barrier(329);
+  if (w.index == 0) w.signal(330, C_draft_sliding_dense_qkv);
 }
 
 // ---- draft_sliding_dense.norm ----
@@ -2391,7 +2389,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 787200), 64);
   touch(w, w.image(at.image + 787328), 64);
-  w.wait(337, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
+  w.wait(335, C_draft_sliding_dense_qkv, at.runs(C_draft_sliding_dense_qkv) + 1);
   reads_all(w, at, R_draft_sliding_dense_qkv_plain);
   writes_own(w, at, R_draft_sliding_dense_norm_queries);
   {
@@ -2470,51 +2468,51 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
       });
     }
   }
-  w.role_barrier(338);
-  if (w.index == 0) w.signal(339, C_draft_sliding_dense_norm);
+  w.role_barrier(336);
+  if (w.index == 0) w.signal(337, C_draft_sliding_dense_norm);
 }
 
 // ---- draft_sliding_dense.attend ----
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(340, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(338, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(341);
+      w.ring_acquire(339);
       reads_all(w, at, R_cache_layer_keys_in_draft_sliding_dense);
       reads_all(w, at, R_cache_layer_values_in_draft_sliding_dense);
       const size_t slot = size_t(task.head * 6 + span % 6);
-      w.ring_copy(342, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_copy(342, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
-      w.ring_commit(343, 8192);
+      w.ring_copy(340, 0, w.kv(at.kv + B_cache_layer_keys_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_copy(340, 4096, w.kv(at.kv + B_cache_layer_values_in_draft_sliding_dense) + slot * 4096, 4096);
+      w.ring_commit(341, 8192);
     }
   }
 }
 #line 91 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
-  w.wait(344, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
+  w.wait(342, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_draft_sliding_dense_norm_queries);
     AttendTile<2, 32, 32, 1> tile(w, task, w.ws<bf16>(B_draft_sliding_dense_norm_queries) + size_t(task.head) * 512, RowPositions{at.block->position, at.block->rows, true}, 256);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(345);
+      const char* page = w.ring_await(343);
       reads_all(w, at, R_draft_sliding_dense_norm_queries);
       tile.add(w, page, page + 4096, span, 0.176776692f);
-      w.ring_release(346);
+      w.ring_release(344);
     }
     writes_own(w, at, R_draft_sliding_dense_attend_partials);
     float* o = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + size_t(task.chunk) * 512;
     float* peaks = w.ws<float>(B_draft_sliding_dense_attend_partials) + size_t(task.head) * 3264 + 3072 + task.chunk * 16;
     tile.leave(w, o, peaks, peaks + 96);
   }
-  w.role_barrier(347);
-  if (w.index == 0) w.signal(348, C_draft_sliding_dense_attend);
+  w.role_barrier(345);
+  if (w.index == 0) w.signal(346, C_draft_sliding_dense_attend);
 }
 
 // ---- draft_sliding_dense.attend.merge ----
@@ -2522,7 +2520,7 @@ TILE_LOOP
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(349, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
+  w.wait(347, C_draft_sliding_dense_attend, at.runs(C_draft_sliding_dense_attend) + 1);
   reads_all(w, at, R_draft_sliding_dense_attend_partials);
   writes_own(w, at, R_draft_sliding_dense_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -2532,8 +2530,8 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
     merge_chunks<32, 32, 6>(w, o, o + 3072, o + 3168, 16, m_row, first_dim, chunks, reinterpret_cast<const float*>(w.image(at.image + 787456)) + head * 2 + m_row % 2,
         w.ws<bf16>(B_draft_sliding_dense_attend_columns), m_row / 2, (head * 2 + m_row % 2) * 32);
   }
-  w.role_barrier(350);
-  if (w.index == 0) w.signal(351, C_draft_sliding_dense_attend_merge);
+  w.role_barrier(348);
+  if (w.index == 0) w.signal(349, C_draft_sliding_dense_attend_merge);
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
@@ -2541,14 +2539,14 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(352);
-    w.ring_copy(353, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
-    w.ring_commit(354, 32768);
+    w.ring_acquire(350);
+    w.ring_copy(351, 0, w.image(at.image + 787584 + size_t(tile) * 32768), 32768);
+    w.ring_commit(352, 32768);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
-  w.wait(355, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(353, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
@@ -2558,24 +2556,24 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(357);
+    const char* page = w.ring_await(355);
     multiply_leaves<BF16, 2, 1>(w, acc, page + (tile_of_page * 8 + part) * 2048, page + (tile_of_page * 8 + part) * 2048 + 2048, x);
-    w.ring_release(358);
-    w.join_acquire(359);
+    w.ring_release(356);
+    w.join_acquire(357);
     w.join_put(w.index, acc);
-    w.join_commit(360);
+    w.join_commit(358);
   }
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
-  w.wait(364, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
+  w.wait(362, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(365);
+    w.join_wait(363);
     reads_all(w, at, R_draft_x_plain);
     writes_own(w, at, R_draft_sliding_dense_o_columns);
     writes_own(w, at, R_draft_sliding_dense_o_plain);
@@ -2610,10 +2608,10 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
         w.ws<float>(B_draft_sliding_dense_o_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(366);
+    w.join_release(364);
   }
-  w.role_barrier(362);
-  if (w.index == 0) w.signal(363, C_draft_sliding_dense_o);
+  w.role_barrier(360);
+  if (w.index == 0) w.signal(361, C_draft_sliding_dense_o);
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
@@ -2621,15 +2619,15 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(367);
-    w.ring_copy(368, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
-    w.ring_commit(369, 12288);
+    w.ring_acquire(365);
+    w.ring_copy(366, 0, w.image(at.image + 1181568 + size_t(tile) * 12288), 12288);
+    w.ring_commit(367, 12288);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 371, w.image(at.image + 1180800) + w.index % 12 * 64);
-  w.wait(370, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  bring_weights<1, true>(w, 369, w.image(at.image + 1180800) + w.index % 12 * 64);
+  w.wait(368, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   if (empty(share(w, 32))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   int part = w.index % 12;
@@ -2640,24 +2638,24 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(372);
+    const char* page = w.ring_await(370);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(373);
-    w.join_acquire(374);
+    w.ring_release(371);
+    w.join_acquire(372);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(375);
+    w.join_commit(373);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
-  w.wait(379, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
+  w.wait(377, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(380);
+    w.join_wait(378);
     writes_own(w, at, R_draft_sliding_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2671,10 +2669,10 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_draft_sliding_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(381);
+    w.join_release(379);
   }
-  w.role_barrier(377);
-  if (w.index == 0) w.signal(378, C_draft_sliding_dense_dense_up);
+  w.role_barrier(375);
+  if (w.index == 0) w.signal(376, C_draft_sliding_dense_dense_up);
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
@@ -2682,14 +2680,14 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(382);
-    w.ring_copy(383, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
-    w.ring_commit(384, 16384);
+    w.ring_acquire(380);
+    w.ring_copy(381, 0, w.image(at.image + 1574784 + size_t(tile) * 16384), 16384);
+    w.ring_commit(382, 16384);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(385, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(383, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   if (empty(share(w, 12))) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
@@ -2699,24 +2697,24 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
-    const char* page = w.ring_await(387);
+    const char* page = w.ring_await(385);
     multiply_leaves<BF16, 1, 1>(w, acc, page + (tile_of_page * 8 + part) * 1024, page + (tile_of_page * 8 + part) * 1024 + 1024, x);
-    w.ring_release(388);
-    w.join_acquire(389);
+    w.ring_release(386);
+    w.join_acquire(387);
     w.join_put(w.index, acc);
-    w.join_commit(390);
+    w.join_commit(388);
   }
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
-  w.wait(394, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
+  w.wait(392, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
       w.join_skip();
       continue;
     }
-    w.join_wait(395);
+    w.join_wait(393);
     reads_all(w, at, R_draft_sliding_dense_o_plain);
     writes_own(w, at, R_draft_x_columns);
     writes_own(w, at, R_draft_x_plain);
@@ -2751,10 +2749,10 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
         w.ws<float>(B_draft_x_plain)[c * 384 + n_high] = v2_high;
       });
     }
-    w.join_release(396);
+    w.join_release(394);
   }
-  w.role_barrier(392);
-  if (w.index == 0) w.signal(393, C_draft_x);
+  w.role_barrier(390);
+  if (w.index == 0) w.signal(391, C_draft_x);
 }
 
 // ==== draft_end ====
@@ -2764,15 +2762,15 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(397);
-    w.ring_copy(398, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
-    w.ring_commit(399, 12288);
+    w.ring_acquire(395);
+    w.ring_copy(396, 0, w.image(size_t(22792960ull) + size_t(tile) * 12288), 12288);
+    w.ring_commit(397, 12288);
   }
 }
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
-  bring_weights<1, true>(w, 401, w.image(at.image + 0) + w.index % 12 * 64);
-  w.wait(400, C_draft_x, at.runs(C_draft_x));
+  bring_weights<1, true>(w, 399, w.image(at.image + 0) + w.index % 12 * 64);
+  w.wait(398, C_draft_x, at.runs(C_draft_x));
   if (empty(share(w, 264))) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   int part = w.index % 12;
@@ -2783,12 +2781,12 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
-    const char* page = w.ring_await(402);
+    const char* page = w.ring_await(400);
     if (w.index < 12) multiply<BF16, 1>(w, acc, page + part * 1024, page + part * 1024 + 1024, x);
-    w.ring_release(403);
-    w.join_acquire(404);
+    w.ring_release(401);
+    w.join_acquire(402);
     if (w.index < 12) w.join_put(w.index, acc, squares);
-    w.join_commit(405);
+    w.join_commit(403);
   }
 }
 #line 126 "models/mimo/drafter.ts"
@@ -2799,7 +2797,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(409);
+    w.join_wait(407);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2814,27 +2812,27 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(410);
+    w.join_release(408);
   }
-  w.role_barrier(407);
-  if (w.index == 0) w.signal(408, C_draft_end_head);
+  w.role_barrier(405);
+  if (w.index == 0) w.signal(406, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(411, C_draft_end_head, at.runs(C_draft_end_head) + 1);
+  w.wait(409, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
   writes_own(w, at, R_draft_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_draft_end_head_logits), 4224, w.ws<u64>(B_draft_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(412);
-  if (w.index == 0) w.signal(413, C_draft_end_logits_firsts);
+  w.role_barrier(410);
+  if (w.index == 0) w.signal(411, C_draft_end_logits_firsts);
 }
 
 // ---- draft_end.logits ----
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
-  w.wait(414, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
+  w.wait(412, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_logits_firsts);
   const RoundControl* round = at.round;
   if (w.rank == 0 && w.sm == 0) called(w, [=](Warp& w) { finish_draft(w, *round, w.ws<const u64>(B_draft_end_logits_firsts)); });

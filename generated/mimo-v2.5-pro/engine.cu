@@ -25,9 +25,9 @@ struct Plan {
   static constexpr int counters = 26, control_counter = 24, control_left_counter = 25, local_counters = 6;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
   TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
-  TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : 1; }
+  TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : local == 2 ? epilogue_warps : local == 3 ? epilogue_warps : 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 289, site_round = 285, site_relay = 286, site_mailbox = 287, site_sample = 288;
+  static constexpr int sites = 287, site_round = 283, site_relay = 284, site_mailbox = 285, site_sample = 286;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
@@ -63,45 +63,44 @@ struct Plan {
     "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute signal chosen", "sliding_experts.route/compute route barrier",
     "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
     "sliding_experts.expert.up/load wait chosen", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
-    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue barrier",
-    "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/communicate wait sliding_experts.expert.up",
-    "sliding_experts.expert.up/communicate signal rows", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route",
-    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring",
-    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows",
-    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive",
-    "sliding_experts.expert.down/compute barrier", "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send",
-    "sliding_experts.expert.down/epilogue release slots", "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring",
-    "full_experts.qkv/compute wait x", "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring",
-    "full_experts.qkv/compute acquire join", "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier",
-    "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv",
-    "full_experts.attend/load acquire ring", "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv",
-    "full_experts.attend/compute await ring", "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend",
-    "full_experts.attend.merge/compute wait full_experts.attend", "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring",
-    "full_experts.o/load copy page", "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier",
-    "full_experts.o/compute await ring", "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join",
-    "full_experts.o/compute receive", "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send",
-    "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring",
-    "full_experts.router/load copy page", "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier",
-    "full_experts.router/compute await ring", "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join",
-    "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router",
-    "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute open table",
-    "full_experts.route/compute wait full_experts.router", "full_experts.route/compute signal chosen", "full_experts.route/compute route barrier", "full_experts.route/compute signal route",
-    "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait chosen",
-    "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join",
-    "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal stored",
-    "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/communicate wait full_experts.expert.up", "full_experts.expert.up/communicate signal rows",
-    "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join",
-    "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load wait route", "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group",
-    "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait rows", "full_experts.expert.down/compute await ring",
-    "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier",
-    "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
-    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
-    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
-    "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier", "end.head/compute signal end.head",
-    "end.head/epilogue send logits", "end.head/epilogue barrier", "end.head/epilogue await join", "end.head/epilogue release join",
-    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
-    "end.logits/compute sample", "round", "relay", "mailbox",
-    "sample",
+    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue signal stored",
+    "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/communicate wait sliding_experts.expert.up", "sliding_experts.expert.up/communicate signal rows",
+    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
+    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
+    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows", "sliding_experts.expert.down/compute await ring",
+    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier",
+    "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots",
+    "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x",
+    "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join",
+    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
+    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
+    "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
+    "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
+    "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
+    "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
+    "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive",
+    "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier",
+    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
+    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
+    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
+    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o",
+    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router",
+    "full_experts.route/compute signal chosen", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
+    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait chosen", "full_experts.expert.up/compute norm barrier",
+    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
+    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up",
+    "full_experts.expert.up/communicate wait full_experts.expert.up", "full_experts.expert.up/communicate signal rows", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
+    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load wait route",
+    "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute acquire slots",
+    "full_experts.expert.down/compute wait rows", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots",
+    "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots",
+    "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page",
+    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
+    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits",
+    "end.head/compute barrier", "end.head/compute signal end.head", "end.head/epilogue send logits", "end.head/epilogue barrier",
+    "end.head/epilogue await join", "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier",
+    "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round",
+    "relay", "mailbox", "sample",
   };
   static constexpr int regions = 31;
   static constexpr const char* region_names[] = {
@@ -1186,7 +1185,7 @@ TILE_LOOP
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(147, L_route, at.runs(T_route) + 1);
+  w.wait_local(146, L_route, at.runs(T_route) + 1);
   const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1198,7 +1197,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(148);
+      w.join_wait(147);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1213,22 +1212,21 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(149);
+      w.join_release(148);
     }
-    w.role_barrier(139);
-    if (w.index == 0) w.signal_local(140, half == 0 ? L_stored_early : L_stored);
+    w.signal_local(139, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(141, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
-    w.wait(143, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait_local(140, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(141, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(144, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(143, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1236,15 +1234,15 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait_local(150, L_route, at.runs(T_route) + 1);
+  w.wait_local(149, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(151);
+    w.ring_acquire(150);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(152, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(153, u32(group) * each);
+    w.ring_copies<8>(151, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(152, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1253,15 +1251,15 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(154);
+  w.slots_acquire(153);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(155, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(154, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(156);
+      const char* page = w.ring_await(155);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1274,10 +1272,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(157);
+      w.ring_release(156);
     }
   }
-  w.slots_commit(158);
+  w.slots_commit(157);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1296,7 +1294,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(159, t, at.epoch(2));
+    Acc acc = w.receive_sum(158, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1313,19 +1311,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(160);
-  if (w.index == 0) w.signal(161, C_x);
+  w.role_barrier(159);
+  if (w.index == 0) w.signal(160, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(162);
+  w.slots_await(161);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(163, acc, t, at.epoch(2));
+    w.send(162, acc, t, at.epoch(2));
   }
-  w.slots_release(164);
+  w.slots_release(163);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1337,16 +1335,16 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(165);
-      w.ring_copy(166, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(167, 49920);
+      w.ring_acquire(164);
+      w.ring_copy(165, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(166, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 169, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(168, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 168, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(167, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
@@ -1359,13 +1357,13 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(170);
+      const char* page = w.ring_await(169);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(171);
+      w.ring_release(170);
     }
-    w.join_acquire(172);
+    w.join_acquire(171);
     w.join_put(w.index, acc, squares);
-    w.join_commit(173);
+    w.join_commit(172);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1393,7 +1391,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_wait(177);
+    w.join_wait(176);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1456,53 +1454,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(178);
+    w.join_release(177);
   }
-  w.role_barrier(175);
-  if (w.index == 0) w.signal(176, C_full_experts_qkv);
+  w.role_barrier(174);
+  if (w.index == 0) w.signal(175, C_full_experts_qkv);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(180);
+      w.ring_acquire(179);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(span % 32);
-      w.ring_copy(181, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-      w.ring_copy(181, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-      w.ring_commit(182, 40960);
+      w.ring_copy(180, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+      w.ring_copy(180, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+      w.ring_commit(181, 40960);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(182, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<16, 192, 128, 8> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 24576, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(184);
+      const char* page = w.ring_await(183);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 24576, span, 0.0721687824f);
-      w.ring_release(185);
+      w.ring_release(184);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + size_t(task.chunk) * 16384;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + 524288 + task.chunk * 128;
     tile.leave(w, o, peaks, peaks + 4096);
   }
-  w.role_barrier(186);
-  if (w.index == 0) w.signal(187, C_full_experts_attend);
+  w.role_barrier(185);
+  if (w.index == 0) w.signal(186, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1510,7 +1508,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(188, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(187, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1520,8 +1518,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(189);
-  if (w.index == 0) w.signal(190, C_full_experts_attend_merge);
+  w.role_barrier(188);
+  if (w.index == 0) w.signal(189, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1531,15 +1529,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(191);
-      w.ring_copy(192, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(193, 32768);
+      w.ring_acquire(190);
+      w.ring_copy(191, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(192, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(193, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1550,13 +1548,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(196);
+        const char* page = w.ring_await(195);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(197);
+        w.ring_release(196);
       }
-      w.join_acquire(198);
+      w.join_acquire(197);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(199);
+      w.join_commit(198);
     }
   }
   const Share sums = share(w, 384);
@@ -1577,7 +1575,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(200, t, at.epoch(1));
+    Acc acc = w.receive_sum(199, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1594,8 +1592,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(201);
-  if (w.index == 0) w.signal(202, C_full_experts_o);
+  w.role_barrier(200);
+  if (w.index == 0) w.signal(201, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1605,14 +1603,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(205);
+    w.join_wait(204);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(203, acc, t, at.epoch(1));
-    w.join_release(206);
+    w.send(202, acc, t, at.epoch(1));
+    w.join_release(205);
   }
-  w.role_barrier(204);
+  w.role_barrier(203);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1624,16 +1622,16 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(207);
-      w.ring_copy(208, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(209, 49152);
+      w.ring_acquire(206);
+      w.ring_copy(207, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(208, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16, true>(w, 211, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(210, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16, true>(w, 210, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(209, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
@@ -1645,13 +1643,13 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
-      const char* page = w.ring_await(212);
+      const char* page = w.ring_await(211);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_chunk * 2));
-      w.ring_release(213);
+      w.ring_release(212);
     }
-    w.join_acquire(214);
+    w.join_acquire(213);
     w.join_put(w.index, acc);
-    w.join_commit(215);
+    w.join_commit(214);
   }
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
@@ -1662,7 +1660,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(220, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(219, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1670,7 +1668,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(221);
+    w.join_wait(220);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1683,38 +1681,38 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(222);
+    w.join_release(221);
   }
-  if (w.index == 0) w.signal(219, C_full_experts_router);
+  if (w.index == 0) w.signal(218, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  open_table(w, 223);
-  w.wait(224, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  open_table(w, 222);
+  w.wait(223, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
   choose<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); },
         scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
-  w.signal_local(225, L_chosen);
-  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 226);
-  if (w.index == 0) w.signal_local(227, L_route);
+  w.signal_local(224, L_chosen);
+  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 225);
+  if (w.index == 0) w.signal_local(226, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(231, L_chosen, at.runs(T_chosen) + 1);
+  w.wait_local(230, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
   const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(228);
-    w.ring_copy(229, 0, w.image(at.image + 55795200 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(230, 52224);
+    w.ring_acquire(227);
+    w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(229, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1729,18 +1727,18 @@ TILE_LOOP
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); rehearsal || tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = rehearsal ? ring_of(w) : w.ring_await(233);
+    const char* page = rehearsal ? ring_of(w) : w.ring_await(232);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     if (rehearsal) return rehearsed(acc);
-    w.ring_release(234);
-    w.join_acquire(235);
+    w.ring_release(233);
+    w.join_acquire(234);
     w.join_put(w.index, acc);
-    w.join_commit(236);
+    w.join_commit(235);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(246, L_route, at.runs(T_route) + 1);
+  w.wait_local(244, L_route, at.runs(T_route) + 1);
   const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1752,7 +1750,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(247);
+      w.join_wait(245);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1767,22 +1765,21 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(248);
+      w.join_release(246);
     }
-    w.role_barrier(238);
-    if (w.index == 0) w.signal_local(239, half == 0 ? L_stored_early : L_stored);
+    w.signal_local(237, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(240, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(241, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
-    w.wait(242, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait_local(238, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait(240, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(243, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(241, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1790,15 +1787,15 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait_local(249, L_route, at.runs(T_route) + 1);
+  w.wait_local(247, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(250);
+    w.ring_acquire(248);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(251, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(252, u32(group) * each);
+    w.ring_copies<8>(249, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(250, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1807,15 +1804,15 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(253);
+  w.slots_acquire(251);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(254, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(252, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(255);
+      const char* page = w.ring_await(253);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1828,10 +1825,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(256);
+      w.ring_release(254);
     }
   }
-  w.slots_commit(257);
+  w.slots_commit(255);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1850,7 +1847,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(258, t, at.epoch(2));
+    Acc acc = w.receive_sum(256, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1867,19 +1864,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
   }
-  w.role_barrier(259);
-  if (w.index == 0) w.signal(260, C_x);
+  w.role_barrier(257);
+  if (w.index == 0) w.signal(258, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(261);
+  w.slots_await(259);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(262, acc, t, at.epoch(2));
+    w.send(260, acc, t, at.epoch(2));
   }
-  w.slots_release(263);
+  w.slots_release(261);
 }
 
 // ==== end ====
@@ -1891,16 +1888,16 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(264);
-      w.ring_copy(265, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(266, 49152);
+      w.ring_acquire(262);
+      w.ring_copy(263, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(264, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 268, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(267, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 266, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(265, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
     int part = w.index % 12;
@@ -1913,27 +1910,27 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(269);
+        const char* page = w.ring_await(267);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(270);
+        w.ring_release(268);
       }
-      w.join_acquire(271);
+      w.join_acquire(269);
       w.join_put(w.index, acc, squares);
-      w.join_commit(272);
+      w.join_commit(270);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 273, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 271, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(274);
-  if (w.index == 0) w.signal(275, C_end_head);
+  w.role_barrier(272);
+  if (w.index == 0) w.signal(273, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1943,33 +1940,33 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(278);
+    w.join_wait(276);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
-    w.send_to(276, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(279);
+    w.send_to(274, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(277);
   }
-  w.role_barrier(277);
+  w.role_barrier(275);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(280, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(278, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(281);
-  if (w.index == 0) w.signal(282, C_end_logits_firsts);
+  w.role_barrier(279);
+  if (w.index == 0) w.signal(280, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(283, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(281, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;

@@ -11,6 +11,7 @@ import {
   productIn,
   roleNames,
   type Step,
+  signalledByEach,
 } from '../../compiler/plan/ir.ts'
 import { perPhase } from '../../compiler/plan/per-phase.ts'
 import { printPlan } from '../../compiler/plan/print-plan.ts'
@@ -76,7 +77,9 @@ describe('expert.up and expert.down', () => {
 
   it('have either half announced by communicate, once all warps of the epilogue have stored it', () => {
     const up = phase('expert.up')
-    expect(kindsIn(up.roles.epilogue).at(-1)).toMatch(/^halves\(activeShare\(.*\) barrier signalLocal\)$/)
+    expect(kindsIn(up.roles.epilogue).at(-1)).toMatch(/^halves\(activeShare\(.*\) signalLocal\)$/)
+    expect(signalledByEach(up, 'stored')).toBe('epilogue')
+    expect(signalledByEach(up, 'stored.early')).toBe('epilogue')
     expect(up.signals).toBe('communicate')
   })
 
