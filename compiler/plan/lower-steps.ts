@@ -103,7 +103,7 @@ export class Steps {
     return awaited ? [{ kind: 'signal', site: this.site(role, `signal ${counter}`), counter }] : []
   }
   /**
-   * What `role` has stored of a half, announced by communicate: a release takes until all that the SM has asked memory for is there, pages
+   * What `role` has stored of a half, each warp of it by itself, announced by communicate: a release takes until all that the SM has asked memory for is there, pages
    * of the ring too (docs/performance.md 3), and `role` has sums of the other half to take meanwhile. When all SMs have announced the half,
    * communicate has its rows brought near, if somebody shares them there.
    */

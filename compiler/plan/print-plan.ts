@@ -70,7 +70,7 @@ const works: { readonly [K in WorkStep['kind']]: (w: Extract<WorkStep, { kind: K
   openTable: () => 'empty the route table',
   choose: (w) =>
     `choose ${w.phase.topK} of ${w.phase.experts} experts${w.scaled ? `, by the sums of ${w.scaled.name} scaled by its norm` : ''}`,
-  route: () => 'list the active experts',
+  route: () => 'weigh what rows have chosen, and list the active experts',
   findActive: () => 'find the active experts',
   takeScale: (w) => `take the scale of the sums of ${w.product.name}`,
   openTile: (w) => `open an m tile of ${w.attend.queries}`,

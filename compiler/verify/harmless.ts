@@ -42,12 +42,22 @@ const leastPages = (steps: readonly Step[], sm: number, sms: number): number =>
     if (s.kind === 'loop') return n + leastTurns(s.domain, sm, sms) * leastPages(s.body, sm, sms)
     return n + (s.kind === 'commit' && s.channel === 'ring' ? 1 : 0)
   }, 0)
-function leastTurns(d: Domain, sm: number, sms: number): number {
-  if (d.kind === 'halves') return 1
-  if (d.kind === 'range') return d.count
-  if (d.kind === 'share') return shareOf(d.count, sm, sms)
-  return d.kind === 'activeShare' ? dealtTo(sm, d.count, sms) : 0
+type LeastRules = {
+  readonly [K in Domain['kind']]: (d: Extract<Domain, { kind: K }>, sm: number, sms: number) => number
 }
+const leastOf: LeastRules = {
+  share: (d, sm, sms) => shareOf(d.count, sm, sms),
+  owned: () => 0,
+  // Loops in it go over one half each: together over one expert at least.
+  halves: () => 1,
+  activeShare: (d, sm, sms) => dealtTo(sm, d.count, sms),
+  activeGroups: () => 0,
+  chunkShare: () => 0,
+  chunk: () => 0,
+  range: (d) => d.count,
+}
+const leastTurns = (d: Domain, sm: number, sms: number): number =>
+  (leastOf[d.kind] as (d: Domain, sm: number, sms: number) => number)(d, sm, sms)
 
 /** Warps that have nobody to meet, or meet again before anybody looks. */
 export function aloneAnyway(at: Located): Reason {

@@ -333,7 +333,7 @@ struct Warp {
     wait_on(site, barrier, generation, idle);
   }
   TILE_FN void signal(int, int which) {
-    ptx::fence_proxy_async();  // a load warp may bulk-copy what this warp has stored
+    ptx::fence_proxy_async();  // what this warp has stored, or others that it has heard of, may be copied in bulk
     __syncwarp();
     if (lane() == 0) ptx::add_release(counter(which));
   }
