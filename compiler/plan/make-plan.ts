@@ -86,10 +86,8 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         plain: (param) => image.plain.get(param)!,
       })
       if (phase.kind === 'product' && products.get(phase)!.exchange) exchanges++
-      if (isRouted) {
-        if (routedBefore === 0) loadFound = phase.routed === 'up'
-        routedBefore++
-      }
+      if (isRouted) routedBefore++
+      if (plan.roles.load.some((s) => s.kind === 'findActive')) loadFound = true
       return plan
     })
     return {

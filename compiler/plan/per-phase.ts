@@ -4,7 +4,7 @@
  *
  * What goes: waits and signals of counters and locals, because a phase begins when the one before has ended everywhere; and
  * inputs that stay staged for a later phase: in registers, which stages them again, at once where the plan stages by chunk, and rows that
- * communicate brings into shared memory, which compute then stages for itself.
+ * communicate brings into shared memory, which compute then stages for itself. Load has the active experts from the table, which is there.
  * Invariants: arithmetic and its order are untouched, so both engines give the same bits; sites keep their numbers.
  */
 import { type PhasePlan, type Plan, type ProductPlan, roleNames, type Step } from './ir.ts'

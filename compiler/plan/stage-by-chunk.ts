@@ -42,9 +42,7 @@ export function stageByChunk(
   }
   for (const [phase, product] of marked) {
     const of = kept.get(phase)
-    const left =
-      of?.role === 'reuse' &&
-      [...marked].some(([p, { byChunk }]) => byChunk && kept.get(p)?.role === 'keep' && p.name === of.name)
+    const left = of?.role === 'reuse' && [...marked].some(([p, { byChunk }]) => byChunk && p.name === of.name)
     if (left) marked.set(phase, { ...product, scaleLeft: true })
   }
   return marked
