@@ -16,6 +16,7 @@ import {
   roleNames,
   type SegmentPlan,
   type Step,
+  type Tally,
 } from '../../compiler/plan/ir.ts'
 import { type EngineKind, engines } from '../engines.ts'
 import { EmitContext, identifier } from './context.ts'
@@ -153,7 +154,7 @@ function constants(plan: Plan, validIds: number): string {
   })
   line('static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;')
   line(
-    'TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }',
+    `TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : ${arrivals(counters)}; }`,
   )
   line(`TILE_BOTH static constexpr unsigned local_arrivals(int local) { return ${localArrivals(plan)}; }`)
   line(
@@ -177,6 +178,13 @@ function constants(plan: Plan, validIds: number): string {
   out.line('  };')
   return out.toString()
 }
+
+/** What an execution adds to a counter: the SMs, or tiles. */
+const arrivals = (counters: readonly Tally[]): string =>
+  counters.reduceRight(
+    (rest, { tiles }, i) => (tiles === undefined ? rest : `counter == ${i} ? ${tiles} : ${rest}`),
+    'sms',
+  )
 
 /** Warps that signal a local once in an execution. */
 function localArrivals(plan: Plan): string {

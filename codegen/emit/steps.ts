@@ -47,8 +47,13 @@ const sync: StepRules<SyncStep> = {
     ctx.out.line(`w.wait(${s.site}, ${counter}, ${runs(ctx.counter(s.counter), s.after)});`)
   },
   signal: (s, ctx, role) => {
-    const call = `w.signal(${s.site}, ${eitherHalf((c) => ctx.counter(c), s.counter, s.early)});`
-    ctx.out.line(ctx.warps(role) > 1 ? `if (w.index == 0) ${call}` : call)
+    const counter = eitherHalf((c) => ctx.counter(c), s.counter, s.early)
+    const alone = (call: string): string => (ctx.warps(role) > 1 ? `if (w.index == 0) ${call}` : call)
+    if (typeof s.of === 'number') {
+      ctx.out.line(alone(`w.signal_share(${s.site}, ${counter}, share(w, ${s.of}));`))
+      return
+    }
+    ctx.out.line(s.of === 'tile' ? `w.signal_tile(${s.site}, ${counter});` : alone(`w.signal(${s.site}, ${counter});`))
   },
   waitLocal: (s, { out }) => {
     const after = runs(`T_${identifier(s.local)}`, s.after)

@@ -271,7 +271,7 @@ const entries = {
   TILE2103: {
     title: 'signals that do not add up',
     explain:
-      "A counter is complete when every SM of the rank has added one for each execution of a phase, so each SM must signal exactly once in each. The message says how often it does, and how often the waiters count on. The same goes for the route table's signal within an SM, and for the runs that rounds and entries start to count from.",
+      "A counter is complete when every SM of the rank has added one for each execution of a phase, so each SM must signal exactly once in each; or, where tiles are announced one by one by the warp that has made them, when it has grown by all of them. The message says by how much it grows, and what the waiters count on. The same goes for the route table's signal within an SM, and for the runs that rounds and entries start to count from.",
   },
   TILE2104: {
     title: 'wait for what comes later',

@@ -5,8 +5,12 @@
 import type { PhaseProgram, Segment } from '../tile/ir.ts'
 import { countersOf, type Entry, localsOf, type SegmentPlan, signalledByEach, type Tally } from './ir.ts'
 
-/** Counters in order of first use, then locals, then the exchange epoch. */
-export function countTallies(program: PhaseProgram, segments: readonly SegmentPlan[]): Tally[] {
+/** Counters in order of first use, then locals, then the exchange epoch. `tiles`: of counters that count those. */
+export function countTallies(
+  program: PhaseProgram,
+  segments: readonly SegmentPlan[],
+  tiles: ReadonlyMap<string, number>,
+): Tally[] {
   const counts = new Map<string, number>()
   let exchanges = 0
   const locals = new Map<string, number>()
@@ -19,7 +23,10 @@ export function countTallies(program: PhaseProgram, segments: readonly SegmentPl
     exchanges += exchangesIn(program.segments[entry.segment]!)
   }
   return [
-    ...[...counts].map(([name, perRound]): Tally => ({ name, scope: 'counter', perRound })),
+    ...[...counts].map(([name, perRound]): Tally => {
+      const of = tiles.get(name)
+      return { name, scope: 'counter', perRound, ...(of !== undefined && { tiles: of }) }
+    }),
     ...[...locals].map(([name, perRound]): Tally => {
       const each = phases.map((p) => signalledByEach(p, name)).find((r) => r !== undefined)
       return { name, scope: 'local', perRound, ...(each && { each }) }

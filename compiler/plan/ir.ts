@@ -90,8 +90,16 @@ interface ChannelStep<K extends string> extends SyncBase {
 export type SyncStep =
   /** Until the counter has seen `after` more executions than at the beginning of the entry. */
   | (SyncBase & { readonly kind: 'wait'; readonly counter: string; readonly after: number; readonly early?: string })
-  /** `early`: the counter instead while a loop over halves is at the first. */
-  | (SyncBase & { readonly kind: 'signal'; readonly counter: string; readonly early?: string })
+  /**
+   * By the role's first warp, for the SM. `early`: the counter instead while a loop over halves is at the first. `of`: the counter counts tiles:
+   * `tile`, one, by each warp that takes the turn of the loop around; a number, one for each of this SM's share of so many, all at once.
+   */
+  | (SyncBase & {
+      readonly kind: 'signal'
+      readonly counter: string
+      readonly early?: string
+      readonly of?: 'tile' | number
+    })
   | (SyncBase & {
       readonly kind: 'waitLocal'
       readonly local: string
@@ -243,6 +251,11 @@ export const takesSums = (loop: Loop): boolean => loop.body.some((s) => s.kind =
 /** Whether it is the hop between: of tiles that this rank owns. */
 export const addsParts = (loop: Loop): boolean => loop.body.some((s) => s.kind === 'addParts' || s.kind === 'spread')
 
+/** Whether each turn of the loop is one warp's of several, and not all warps'. */
+export const dealsTurns = (loop: Loop): boolean => takesJoin(loop) || receivesTiles(loop)
+/** Whether its turns are hand-overs of the join. */
+export const takesJoin = (loop: Loop): boolean => loop.body.some((s) => s.kind === 'await' && s.channel === 'join')
+
 /** Whether the phase sums over ranks in two shots. */
 export const inTwoShots = (phase: PhasePlan): boolean =>
   phase.roles.compute.some((s) => s.kind === 'loop' && addsParts(s))
@@ -373,6 +386,8 @@ export interface Tally {
   readonly scope: 'counter' | 'local' | 'exchange'
   /** Of a local: the role of which every warp signals it, where it is not one warp. */
   readonly each?: RoleName
+  /** Of a counter: what it grows by in an execution, where it counts tiles and not SMs (hand-tiles.ts). */
+  readonly tiles?: number
   /** Executions in one round. */
   readonly perRound: number
 }

@@ -4,7 +4,7 @@
  *
  * Invariants: a role that reads or writes what other SMs touch has waited for all counters of its phase before, or has been
  * handed something by a role that has; the role that signals does so as its last step, after all its warps on the SM
- * (barrier). Packets hand over nothing but themselves: who receives them waits for itself. The prover checks all this.
+ * (barrier), or each warp for each tile that it has made (hand-tiles.ts). Packets hand over nothing but themselves: who receives them waits for itself. The prover checks all this.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts'
 import { touched } from '../tile/chain.ts'

@@ -4,6 +4,7 @@
  * Routed products go over the active experts half by half (halve-experts.ts).
  */
 import type { ProductPhase } from '../tile/ir.ts'
+import { gathersLogits, tileGroups as groupsOf } from './hand-tiles.ts'
 import { type Access, type Domain, type ProductPlan, rotatesAhead, type Step } from './ir.ts'
 import { all, halves, type LowerContext, type Lowered, loop, ofHalf, own, type Steps } from './lower-steps.ts'
 
@@ -28,7 +29,7 @@ function elementAccess(product: ProductPlan, when: 'before' | 'after' | 'all'): 
 /** Tiles come through the ring in pages, parts of k meet in the join. */
 function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: LowerContext): Lowered {
   const g = product.geometry
-  const tileGroups = (g.pages / g.pagesPerTile) * g.chunks
+  const tileGroups = groupsOf(product)
   const pagesPerTurn = g.pagesPerTile / g.chunks
   const domain: Domain =
     phase.routed === 'up'
@@ -136,6 +137,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
         to.channel('epilogue', 'await', 'join'),
         epilogueWork,
         to.channel('epilogue', 'release', 'join'),
+        ...(remote ? [] : to.signalTile('epilogue')),
       ]),
       ...(halved?.stored ?? []),
     ]),
@@ -150,7 +152,7 @@ function lowerPaged(phase: ProductPhase, product: ProductPlan, to: Steps, ctx: L
 
 /**
  * What ranks send comes to the compute role: it has nothing else to do until that is there, and it has warps enough to take
- * all tiles of an SM at once. What packets are unpacked in belongs to attention, so its warps meet before any goes on.
+ * all tiles of an SM at once. Who announces them one by one meets the others where it waits next.
  *
  * In two shots a warp first adds what it owns of its tiles, all of it, and only then waits for sums: parts are sent by epilogues,
  * which wait for no sum of the exchange, so every owner gets its parts, sends its sums, and nobody waits in a circle.
@@ -174,8 +176,9 @@ const received = (product: ProductPlan, from: 'join' | 'slots', to: Steps, ctx: 
       after: ctx.exchangesBefore + 1,
       ...elementAccess(product, 'after'),
     },
+    ...to.signalTile('compute'),
   ]),
-  ...to.conclude('compute'),
+  ...(ctx.awaited && ctx.byTile ? [] : to.conclude('compute')),
 ]
 const gathered = (product: ProductPlan, buffer: string, to: Steps): Step[] => [
   { kind: 'gatherLogits', product, buffer, site: to.site('compute', 'receive logits'), writes: [own(buffer)] },
@@ -184,8 +187,7 @@ const gathered = (product: ProductPlan, buffer: string, to: Steps): Step[] => [
 
 /** With several ranks the logits of all are gathered on rank 0. */
 function logitsStore(phase: ProductPhase, ctx: LowerContext): string | undefined {
-  if (ctx.ranks === 1) return undefined
-  return phase.writes.find((w) => w.includes('.logits'))
+  return gathersLogits(phase, ctx.ranks) ? phase.writes.find((w) => w.includes('.logits')) : undefined
 }
 
 const pages = (count: number, body: readonly Step[]): Step[] =>

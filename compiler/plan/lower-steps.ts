@@ -35,6 +35,9 @@ export interface LowerContext {
   readonly near?: { readonly of: ProductPlan; readonly after: number }
   /** Whether any phase waits for the counter; if none does, nobody signals it. */
   readonly awaited: boolean
+  /** What the counter grows by, where it counts tiles, and whether this phase announces each as it is made (hand-tiles.ts). */
+  readonly tiles?: number
+  readonly byTile?: boolean
   readonly waits: readonly DerivedWait[]
   /** The next phase of the segment that the epilogue works in is of the experts that are chosen in between. */
   readonly routedNext: boolean
@@ -99,8 +102,21 @@ export class Steps {
   }
   /** By the role's first warp, which did all that there was to do. */
   signalAlone(role: RoleName): Step[] {
-    const { counter, awaited } = this.ctx
-    return awaited ? [{ kind: 'signal', site: this.site(role, `signal ${counter}`), counter }] : []
+    const { counter, awaited, tiles: of } = this.ctx
+    const signal = (): Step => ({
+      kind: 'signal',
+      site: this.site(role, `signal ${counter}`),
+      counter,
+      ...(of !== undefined && { of }),
+    })
+    return awaited ? [signal()] : []
+  }
+  /** In a loop over tiles, behind what has been made of one: by who has made it. */
+  signalTile(role: RoleName): Step[] {
+    const { counter, awaited, byTile } = this.ctx
+    return awaited && byTile
+      ? [{ kind: 'signal', site: this.site(role, `signal ${counter}`), counter, of: 'tile' }]
+      : []
   }
   /**
    * What `role` has stored of a half, each warp of it by itself, announced by communicate: a release takes until all that the SM has asked memory for is there, pages
@@ -144,9 +160,9 @@ export class Steps {
       { kind: 'barrier', site: this.site(role, 'rows barrier') },
     ]
   }
-  /** The role's warps come together, whether or not anybody waits for what they have done. */
+  /** The role's warps come together, whether or not anybody waits for what they have done. Tiles have been announced one by one. */
   conclude(role: RoleName): Step[] {
-    return this.ctx.awaited ? this.signal(role) : this.meet(role)
+    return this.ctx.awaited && !this.ctx.byTile ? this.signal(role) : this.meet(role)
   }
   /** All warps of the role come here, if there are several. */
   meet(role: RoleName): Step[] {

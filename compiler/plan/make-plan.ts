@@ -14,6 +14,7 @@ import { counterOf, deriveWaits } from './derive-waits.ts'
 import { joinPlaces, slotsBytes } from './exact.ts'
 import { tableGuards } from './guard-table.ts'
 import { bringsRows, halvedExperts } from './halve-experts.ts'
+import { handTiles, tilesBy } from './hand-tiles.ts'
 import type { PhasePlan, PlacedBuffer, Plan, ProductPlan, SegmentPlan } from './ir.ts'
 import { lowerPhase } from './lower-phases.ts'
 import { Sites } from './lower-steps.ts'
@@ -42,6 +43,18 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
   const shared: SharedParams = new Map()
   const images = program.segments.map((s, index) => placeImage(s, index, program, ctx, shared))
   ctx.session.throwIfFailed()
+  const inputs = program.segments.map((segment, si) => {
+    const kept = keptInputs(segment, images[si]!.products)
+    return { kept, products: stageByChunk(segment, images[si]!.products, kept, ctx) }
+  })
+  const tilesOf = tilesBy(schedule, program.ranks)
+  const tilesAt = (si: number, pi: number): number | undefined => {
+    const { phases } = program.segments[si]!
+    const phase = phases[pi]!
+    const product = phase.kind === 'product' ? inputs[si]!.products.get(phase) : undefined
+    return tilesOf(phase, product, routedNext(phases.slice(pi + 1)))
+  }
+  const tiles = handTiles(program, tilesAt)
 
   const segments = program.segments.map((segment, si): SegmentPlan => {
     const image = images[si]!
@@ -49,8 +62,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     let exchanges = 0
     let routedBefore = 0
     let loadFound = false
-    const kept = keptInputs(segment, image.products)
-    const products = stageByChunk(segment, image.products, kept, ctx)
+    const { kept, products } = inputs[si]!
     const bringing = halved.filter((h) => segment.phases.includes(h.up) && bringsRows(h, products, kept))
     const phases = segment.phases.map((phase, pi): PhasePlan => {
       if (phase.kind === 'route') routes++
@@ -71,6 +83,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
         ...(near && { near: { of: products.get(near.down)!, after: bringing.indexOf(near) + 1 } }),
         ...(takes && { takesHalves: counterOf(program, si, segment.phases.indexOf(takes.up)) }),
         awaited: awaited.has(counter),
+        ...(tiles.has(counter) && { tiles: tiles.get(counter)!, byTile: tilesAt(si, pi) !== undefined }),
         waits: waits[si]![pi]!,
         routedNext: routedNext(segment.phases.slice(pi + 1)),
         routesBefore: routes,
@@ -99,7 +112,7 @@ export function makePlan(program: PhaseProgram, ctx: PlanContext): Plan {
     }
   })
 
-  const tallies = countTallies(program, segments)
+  const tallies = countTallies(program, segments, tiles)
   const caching = placeCaches(program, ctx.ctx)
   const { entries, imageBytes } = placeEntries(program, segments, tallies, caching.offsets)
   const prefetches = placePrefetches(schedule.prefetches, segments, entries)

@@ -37,7 +37,8 @@ const byHalf = (name: string, early?: string): string => (early === undefined ? 
 
 const syncs: { readonly [K in SyncStep['kind']]: (s: Extract<SyncStep, { kind: K }>) => string } = {
   wait: (s) => `wait ${byHalf(s.counter, s.early)}${since(s.after)}`,
-  signal: (s) => `signal ${byHalf(s.counter, s.early)}`,
+  signal: (s) =>
+    `signal ${byHalf(s.counter, s.early)}${s.of === undefined ? '' : s.of === 'tile' ? ', of the tile' : `, of this SM's share of ${s.of} tiles`}`,
   waitLocal: (s) => `wait local ${byHalf(s.local, s.early)}${since(s.after)}`,
   signalLocal: (s) => `signal local ${byHalf(s.local, s.early)}${s.each ? ', each warp' : ''}`,
   acquire: (s) => `acquire ${s.channel}`,

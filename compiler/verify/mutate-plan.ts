@@ -151,6 +151,7 @@ const rules: Rules = {
       { kind: 'twice', plan: twice(at), ...runtime(s.site, 'twice') },
       moved('before the work', early(at)),
       { kind: 'of another counter', plan: replace(at, { ...s, counter: another(at.plan, s.counter) }) },
+      ...signalledOtherwise(s, at),
     ),
   waitLocal: (s, at) => {
     const harmless = s.local === 'route' ? routedAnyway(at) : {}
@@ -267,6 +268,16 @@ const turnsChanged = (d: Domain, by: number): Domain =>
 const another = (plan: Plan, counter: string): string => {
   const counters = plan.tallies.filter((t) => t.scope === 'counter').map((t) => t.name)
   return counters[(counters.indexOf(counter) + 1) % counters.length]!
+}
+
+/** An SM where tiles are counted, or another number of them. */
+function signalledOtherwise(s: Extract<Step, { kind: 'signal' }>, at: Located): Made[] {
+  const { of, ...forSm } = s
+  if (of === undefined) return []
+  return [
+    { kind: 'for the SM', plan: replace(at, forSm) },
+    ...(of === 'tile' ? [] : [{ kind: 'of one tile more', plan: replace(at, { ...s, of: of + 1 }) }]),
+  ]
 }
 
 /** Waits for what the phase before the awaited one signals: done too early. */

@@ -1,7 +1,7 @@
 /**
  * Objects: the synchronisation objects of a run, and what an agent learns from them.
  *
- * All of them hand over by position. A counter's execution n is complete when every SM has signalled for the n-th time; a
+ * All of them hand over by position. A counter's execution n is complete when all who signal in it have (every SM, or every warp that has a tile); a
  * channel's page p is full when all producers have committed it and free when all consumers have released it; a barrier's
  * generation g ends when all warps of the role have come for the g-th time. Who waits learns what all those who completed
  * it knew then, and nothing that came later.
@@ -22,17 +22,23 @@ export class Execution {
   readonly times: Times
   readonly signallers: Agent[] = []
   readonly #times: number[] = []
+  /** Signals that make it complete, as soon as there is one. */
+  #expected = Number.POSITIVE_INFINITY
   readonly exchanges = new Set<Exchange>()
   #complete: Global | undefined
   constructor(size: number) {
     this.times = new Int32Array(size)
   }
-  signal(agent: Agent): void {
+  signal(agent: Agent, expected = Number.POSITIVE_INFINITY): void {
+    this.#expected = expected
     this.signallers.push(agent)
     this.#times.push(agent.time)
     joinTimes(this.times, agent.global.times)
     overlay(this.times, agent.local, agent.sm.at)
     for (const x of agent.received) this.exchanges.add(x)
+  }
+  isComplete(): boolean {
+    return this.signallers.length >= this.#expected
   }
   knownTo(agent: Agent): boolean {
     return this.signallers.every((s, i) => agent.knows(s, this.#times[i]!))
@@ -48,28 +54,16 @@ export class Execution {
   }
 }
 
-/** Grows by one for each SM of its rank that is done with a phase. */
+/** Grows for each SM of its rank that is done with a phase, or for each tile that has been made in it. */
 export class Counter {
   readonly #executions: Execution[] = []
-  /** Signals of each SM so far. */
-  readonly #signals = new Map<number, number>()
-  constructor(
-    readonly name: string,
-    readonly sms: number,
-    readonly size: number,
-  ) {}
+  constructor(readonly size: number) {}
   at(execution: number): Execution {
     for (let n = this.#executions.length; n <= execution; n++) this.#executions.push(new Execution(this.size))
     return this.#executions[execution]!
   }
-  /** The execution (from 1) that the SM's next signal belongs to. */
-  next(agent: Agent): number {
-    const n = (this.#signals.get(agent.sm.sm) ?? 0) + 1
-    this.#signals.set(agent.sm.sm, n)
-    return n
-  }
   isComplete(execution: number): boolean {
-    return execution <= 0 || this.at(execution).signallers.length >= this.sms
+    return execution <= 0 || this.at(execution).isComplete()
   }
   isBegun(execution: number): boolean {
     return this.at(execution).signallers.length > 0

@@ -20,12 +20,14 @@ import {
   type Access,
   bringsWeights,
   type ChannelName,
+  countersOf,
+  dealsTurns,
   type Loop,
   type PhasePlan,
   productIn,
   type RoleName,
-  receivesTiles,
   type Step,
+  takesJoin,
 } from '../plan/ir.ts'
 import { bothHalves, ownTiles, type SmView, shareFrom, shareOf, turnsOf } from './shares.ts'
 
@@ -51,7 +53,8 @@ interface ChannelOp<K extends string> {
 
 export type Op = { readonly source: Source } & (
   | { readonly kind: 'wait'; readonly counter: string; readonly after: number; readonly site: number }
-  | { readonly kind: 'signal'; readonly counter: string; readonly site: number }
+  /** `after`: executions of the counter in the entry, this one included. */
+  | { readonly kind: 'signal'; readonly counter: string; readonly after: number; readonly site: number }
   | { readonly kind: 'waitLocal'; readonly local: string; readonly after: number; readonly site: number }
   /** It takes so many of them. */
   | { readonly kind: 'signalLocal'; readonly local: string; readonly of: number; readonly site: number }
@@ -202,8 +205,8 @@ function loop(l: Loop, turn: Turn, to: Target): void {
   if (headReadsRoute(l, turns) && looksInTable(to)) {
     ops.push({ kind: 'local', region: 'route', write: false, own: false, source: source(l) })
   }
-  const handed = l.body.some((s) => s.kind === 'await' && s.channel === 'join')
-  const dealt = view.warps > 1 && (handed || receivesTiles(l))
+  const handed = takesJoin(l)
+  const dealt = view.warps > 1 && dealsTurns(l)
   // Hand-overs are dealt out over both halves.
   const before = handed && view.half === 1 ? turnsOf(l, { ...view, half: 0 }) : 0
   const isMine = (i: number): boolean => (!dealt || (before + i) % view.warps === view.warp) && !isOthers(l, i, view)
@@ -240,6 +243,12 @@ function accesses(a: Around, reads: readonly Access[] = [], writes: readonly Acc
   }
 }
 
+/** Executions of a counter in the entry, up to this phase. */
+function countedUpTo({ view, phase }: Around, counter: string): number {
+  const { phases } = view.plan.segments.find((s) => s.phases.includes(phase))!
+  return phases.slice(0, phases.indexOf(phase) + 1).filter((p) => countersOf(p).includes(counter)).length
+}
+
 /** Whether the steps' first loop has a turn on this SM. */
 const hasTiles = (a: Around): boolean => {
   const first = a.steps.find((s) => s.kind === 'loop')
@@ -274,7 +283,12 @@ const rules: Rules = {
     if (a.view.warps > 1) a.emit({ kind: 'barrier' })
   },
   signal: (s, a) => {
-    if (a.view.warp === 0) a.emit({ kind: 'signal', counter: ofHalf(s.counter, s.early, a), site: s.site })
+    // Of tiles, who takes a turn signals, and who has a share; how much it is adds nothing to the order.
+    const [by, has] =
+      s.of === 'tile' ? [a.view.warp, 1] : [0, s.of === undefined ? 1 : shareOf(s.of, a.view.sm, a.view.plan.sms)]
+    if (a.view.warp !== by || has === 0) return
+    const counter = ofHalf(s.counter, s.early, a)
+    a.emit({ kind: 'signal', counter, after: countedUpTo(a, counter), site: s.site })
   },
   waitLocal: (s, a) => a.emit({ kind: 'waitLocal', local: ofHalf(s.local, s.early, a), after: s.after, site: s.site }),
   signalLocal: (s, a) => {

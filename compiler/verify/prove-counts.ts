@@ -1,14 +1,14 @@
 /**
  * prove-counts: what can be counted without running anything.
  *
- * Checked for every phase: the counter is signalled once by each SM, and by nobody else; a wait asks for no execution that
+ * Checked for every phase: the counter is signalled once by each SM, or grows by as many tiles as there are, and by nobody else; a wait asks for no execution that
  * comes later in the program; producer and consumer of a channel take equally many turns of the same loops, one use each;
  * an exchange is sent and received under the same epoch, all tiles of it, in two shots by way of one owner for each; near attention deals out as many tasks as there are; the
  * runs that entries start from are the executions before them.
  * Loops of a share count the same on one SM exactly if their domains are equal, so domains are compared, not numbers.
  */
 import type { ChannelName, Domain, PhasePlan, Plan, RoleName, SegmentPlan, Step } from '../plan/ir.ts'
-import { countersOf, localsOf, productIn, roleNames } from '../plan/ir.ts'
+import { countersOf, dealsTurns, localsOf, productIn, roleNames } from '../plan/ir.ts'
 import { nearTasks } from '../tile/near-attention.ts'
 import { noteAt, type Place, type PlanFinding, placeName } from './findings.ts'
 import { proveExchange } from './prove-exchange.ts'
@@ -25,7 +25,7 @@ export function proveCounts(plan: Plan, report: Report): void {
     let exchanges = 0
     for (const [index, phase] of segment.phases.entries()) {
       if (exchangesIn(phase)) exchanges++
-      signals(segment, phase, awaited, report)
+      signals(plan, segment, phase, awaited, report)
       waits(segment, index, report)
       for (const c of channels) channel(segment, phase, c, report)
       if (exchangesIn(phase)) proveExchange({ segment: segment.name, phase }, exchanges, plan.ranks, report)
@@ -98,7 +98,13 @@ export const exchangesIn = (phase: PhasePlan): boolean =>
   productIn(Object.values(phase.roles).flat())?.exchange !== undefined
 export const routesIn = (phase: PhasePlan): boolean => phase.roles.compute.some((s) => s.kind === 'route')
 
-function signals(segment: SegmentPlan, phase: PhasePlan, awaited: ReadonlySet<string>, report: Report): void {
+function signals(
+  plan: Plan,
+  segment: SegmentPlan,
+  phase: PhasePlan,
+  awaited: ReadonlySet<string>,
+  report: Report,
+): void {
   const place: Place = { segment: segment.name, phase, role: phase.signals }
   const found = [...stepsOf(phase)].flatMap((f) => (f.step.kind === 'signal' ? [{ ...f, step: f.step }] : []))
   // What nobody waits for may be signalled or not.
@@ -106,9 +112,16 @@ function signals(segment: SegmentPlan, phase: PhasePlan, awaited: ReadonlySet<st
   // One that hands over by halves signals the early counter in the first turn and its own in the second.
   const once = (f: Found): boolean => (phase.early === undefined ? f.loops === 0 : f.byHalves)
   const right = found.filter(
-    (f) => f.role === phase.signals && once(f) && f.step.counter === phase.counter && f.step.early === phase.early,
+    (f) =>
+      f.role === phase.signals &&
+      (f.step.of === 'tile' || once(f)) &&
+      f.step.counter === phase.counter &&
+      f.step.early === phase.early,
   )
-  if (right.length === expected && found.length === expected) return
+  if (right.length === expected && found.length === expected) {
+    for (const f of right) growth(plan, place, f, f.step, report)
+    return
+  }
   const others = found.filter((f) => !right.includes(f)).map((f) => `${f.role} signals '${f.step.counter}'`)
   report({
     code: 'TILE2103',
@@ -118,6 +131,28 @@ function signals(segment: SegmentPlan, phase: PhasePlan, awaited: ReadonlySet<st
     notes: others.map((o) => noteAt(place, `besides, ${o}${found.some((f) => f.loops > 0) ? ', inside a loop' : ''}`)),
     help: `let ${phase.signals} signal '${phase.counter}' exactly once, as its last step`,
   })
+}
+
+/** A counter of tiles grows in each execution by as many as waits count on: one by each warp that takes a turn of the loop around, or all of them at once. */
+function growth(plan: Plan, place: Place, f: Found, step: Extract<Step, { kind: 'signal' }>, report: Report): void {
+  const expected = plan.tallies.find((t) => t.name === step.counter)?.tiles
+  const grows = step.of === 'tile' ? turnsOfAll(plan, f) : step.of
+  if (grows === expected) return
+  const named = (n: number | undefined): string => (n === undefined ? 'one for each SM' : `${n}`)
+  report({
+    code: 'TILE2103',
+    subject: placeName(place),
+    message: `an execution of '${place.phase.name}' grows counter '${step.counter}' by ${named(grows)}, its waiters count on ${named(expected)}`,
+    span: place.phase.span,
+    notes: [],
+    help: 'phases that share a counter grow it by the same number, tile by tile or a share at once',
+  })
+}
+/** Turns of the loop around a step over all SMs, once for each warp that takes them. */
+function turnsOfAll(plan: Plan, { loop, loops, role }: Found): number {
+  if (loops !== 1 || loop?.domain.kind !== 'share') return Number.NaN
+  const { warps } = plan.roles.find((r) => r.name === role)!
+  return loop.domain.count * (dealsTurns(loop) ? 1 : warps)
 }
 
 function waits(segment: SegmentPlan, index: number, report: Report): void {

@@ -17,7 +17,7 @@ import { Global, Note } from './clocks.ts'
 import { Agent, type Fault, type Findings, Sm, type Stage } from './machine.ts'
 import { type Op, roundProgram, type Source, type Traffic, warpProgram } from './program.ts'
 import { talliesOf } from './prove-counts.ts'
-import { hopOf, Run } from './run.ts'
+import { hopOf, Run, signalsOf } from './run.ts'
 import { type Representative, representatives, type Valuation } from './shares.ts'
 import { passEntries, passesOf, shortWalk } from './walk.ts'
 
@@ -72,7 +72,7 @@ export function proveOrder(
     return whole ? all : Math.min(2, all)
   }
   const { machines, nothing, size } = build(plan, order, ranks, sms, warps)
-  const counts = { senders: new Map<string, number>(), receivers: new Map<string, number>() }
+  const counts: Counts = { senders: new Map(), receivers: new Map(), signals: new Map() }
   const like = new Map(sms.map((r) => [r.sm, r.like]))
   const stages = unroll(plan, { walks, like, scenario, valuations, most, warps, counts })
   const programs = new Map(machines.flatMap((m) => m.agents).map((a) => [a, stages(a)]))
@@ -143,8 +143,10 @@ interface Unrolling {
   readonly valuations: readonly Valuation[]
   readonly most: number
   readonly warps: (role: RoleName) => number
-  readonly counts: { readonly senders: Map<string, number>; readonly receivers: Map<string, number> }
+  readonly counts: Counts
 }
+
+type Counts = { readonly [K in 'senders' | 'receivers' | 'signals']: Map<string, number> }
 
 /** The stages of an agent. Programs are shared between the entries, rounds and ranks for which they are equal. */
 function unroll(plan: Plan, u: Unrolling): (agent: Agent) => Stage[] {
@@ -199,13 +201,15 @@ const hears = (o: Extract<Op, { kind: 'receive' }>, what: Traffic): boolean =>
 const traffics: readonly Traffic[] = ['exchange', 'sums', 'logits']
 const sameValuation = (a: Valuation, b: Valuation): boolean => a.active === b.active && a.spans === b.spans
 
-function count(ops: readonly Op[], execution: number, rank: number, counts: Unrolling['counts']): void {
+function count(ops: readonly Op[], execution: number, rank: number, counts: Counts): void {
+  const add = (to: Map<string, number>, key: string): void => void to.set(key, (to.get(key) ?? 0) + 1)
   for (const what of traffics) {
     const key = hopOf(execution, what)
-    const add = (to: Map<string, number>): void => void to.set(key, (to.get(key) ?? 0) + 1)
-    if (ops.some((o) => o.kind === 'send' && o.what === what)) add(counts.senders)
-    if (rank === 0 && ops.some((o) => o.kind === 'receive' && hears(o, what))) add(counts.receivers)
+    if (ops.some((o) => o.kind === 'send' && o.what === what)) add(counts.senders, key)
+    if (rank === 0 && ops.some((o) => o.kind === 'receive' && hears(o, what))) add(counts.receivers, key)
   }
+  if (rank > 0) return
+  for (const o of ops) if (o.kind === 'signal') add(counts.signals, signalsOf(execution, o.counter))
 }
 
 /** Executions of every tally before each entry of the unrolled walk. */

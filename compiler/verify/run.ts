@@ -22,6 +22,8 @@ export interface Sizes {
   /** Warps that send, over all ranks, and that receive, on one rank, by what hopOf says. */
   readonly senders: ReadonlyMap<string, number>
   readonly receivers: ReadonlyMap<string, number>
+  /** Signals of a counter on one rank, by what signalsOf says. */
+  readonly signals: ReadonlyMap<string, number>
   /**
    * What counts as order. `seen`: only what makes writes visible (counters, channels, barriers). `done`: packets too; they
    * come after what their sender did, but without a fence they make nothing else visible.
@@ -34,6 +36,8 @@ const ofWarps = -1
 
 /** What packets bring in one execution of a phase. */
 export const hopOf = (execution: number, what: Traffic): string => `${what} ${execution}`
+/** A counter in one execution of a phase. */
+export const signalsOf = (execution: number, counter: string): string => `${counter} ${execution}`
 
 type Rules = { [K in Op['kind']]: (op: Extract<Op, { kind: K }>, agent: Agent, stage: Stage, run: Run) => boolean }
 
@@ -100,7 +104,7 @@ export class Run {
   }
 
   counter(rank: number, name: string): Counter {
-    const make = (): Counter => new Counter(name, this.sizes.sms, this.sizes.agents)
+    const make = (): Counter => new Counter(this.sizes.agents)
     return found(this.#of(rank).counters, name, make)
   }
   region(rank: number, name: string, entry: number): Region {
@@ -188,15 +192,15 @@ const rules: Rules = {
     }
     return true
   },
-  signal: (op, agent, _stage, run) => {
+  signal: (op, agent, stage, run) => {
     const counter = run.counter(agent.rank, op.counter)
-    const n = counter.next(agent)
+    const n = stage.runs.get(op.counter)! + op.after
     const before = n > 1 ? counter.at(n - 1) : undefined
     const seen = run.sizes.order === 'seen'
     if (seen && before && (!counter.isComplete(n - 1) || !before.knownTo(agent))) {
       run.findings.alias(op.counter, op.source, agent)
     }
-    counter.at(n).signal(agent)
+    counter.at(n).signal(agent, run.sizes.signals.get(signalsOf(stage.execution, op.counter)))
     agent.received = []
     agent.tick()
     return true

@@ -98,7 +98,7 @@ function gathering(count: number, { plan, sm }: SmView): number {
   return bits
 }
 
-/** Every loop of the plan, and every product whose tiles SMs own. */
+/** Every loop of the plan, every product whose tiles SMs own, and every share that is signalled. */
 function shapes(plan: Plan): ((view: SmView) => number)[] {
   const found = new Map<string, (view: SmView) => number>()
   const visit = (steps: readonly Step[]): void => {
@@ -108,6 +108,9 @@ function shapes(plan: Plan): ((view: SmView) => number)[] {
         const key = `${JSON.stringify(s.domain)} ${s.domain.kind === 'activeGroups' ? tiles : ''}`
         for (const half of bothHalves) found.set(`${key} ${half}`, (v) => turnsOf(s, { ...v, half }))
         visit(s.body)
+      } else if (s.kind === 'signal' && typeof s.of === 'number') {
+        const { of } = s
+        found.set(`signal ${of}`, (v) => Math.min(1, shareOf(of, v.sm, v.plan.sms)))
       } else if (s.kind === 'finish' && s.from === 'slots') {
         found.set(`own ${s.product.geometry.tiles}`, (v) => Math.min(ownTiles(s.product, v), v.most))
       } else if (s.kind === 'gatherLogits') {

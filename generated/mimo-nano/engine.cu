@@ -24,7 +24,7 @@ struct Plan {
   static constexpr size_t zeroed_bytes = 11648;
   static constexpr int counters = 40, control_counter = 38, control_left_counter = 39, local_counters = 5;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
-  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
+  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : counter == 21 ? 264 : counter == 35 ? 264 : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : local == 2 ? epilogue_warps : local == 3 ? epilogue_warps : 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "commit_begin.fc", "commit_begin.kv", "commit_begin.norm", "commit_end.conclude", "draft_x", "draft_sliding_dense.qkv", "draft_sliding_dense.norm", "draft_sliding_dense.attend", "draft_sliding_dense.attend.merge", "draft_sliding_dense.o", "draft_sliding_dense.dense.up", "draft_end.head", "draft_end.logits.firsts", "draft_end.logits", "round control", "left round"};
   static constexpr int sites = 418, site_round = 414, site_relay = 415, site_mailbox = 416, site_sample = 417;
@@ -97,7 +97,7 @@ struct Plan {
     "full_experts.expert.down/epilogue barrier", "full_experts.expert.down/epilogue signal x", "end.head/load acquire ring", "end.head/load copy page",
     "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
     "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/epilogue finish",
-    "end.head/epilogue barrier", "end.head/epilogue signal end.head", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.head/epilogue barrier", "end.head/epilogue await join", "end.head/epilogue release join", "end.head/epilogue signal end.head",
     "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
     "end.logits/compute sample", "commit_begin.fc/load acquire ring", "commit_begin.fc/load copy page", "commit_begin.fc/load commit ring",
     "commit_begin.fc/compute norm barrier", "commit_begin.fc/compute await ring", "commit_begin.fc/compute release ring", "commit_begin.fc/compute acquire join",
@@ -130,8 +130,8 @@ struct Plan {
     "draft_sliding_dense.dense.down/epilogue wait draft_sliding_dense.dense.up", "draft_sliding_dense.dense.down/epilogue await join", "draft_sliding_dense.dense.down/epilogue release join", "draft_end.head/load acquire ring",
     "draft_end.head/load copy page", "draft_end.head/load commit ring", "draft_end.head/compute wait draft_x", "draft_end.head/compute norm barrier",
     "draft_end.head/compute await ring", "draft_end.head/compute release ring", "draft_end.head/compute acquire join", "draft_end.head/compute commit join",
-    "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier", "draft_end.head/epilogue signal draft_end.head", "draft_end.head/epilogue await join",
-    "draft_end.head/epilogue release join", "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts",
+    "draft_end.head/epilogue finish", "draft_end.head/epilogue barrier", "draft_end.head/epilogue await join", "draft_end.head/epilogue release join",
+    "draft_end.head/epilogue signal draft_end.head", "draft_end.logits.firsts/compute wait draft_end.head", "draft_end.logits.firsts/compute barrier", "draft_end.logits.firsts/compute signal draft_end.logits.firsts",
     "draft_end.logits/compute wait draft_end.logits.firsts", "draft_end.logits/compute sample", "round", "relay",
     "mailbox", "sample",
   };
@@ -1806,7 +1806,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(274);
+    w.join_wait(273);
     writes_own(w, at, R_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -1821,10 +1821,10 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(275);
+    w.join_release(274);
+    w.signal_tile(275, C_end_head);
   }
   w.role_barrier(272);
-  if (w.index == 0) w.signal(273, C_end_head);
 }
 
 // ---- end.logits.firsts ----
@@ -2797,7 +2797,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(407);
+    w.join_wait(406);
     writes_own(w, at, R_draft_end_head_logits);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -2812,10 +2812,10 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_low] = v0_low;
       w.ws<float>(B_draft_end_head_logits)[size_t(c) * 4224 + n_high] = v0_high;
     });
-    w.join_release(408);
+    w.join_release(407);
+    w.signal_tile(408, C_draft_end_head);
   }
   w.role_barrier(405);
-  if (w.index == 0) w.signal(406, C_draft_end_head);
 }
 
 // ---- draft_end.logits.firsts ----

@@ -24,83 +24,82 @@ struct Plan {
   static constexpr size_t zeroed_bytes = 15289984;
   static constexpr int counters = 26, control_counter = 24, control_left_counter = 25, local_counters = 6;
   static constexpr int warps = load_warps + compute_warps + epilogue_warps + communicate_warps;
-  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : sms; }
+  TILE_BOTH static constexpr unsigned arrivals(int counter) { return counter == control_counter ? 1 : counter == control_left_counter ? sms * warps : counter == 0 ? 384 : counter == 1 ? 212 : counter == 4 ? 384 : counter == 5 ? 256 : counter == 6 ? 212 : counter == 8 ? 384 : counter == 13 ? 212 : counter == 16 ? 384 : sms; }
   TILE_BOTH static constexpr unsigned local_arrivals(int local) { return local == 0 ? compute_warps : local == 2 ? epilogue_warps : local == 3 ? epilogue_warps : 1; }
   static constexpr const char* counter_names[] = {"x", "full_dense.qkv", "full_dense.attend", "full_dense.attend.merge", "full_dense.o", "full_dense.dense.up", "sliding_experts.qkv", "sliding_experts.attend", "sliding_experts.o", "sliding_experts.router", "sliding_experts.route", "sliding_experts.expert.up", "sliding_experts.expert.up.early", "full_experts.qkv", "full_experts.attend", "full_experts.attend.merge", "full_experts.o", "full_experts.router", "full_experts.route", "full_experts.expert.up", "full_experts.expert.up.early", "end.head", "end.logits.firsts", "end.logits", "round control", "left round"};
-  static constexpr int sites = 287, site_round = 283, site_relay = 284, site_mailbox = 285, site_sample = 286;
+  static constexpr int sites = 281, site_round = 277, site_relay = 278, site_mailbox = 279, site_sample = 280;
   static constexpr const char* site_names[] = {
     "begin.embed_tokens/compute barrier", "begin.embed_tokens/compute signal x", "full_dense.qkv/load acquire ring", "full_dense.qkv/load copy page",
     "full_dense.qkv/load commit ring", "full_dense.qkv/compute wait x", "full_dense.qkv/compute norm barrier", "full_dense.qkv/compute await ring",
     "full_dense.qkv/compute release ring", "full_dense.qkv/compute acquire join", "full_dense.qkv/compute commit join", "full_dense.qkv/epilogue finish",
-    "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue signal full_dense.qkv", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join",
+    "full_dense.qkv/epilogue barrier", "full_dense.qkv/epilogue await join", "full_dense.qkv/epilogue release join", "full_dense.qkv/epilogue signal full_dense.qkv",
     "full_dense.attend/load wait full_dense.qkv", "full_dense.attend/load acquire ring", "full_dense.attend/load copy span", "full_dense.attend/load commit ring",
     "full_dense.attend/compute wait full_dense.qkv", "full_dense.attend/compute await ring", "full_dense.attend/compute release ring", "full_dense.attend/compute barrier",
     "full_dense.attend/compute signal full_dense.attend", "full_dense.attend.merge/compute wait full_dense.attend", "full_dense.attend.merge/compute barrier", "full_dense.attend.merge/compute signal full_dense.attend.merge",
     "full_dense.o/load acquire ring", "full_dense.o/load copy page", "full_dense.o/load commit ring", "full_dense.o/compute wait full_dense.attend.merge",
     "full_dense.o/compute norm barrier", "full_dense.o/compute await ring", "full_dense.o/compute release ring", "full_dense.o/compute acquire join",
-    "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute barrier", "full_dense.o/compute signal full_dense.o",
-    "full_dense.o/epilogue send", "full_dense.o/epilogue barrier", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join",
-    "full_dense.dense.up/load acquire ring", "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o",
-    "full_dense.dense.up/compute norm barrier", "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join",
-    "full_dense.dense.up/compute commit join", "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue signal full_dense.dense.up",
-    "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join", "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page",
-    "full_dense.dense.down/load commit ring", "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring",
-    "full_dense.dense.down/compute release ring", "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join", "full_dense.dense.down/compute receive",
-    "full_dense.dense.down/compute barrier", "full_dense.dense.down/compute signal x", "full_dense.dense.down/epilogue send", "full_dense.dense.down/epilogue barrier",
-    "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join", "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page",
-    "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x", "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring",
-    "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join", "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish",
-    "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.qkv/epilogue await join", "sliding_experts.qkv/epilogue release join",
-    "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums", "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend",
-    "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page", "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend",
-    "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring", "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join",
-    "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive", "sliding_experts.o/compute barrier", "sliding_experts.o/compute signal sliding_experts.o",
-    "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue await join", "sliding_experts.o/epilogue release join",
-    "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring", "sliding_experts.router/compute wait sliding_experts.o",
-    "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring", "sliding_experts.router/compute acquire join",
-    "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier", "sliding_experts.router/epilogue signal sliding_experts.router",
-    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join", "sliding_experts.router/epilogue release join",
-    "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute signal chosen", "sliding_experts.route/compute route barrier",
-    "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page", "sliding_experts.expert.up/load commit ring",
-    "sliding_experts.expert.up/load wait chosen", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring", "sliding_experts.expert.up/compute release ring",
-    "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish", "sliding_experts.expert.up/epilogue signal stored",
-    "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/communicate wait sliding_experts.expert.up", "sliding_experts.expert.up/communicate signal rows",
-    "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route", "sliding_experts.expert.up/epilogue await join",
-    "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring", "sliding_experts.expert.down/load copy group",
-    "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows", "sliding_experts.expert.down/compute await ring",
-    "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive", "sliding_experts.expert.down/compute barrier",
+    "full_dense.o/compute commit join", "full_dense.o/compute receive", "full_dense.o/compute signal full_dense.o", "full_dense.o/epilogue send",
+    "full_dense.o/epilogue barrier", "full_dense.o/epilogue await join", "full_dense.o/epilogue release join", "full_dense.dense.up/load acquire ring",
+    "full_dense.dense.up/load copy page", "full_dense.dense.up/load commit ring", "full_dense.dense.up/compute wait full_dense.o", "full_dense.dense.up/compute norm barrier",
+    "full_dense.dense.up/compute await ring", "full_dense.dense.up/compute release ring", "full_dense.dense.up/compute acquire join", "full_dense.dense.up/compute commit join",
+    "full_dense.dense.up/epilogue finish", "full_dense.dense.up/epilogue barrier", "full_dense.dense.up/epilogue await join", "full_dense.dense.up/epilogue release join",
+    "full_dense.dense.up/epilogue signal full_dense.dense.up", "full_dense.dense.down/load acquire ring", "full_dense.dense.down/load copy page", "full_dense.dense.down/load commit ring",
+    "full_dense.dense.down/compute wait full_dense.dense.up", "full_dense.dense.down/compute norm barrier", "full_dense.dense.down/compute await ring", "full_dense.dense.down/compute release ring",
+    "full_dense.dense.down/compute acquire join", "full_dense.dense.down/compute commit join", "full_dense.dense.down/compute receive", "full_dense.dense.down/compute signal x",
+    "full_dense.dense.down/epilogue send", "full_dense.dense.down/epilogue barrier", "full_dense.dense.down/epilogue await join", "full_dense.dense.down/epilogue release join",
+    "sliding_experts.qkv/load acquire ring", "sliding_experts.qkv/load copy page", "sliding_experts.qkv/load commit ring", "sliding_experts.qkv/compute wait x",
+    "sliding_experts.qkv/compute norm barrier", "sliding_experts.qkv/compute await ring", "sliding_experts.qkv/compute release ring", "sliding_experts.qkv/compute acquire join",
+    "sliding_experts.qkv/compute commit join", "sliding_experts.qkv/epilogue finish", "sliding_experts.qkv/epilogue barrier", "sliding_experts.qkv/epilogue await join",
+    "sliding_experts.qkv/epilogue release join", "sliding_experts.qkv/epilogue signal sliding_experts.qkv", "sliding_experts.attend/compute wait sliding_experts.qkv", "sliding_experts.attend/compute barrier of sums",
+    "sliding_experts.attend/compute barrier", "sliding_experts.attend/compute signal sliding_experts.attend", "sliding_experts.o/load acquire ring", "sliding_experts.o/load copy page",
+    "sliding_experts.o/load commit ring", "sliding_experts.o/compute wait sliding_experts.attend", "sliding_experts.o/compute norm barrier", "sliding_experts.o/compute await ring",
+    "sliding_experts.o/compute release ring", "sliding_experts.o/compute acquire join", "sliding_experts.o/compute commit join", "sliding_experts.o/compute receive",
+    "sliding_experts.o/compute signal sliding_experts.o", "sliding_experts.o/epilogue send", "sliding_experts.o/epilogue barrier", "sliding_experts.o/epilogue await join",
+    "sliding_experts.o/epilogue release join", "sliding_experts.router/load acquire ring", "sliding_experts.router/load copy page", "sliding_experts.router/load commit ring",
+    "sliding_experts.router/compute wait sliding_experts.o", "sliding_experts.router/compute norm barrier", "sliding_experts.router/compute await ring", "sliding_experts.router/compute release ring",
+    "sliding_experts.router/compute acquire join", "sliding_experts.router/compute commit join", "sliding_experts.router/epilogue finish", "sliding_experts.router/epilogue barrier",
+    "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue signal sliding_experts.router", "sliding_experts.router/epilogue wait sliding_experts.o", "sliding_experts.router/epilogue await join",
+    "sliding_experts.router/epilogue release join", "sliding_experts.route/compute open table", "sliding_experts.route/compute wait sliding_experts.router", "sliding_experts.route/compute signal chosen",
+    "sliding_experts.route/compute route barrier", "sliding_experts.route/compute signal route", "sliding_experts.expert.up/load acquire ring", "sliding_experts.expert.up/load copy page",
+    "sliding_experts.expert.up/load commit ring", "sliding_experts.expert.up/load wait chosen", "sliding_experts.expert.up/compute norm barrier", "sliding_experts.expert.up/compute await ring",
+    "sliding_experts.expert.up/compute release ring", "sliding_experts.expert.up/compute acquire join", "sliding_experts.expert.up/compute commit join", "sliding_experts.expert.up/epilogue finish",
+    "sliding_experts.expert.up/epilogue signal stored", "sliding_experts.expert.up/communicate wait stored", "sliding_experts.expert.up/communicate signal sliding_experts.expert.up", "sliding_experts.expert.up/communicate wait sliding_experts.expert.up",
+    "sliding_experts.expert.up/communicate signal rows", "sliding_experts.expert.up/epilogue barrier", "sliding_experts.expert.up/epilogue signal sliding_experts.expert.up", "sliding_experts.expert.up/epilogue wait route",
+    "sliding_experts.expert.up/epilogue await join", "sliding_experts.expert.up/epilogue release join", "sliding_experts.expert.down/load wait route", "sliding_experts.expert.down/load acquire ring",
+    "sliding_experts.expert.down/load copy group", "sliding_experts.expert.down/load commit ring", "sliding_experts.expert.down/compute acquire slots", "sliding_experts.expert.down/compute wait rows",
+    "sliding_experts.expert.down/compute await ring", "sliding_experts.expert.down/compute release ring", "sliding_experts.expert.down/compute commit slots", "sliding_experts.expert.down/compute receive",
     "sliding_experts.expert.down/compute signal x", "sliding_experts.expert.down/epilogue await slots", "sliding_experts.expert.down/epilogue send", "sliding_experts.expert.down/epilogue release slots",
     "full_experts.qkv/load acquire ring", "full_experts.qkv/load copy page", "full_experts.qkv/load commit ring", "full_experts.qkv/compute wait x",
     "full_experts.qkv/compute norm barrier", "full_experts.qkv/compute await ring", "full_experts.qkv/compute release ring", "full_experts.qkv/compute acquire join",
-    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue signal full_experts.qkv",
-    "full_experts.qkv/epilogue await join", "full_experts.qkv/epilogue release join", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
+    "full_experts.qkv/compute commit join", "full_experts.qkv/epilogue finish", "full_experts.qkv/epilogue barrier", "full_experts.qkv/epilogue await join",
+    "full_experts.qkv/epilogue release join", "full_experts.qkv/epilogue signal full_experts.qkv", "full_experts.attend/load wait full_experts.qkv", "full_experts.attend/load acquire ring",
     "full_experts.attend/load copy span", "full_experts.attend/load commit ring", "full_experts.attend/compute wait full_experts.qkv", "full_experts.attend/compute await ring",
     "full_experts.attend/compute release ring", "full_experts.attend/compute barrier", "full_experts.attend/compute signal full_experts.attend", "full_experts.attend.merge/compute wait full_experts.attend",
     "full_experts.attend.merge/compute barrier", "full_experts.attend.merge/compute signal full_experts.attend.merge", "full_experts.o/load acquire ring", "full_experts.o/load copy page",
     "full_experts.o/load commit ring", "full_experts.o/compute wait full_experts.attend.merge", "full_experts.o/compute norm barrier", "full_experts.o/compute await ring",
     "full_experts.o/compute release ring", "full_experts.o/compute acquire join", "full_experts.o/compute commit join", "full_experts.o/compute receive",
-    "full_experts.o/compute barrier", "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier",
-    "full_experts.o/epilogue await join", "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page",
-    "full_experts.router/load commit ring", "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring",
-    "full_experts.router/compute release ring", "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish",
-    "full_experts.router/epilogue barrier", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o",
-    "full_experts.router/epilogue await join", "full_experts.router/epilogue release join", "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router",
-    "full_experts.route/compute signal chosen", "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring",
-    "full_experts.expert.up/load copy page", "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait chosen", "full_experts.expert.up/compute norm barrier",
-    "full_experts.expert.up/compute await ring", "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join",
-    "full_experts.expert.up/epilogue finish", "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up",
-    "full_experts.expert.up/communicate wait full_experts.expert.up", "full_experts.expert.up/communicate signal rows", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up",
-    "full_experts.expert.up/epilogue wait route", "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load wait route",
-    "full_experts.expert.down/load acquire ring", "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute acquire slots",
-    "full_experts.expert.down/compute wait rows", "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots",
-    "full_experts.expert.down/compute receive", "full_experts.expert.down/compute barrier", "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots",
-    "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots", "end.head/load acquire ring", "end.head/load copy page",
-    "end.head/load commit ring", "end.head/compute wait x", "end.head/compute norm barrier", "end.head/compute await ring",
-    "end.head/compute release ring", "end.head/compute acquire join", "end.head/compute commit join", "end.head/compute receive logits",
-    "end.head/compute barrier", "end.head/compute signal end.head", "end.head/epilogue send logits", "end.head/epilogue barrier",
-    "end.head/epilogue await join", "end.head/epilogue release join", "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier",
-    "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts", "end.logits/compute sample", "round",
-    "relay", "mailbox", "sample",
+    "full_experts.o/compute signal full_experts.o", "full_experts.o/epilogue send", "full_experts.o/epilogue barrier", "full_experts.o/epilogue await join",
+    "full_experts.o/epilogue release join", "full_experts.router/load acquire ring", "full_experts.router/load copy page", "full_experts.router/load commit ring",
+    "full_experts.router/compute wait full_experts.o", "full_experts.router/compute norm barrier", "full_experts.router/compute await ring", "full_experts.router/compute release ring",
+    "full_experts.router/compute acquire join", "full_experts.router/compute commit join", "full_experts.router/epilogue finish", "full_experts.router/epilogue barrier",
+    "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue signal full_experts.router", "full_experts.router/epilogue wait full_experts.o", "full_experts.router/epilogue await join",
+    "full_experts.router/epilogue release join", "full_experts.route/compute open table", "full_experts.route/compute wait full_experts.router", "full_experts.route/compute signal chosen",
+    "full_experts.route/compute route barrier", "full_experts.route/compute signal route", "full_experts.expert.up/load acquire ring", "full_experts.expert.up/load copy page",
+    "full_experts.expert.up/load commit ring", "full_experts.expert.up/load wait chosen", "full_experts.expert.up/compute norm barrier", "full_experts.expert.up/compute await ring",
+    "full_experts.expert.up/compute release ring", "full_experts.expert.up/compute acquire join", "full_experts.expert.up/compute commit join", "full_experts.expert.up/epilogue finish",
+    "full_experts.expert.up/epilogue signal stored", "full_experts.expert.up/communicate wait stored", "full_experts.expert.up/communicate signal full_experts.expert.up", "full_experts.expert.up/communicate wait full_experts.expert.up",
+    "full_experts.expert.up/communicate signal rows", "full_experts.expert.up/epilogue barrier", "full_experts.expert.up/epilogue signal full_experts.expert.up", "full_experts.expert.up/epilogue wait route",
+    "full_experts.expert.up/epilogue await join", "full_experts.expert.up/epilogue release join", "full_experts.expert.down/load wait route", "full_experts.expert.down/load acquire ring",
+    "full_experts.expert.down/load copy group", "full_experts.expert.down/load commit ring", "full_experts.expert.down/compute acquire slots", "full_experts.expert.down/compute wait rows",
+    "full_experts.expert.down/compute await ring", "full_experts.expert.down/compute release ring", "full_experts.expert.down/compute commit slots", "full_experts.expert.down/compute receive",
+    "full_experts.expert.down/compute signal x", "full_experts.expert.down/epilogue await slots", "full_experts.expert.down/epilogue send", "full_experts.expert.down/epilogue release slots",
+    "end.head/load acquire ring", "end.head/load copy page", "end.head/load commit ring", "end.head/compute wait x",
+    "end.head/compute norm barrier", "end.head/compute await ring", "end.head/compute release ring", "end.head/compute acquire join",
+    "end.head/compute commit join", "end.head/compute receive logits", "end.head/compute barrier", "end.head/compute signal end.head",
+    "end.head/epilogue send logits", "end.head/epilogue barrier", "end.head/epilogue await join", "end.head/epilogue release join",
+    "end.logits.firsts/compute wait end.head", "end.logits.firsts/compute barrier", "end.logits.firsts/compute signal end.logits.firsts", "end.logits/compute wait end.logits.firsts",
+    "end.logits/compute sample", "round", "relay", "mailbox",
+    "sample",
   };
   static constexpr int regions = 31;
   static constexpr const char* region_names[] = {
@@ -373,7 +372,7 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
     });
   }
   w.role_barrier(0);
-  if (w.index == 0) w.signal(1, C_x);
+  if (w.index == 0) w.signal_share(1, C_x, share(w, 384));
 }
 
 // ==== full_dense: 0 ====
@@ -441,7 +440,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_wait(14);
+    w.join_wait(13);
     writes_own(w, at, R_full_dense_qkv_queries);
     writes_own(w, at, R_full_dense_qkv_keys);
     writes_own(w, at, R_full_dense_qkv_values);
@@ -504,10 +503,10 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_dense_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(15);
+    w.join_release(14);
+    w.signal_tile(15, C_full_dense_qkv);
   }
   w.role_barrier(12);
-  if (w.index == 0) w.signal(13, C_full_dense_qkv);
 }
 
 // ---- full_dense.attend ----
@@ -641,9 +640,8 @@ TILE_LOOP
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_low] = v3_low;
       w.ws<float>(B_full_dense_o_plain)[c * 6144 + n_high] = v3_high;
     });
+    w.signal_tile(38, C_full_dense_o);
   }
-  w.role_barrier(38);
-  if (w.index == 0) w.signal(39, C_full_dense_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
@@ -653,14 +651,14 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(42);
+    w.join_wait(41);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(40, acc, t, at.epoch(1));
-    w.join_release(43);
+    w.send(39, acc, t, at.epoch(1));
+    w.join_release(42);
   }
-  w.role_barrier(41);
+  w.role_barrier(40);
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
@@ -670,16 +668,16 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(44);
-      w.ring_copy(45, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(46, 49920);
+      w.ring_acquire(43);
+      w.ring_copy(44, 0, w.image(at.image + 46356480 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(45, 49920);
     }
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 48, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
+  bring_weights<16, true>(w, 47, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(46, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   if (empty(share(w, 256))) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
   int part = w.index % 12;
@@ -692,13 +690,13 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(49);
+      const char* page = w.ring_await(48);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(50);
+      w.ring_release(49);
     }
-    w.join_acquire(51);
+    w.join_acquire(50);
     w.join_put(w.index, acc, squares);
-    w.join_commit(52);
+    w.join_commit(51);
   }
 }
 #line 78 "models/mimo/graph.ts"
@@ -709,7 +707,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(56);
+    w.join_wait(54);
     writes_own(w, at, R_full_dense_dense_up_columns);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
@@ -723,10 +721,10 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
       const float v0_low = ((low * sigmoid(low)) * high);
       w.ws<bf16>(B_full_dense_dense_up_columns)[columns_at(n_low, c)] = to_bf16(v0_low);
     });
-    w.join_release(57);
+    w.join_release(55);
+    w.signal_tile(56, C_full_dense_dense_up);
   }
-  w.role_barrier(54);
-  if (w.index == 0) w.signal(55, C_full_dense_dense_up);
+  w.role_barrier(53);
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
@@ -734,14 +732,14 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
-    w.ring_acquire(58);
-    w.ring_copy(59, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
-    w.ring_commit(60, 33280);
+    w.ring_acquire(57);
+    w.ring_copy(58, 0, w.image(at.image + 71915520 + size_t(tile) * 33280), 33280);
+    w.ring_commit(59, 33280);
   }
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
-  w.wait(61, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
+  w.wait(60, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_dense_dense_up_columns);
     const int part = w.index % 8;
@@ -750,12 +748,12 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
     const Share tiles = share(w, 384);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
-      const char* page = w.ring_await(63);
+      const char* page = w.ring_await(62);
       if (w.index < 8) multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, x);
-      w.ring_release(64);
-      w.join_acquire(65);
+      w.ring_release(63);
+      w.join_acquire(64);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(66);
+      w.join_commit(65);
     }
   }
   const Share sums = share(w, 384);
@@ -776,7 +774,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(67, t, at.epoch(2));
+    Acc acc = w.receive_sum(66, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -792,9 +790,8 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
       w.ws<float>(B_x_plain)[c * 6144 + n_low] = v3_low;
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
+    w.signal_tile(67, C_x);
   }
-  w.role_barrier(68);
-  if (w.index == 0) w.signal(69, C_x);
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
@@ -804,14 +801,14 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(72);
+    w.join_wait(70);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(70, acc, t, at.epoch(2));
-    w.join_release(73);
+    w.send(68, acc, t, at.epoch(2));
+    w.join_release(71);
   }
-  w.role_barrier(71);
+  w.role_barrier(69);
 }
 
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
@@ -823,16 +820,16 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(74);
-      w.ring_copy(75, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(76, 49920);
+      w.ring_acquire(72);
+      w.ring_copy(73, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(74, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 78, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(77, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 76, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(75, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
@@ -845,13 +842,13 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(79);
+      const char* page = w.ring_await(77);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(80);
+      w.ring_release(78);
     }
-    w.join_acquire(81);
+    w.join_acquire(79);
     w.join_put(w.index, acc, squares);
-    w.join_commit(82);
+    w.join_commit(80);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -879,7 +876,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_wait(86);
+    w.join_wait(83);
     writes_own(w, at, R_sliding_experts_qkv_queries);
     writes_own(w, at, R_sliding_experts_qkv_keys);
     writes_own(w, at, R_sliding_experts_qkv_values);
@@ -942,10 +939,10 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_sliding_experts_qkv_values))[size_t(outer * 4 + u32(at.block->position[c]) / 64 % 4) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(87);
+    w.join_release(84);
+    w.signal_tile(85, C_sliding_experts_qkv);
   }
-  w.role_barrier(84);
-  if (w.index == 0) w.signal(85, C_sliding_experts_qkv);
+  w.role_barrier(82);
 }
 
 // ---- sliding_experts.attend ----
@@ -954,19 +951,19 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   const NearAttention<16, 192, 128, 128, 4, 4> near{w.kv(at.kv + B_sliding_experts_qkv_keys), w.kv(at.kv + B_sliding_experts_qkv_values), {at.block->position, at.block->rows}};
   touch_near(w, near, share(w, 32));
   touch(w, w.image(at.image + 21178368), 64);
-  w.wait(88, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
+  w.wait(86, C_sliding_experts_qkv, at.runs(C_sliding_experts_qkv) + 1);
   const Share tasks = share(w, 32);
   for (int task = tasks.begin; task < tasks.end; ++task) {
     reads_all(w, at, R_sliding_experts_qkv_queries);
     reads_all(w, at, R_sliding_experts_qkv_keys);
     reads_all(w, at, R_sliding_experts_qkv_values);
     attend_near(w, near, task, w.ws<const bf16>(B_sliding_experts_qkv_queries), 0.0721687824f, reinterpret_cast<const float*>(w.image(at.image + 21178368)));
-    w.role_barrier_within(89);
+    w.role_barrier_within(87);
     writes_own(w, at, R_sliding_experts_attend_columns);
     merge_near(w, near, task, w.ws<bf16>(B_sliding_experts_attend_columns));
   }
-  w.role_barrier(90);
-  if (w.index == 0) w.signal(91, C_sliding_experts_attend);
+  w.role_barrier(88);
+  if (w.index == 0) w.signal(89, C_sliding_experts_attend);
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
@@ -976,15 +973,15 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(92);
-      w.ring_copy(93, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(94, 32768);
+      w.ring_acquire(90);
+      w.ring_copy(91, 0, w.image(at.image + 21178496 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(92, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
-  w.wait(95, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
+  w.wait(93, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_sliding_experts_attend_columns);
     const int part = w.index % 8;
@@ -995,13 +992,13 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(97);
+        const char* page = w.ring_await(95);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(98);
+        w.ring_release(96);
       }
-      w.join_acquire(99);
+      w.join_acquire(97);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(100);
+      w.join_commit(98);
     }
   }
   const Share sums = share(w, 384);
@@ -1022,7 +1019,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(101, t, at.epoch(1));
+    Acc acc = w.receive_sum(99, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1038,9 +1035,8 @@ TILE_LOOP
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_low] = v3_low;
       w.ws<float>(B_sliding_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
+    w.signal_tile(100, C_sliding_experts_o);
   }
-  w.role_barrier(102);
-  if (w.index == 0) w.signal(103, C_sliding_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
@@ -1050,14 +1046,14 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(106);
+    w.join_wait(103);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(104, acc, t, at.epoch(1));
-    w.join_release(107);
+    w.send(101, acc, t, at.epoch(1));
+    w.join_release(104);
   }
-  w.role_barrier(105);
+  w.role_barrier(102);
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
@@ -1069,16 +1065,16 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(108);
-      w.ring_copy(109, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(110, 49152);
+      w.ring_acquire(105);
+      w.ring_copy(106, 0, w.image(at.image + 46356608 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(107, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16, true>(w, 112, w.image(at.image + 46344320) + w.index % 12 * 1024);
-  w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  bring_weights<16, true>(w, 109, w.image(at.image + 46344320) + w.index % 12 * 1024);
+  w.wait(108, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
@@ -1090,13 +1086,13 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kep
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
-      const char* page = w.ring_await(113);
+      const char* page = w.ring_await(110);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_chunk * 2));
-      w.ring_release(114);
+      w.ring_release(111);
     }
-    w.join_acquire(115);
+    w.join_acquire(112);
     w.join_put(w.index, acc);
-    w.join_commit(116);
+    w.join_commit(113);
   }
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
@@ -1107,7 +1103,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
+  w.wait(118, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1115,7 +1111,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(122);
+    w.join_wait(119);
     writes_own(w, at, R_sliding_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1128,38 +1124,38 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_sliding_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(123);
+    w.join_release(120);
   }
-  if (w.index == 0) w.signal(120, C_sliding_experts_router);
+  if (w.index == 0) w.signal(117, C_sliding_experts_router);
 }
 
 // ---- sliding_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
-  open_table(w, 124);
-  w.wait(125, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
+  open_table(w, 121);
+  w.wait(122, C_sliding_experts_router, at.runs(C_sliding_experts_router) + 1);
   reads_all(w, at, R_sliding_experts_router_plain);
   choose<384, 8>(w, w.ws<const float>(B_sliding_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793792)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); },
         scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
-  w.signal_local(126, L_chosen);
-  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 127);
-  if (w.index == 0) w.signal_local(128, L_route);
+  w.signal_local(123, L_chosen);
+  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 124);
+  if (w.index == 0) w.signal_local(125, L_route);
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(132, L_chosen, at.runs(T_chosen) + 1);
+  w.wait_local(129, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
   const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(129);
-    w.ring_copy(130, 0, w.image(at.image + 55795328 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(131, 52224);
+    w.ring_acquire(126);
+    w.ring_copy(127, 0, w.image(at.image + 55795328 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(128, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1174,18 +1170,18 @@ TILE_LOOP
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); rehearsal || tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = rehearsal ? ring_of(w) : w.ring_await(134);
+    const char* page = rehearsal ? ring_of(w) : w.ring_await(131);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     if (rehearsal) return rehearsed(acc);
-    w.ring_release(135);
-    w.join_acquire(136);
+    w.ring_release(132);
+    w.join_acquire(133);
     w.join_put(w.index, acc);
-    w.join_commit(137);
+    w.join_commit(134);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(146, L_route, at.runs(T_route) + 1);
+  w.wait_local(143, L_route, at.runs(T_route) + 1);
   const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1197,7 +1193,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(147);
+      w.join_wait(144);
       writes_own(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1212,21 +1208,21 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_sliding_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(148);
+      w.join_release(145);
     }
-    w.signal_local(139, half == 0 ? L_stored_early : L_stored);
+    w.signal_local(136, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(140, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(141, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
-    w.wait(142, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
+    w.wait_local(137, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(138, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up);
+    w.wait(139, half == 0 ? C_sliding_experts_expert_up_early : C_sliding_experts_expert_up, at.runs(C_sliding_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_sliding_experts_expert_up_routedRows_early : R_sliding_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_sliding_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(143, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(140, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1234,15 +1230,15 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait_local(149, L_route, at.runs(T_route) + 1);
+  w.wait_local(146, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(150);
+    w.ring_acquire(147);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(151, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(152, u32(group) * each);
+    w.ring_copies<8>(148, group, each, [&](int i) { return w.image(at.image + 697523840 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(149, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1251,15 +1247,15 @@ TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(153);
+  w.slots_acquire(150);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(154, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(151, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(155);
+      const char* page = w.ring_await(152);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1272,10 +1268,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(156);
+      w.ring_release(153);
     }
   }
-  w.slots_commit(157);
+  w.slots_commit(154);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_sliding_experts_o_plain);
@@ -1294,7 +1290,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(158, t, at.epoch(2));
+    Acc acc = w.receive_sum(155, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1310,20 +1306,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_low] = v3_low;
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
+    w.signal_tile(156, C_x);
   }
-  w.role_barrier(159);
-  if (w.index == 0) w.signal(160, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(161);
+  w.slots_await(157);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(162, acc, t, at.epoch(2));
+    w.send(158, acc, t, at.epoch(2));
   }
-  w.slots_release(163);
+  w.slots_release(159);
 }
 
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
@@ -1335,16 +1330,16 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(164);
-      w.ring_copy(165, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
-      w.ring_commit(166, 49920);
+      w.ring_acquire(160);
+      w.ring_copy(161, 0, w.image(at.image + 12288 + (size_t(tile) * 2 + page_of_tile) * 49920), 49920);
+      w.ring_commit(162, 49920);
     }
   }
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 168, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(167, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 164, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(163, C_x, at.runs(C_x));
   if (empty(share(w, 212))) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
@@ -1357,13 +1352,13 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      const char* page = w.ring_await(169);
+      const char* page = w.ring_await(165);
       multiply<E4M3, 8>(w, acc, page + part * 4160, page + part * 4160 + 4096, units_of<8>(x, page_of_tile * 8));
-      w.ring_release(170);
+      w.ring_release(166);
     }
-    w.join_acquire(171);
+    w.join_acquire(167);
     w.join_put(w.index, acc, squares);
-    w.join_commit(172);
+    w.join_commit(168);
   }
 }
 #line 60 "models/mimo/graph.ts"
@@ -1391,7 +1386,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         });
       }
     }
-    w.join_wait(176);
+    w.join_wait(171);
     writes_own(w, at, R_full_experts_qkv_queries);
     writes_own(w, at, R_full_experts_qkv_keys);
     writes_own(w, at, R_full_experts_qkv_values);
@@ -1454,53 +1449,53 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
         reinterpret_cast<bf16*>(w.kv(at.kv + B_full_experts_qkv_values))[size_t(outer * 32 + u32(at.block->position[c]) / 64 % 32) * v_span_elements(128) + v_at(u32(at.block->position[c]) % 64, n_high, 128)] = to_bf16(v1_high);
       });
     }
-    w.join_release(177);
+    w.join_release(172);
+    w.signal_tile(173, C_full_experts_qkv);
   }
-  w.role_barrier(174);
-  if (w.index == 0) w.signal(175, C_full_experts_qkv);
+  w.role_barrier(170);
 }
 
 // ---- full_experts.attend ----
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      w.ring_acquire(179);
+      w.ring_acquire(175);
       reads_all(w, at, R_full_experts_qkv_keys);
       reads_all(w, at, R_full_experts_qkv_values);
       const size_t slot = size_t(span % 32);
-      w.ring_copy(180, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
-      w.ring_copy(180, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
-      w.ring_commit(181, 40960);
+      w.ring_copy(176, 0, w.kv(at.kv + B_full_experts_qkv_keys) + slot * 24576, 24576);
+      w.ring_copy(176, 24576, w.kv(at.kv + B_full_experts_qkv_values) + slot * 16384, 16384);
+      w.ring_commit(177, 40960);
     }
   }
 }
 #line 65 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
-  w.wait(182, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
+  w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
   for (int number = tasks.own.begin; number < tasks.own.end; ++number) {
     const AttendTask task = tasks.task(number);
     reads_all(w, at, R_full_experts_qkv_queries);
     AttendTile<16, 192, 128, 8> tile(w, task, w.ws<bf16>(B_full_experts_qkv_queries) + size_t(task.head) * 24576, RowPositions{at.block->position, at.block->rows}, 0);
 TILE_LOOP
     for (int span = task.spans.begin; span < task.spans.end; ++span) {
-      const char* page = w.ring_await(183);
+      const char* page = w.ring_await(179);
       reads_all(w, at, R_full_experts_qkv_queries);
       tile.add(w, page, page + 24576, span, 0.0721687824f);
-      w.ring_release(184);
+      w.ring_release(180);
     }
     writes_own(w, at, R_full_experts_attend_partials);
     float* o = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + size_t(task.chunk) * 16384;
     float* peaks = w.ws<float>(B_full_experts_attend_partials) + size_t(task.head) * 532480 + 524288 + task.chunk * 128;
     tile.leave(w, o, peaks, peaks + 4096);
   }
-  w.role_barrier(185);
-  if (w.index == 0) w.signal(186, C_full_experts_attend);
+  w.role_barrier(181);
+  if (w.index == 0) w.signal(182, C_full_experts_attend);
 }
 
 // ---- full_experts.attend.merge ----
@@ -1508,7 +1503,7 @@ TILE_LOOP
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
-  w.wait(187, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
+  w.wait(183, C_full_experts_attend, at.runs(C_full_experts_attend) + 1);
   reads_all(w, at, R_full_experts_attend_partials);
   writes_own(w, at, R_full_experts_attend_columns);
   for (int task = tasks.begin; task < tasks.end; ++task) {
@@ -1518,8 +1513,8 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
     merge_chunks<128, 32, 32>(w, o, o + 524288, o + 528384, 128, m_row, first_dim, chunks, nullptr,
         w.ws<bf16>(B_full_experts_attend_columns), m_row / 16, (head * 16 + m_row % 16) * 128);
   }
-  w.role_barrier(188);
-  if (w.index == 0) w.signal(189, C_full_experts_attend_merge);
+  w.role_barrier(184);
+  if (w.index == 0) w.signal(185, C_full_experts_attend_merge);
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
@@ -1529,15 +1524,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-      w.ring_acquire(190);
-      w.ring_copy(191, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
-      w.ring_commit(192, 32768);
+      w.ring_acquire(186);
+      w.ring_copy(187, 0, w.image(at.image + 21178368 + (size_t(tile) * 2 + page_of_tile) * 32768), 32768);
+      w.ring_commit(188, 32768);
     }
   }
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
-  w.wait(193, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
+  w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   if (!(empty(share(w, 384)))) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
@@ -1548,13 +1543,13 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 2; ++page_of_tile) {
-        const char* page = w.ring_await(195);
+        const char* page = w.ring_await(191);
         if (w.index < 8) multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(196);
+        w.ring_release(192);
       }
-      w.join_acquire(197);
+      w.join_acquire(193);
       if (w.index < 8) w.join_put(w.index, acc);
-      w.join_commit(198);
+      w.join_commit(194);
     }
   }
   const Share sums = share(w, 384);
@@ -1575,7 +1570,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(199, t, at.epoch(1));
+    Acc acc = w.receive_sum(195, t, at.epoch(1));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1591,9 +1586,8 @@ TILE_LOOP
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_low] = v3_low;
       w.ws<float>(B_full_experts_o_plain)[c * 6144 + n_high] = v3_high;
     });
+    w.signal_tile(196, C_full_experts_o);
   }
-  w.role_barrier(200);
-  if (w.index == 0) w.signal(201, C_full_experts_o);
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
@@ -1603,14 +1597,14 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(204);
+    w.join_wait(199);
     const int t = tile;
     Acc acc = w.join_sum(0, 8);
     const int u = t;
-    w.send(202, acc, t, at.epoch(1));
-    w.join_release(205);
+    w.send(197, acc, t, at.epoch(1));
+    w.join_release(200);
   }
-  w.role_barrier(203);
+  w.role_barrier(198);
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
@@ -1622,16 +1616,16 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
       const int page_of_tile = chunk * 2 + page_of_chunk;
-      w.ring_acquire(206);
-      w.ring_copy(207, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
-      w.ring_commit(208, 49152);
+      w.ring_acquire(201);
+      w.ring_copy(202, 0, w.image(at.image + 46356480 + (size_t((tile / 4)) * 8 + page_of_tile) * 49152), 49152);
+      w.ring_commit(203, 49152);
     }
   }
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
-  bring_weights<16, true>(w, 210, w.image(at.image + 46344192) + w.index % 12 * 1024);
-  w.wait(209, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  bring_weights<16, true>(w, 205, w.image(at.image + 46344192) + w.index % 12 * 1024);
+  w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     const int chunk = tile % 4;
@@ -1643,13 +1637,13 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
     Acc acc = zeros();
 TILE_LOOP
     for (int page_of_chunk = 0; page_of_chunk < 2; ++page_of_chunk) {
-      const char* page = w.ring_await(211);
+      const char* page = w.ring_await(206);
       multiply<F32, 2>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<2>(x, page_of_chunk * 2));
-      w.ring_release(212);
+      w.ring_release(207);
     }
-    w.join_acquire(213);
+    w.join_acquire(208);
     w.join_put(w.index, acc);
-    w.join_commit(214);
+    w.join_commit(209);
   }
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
@@ -1660,7 +1654,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
-  w.wait(219, C_full_experts_o, at.runs(C_full_experts_o) + 1);
+  w.wait(214, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     if ((tile - tiles.begin) % w.count != w.index) {
@@ -1668,7 +1662,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       continue;
     }
     const int chunk = tile % 4;
-    w.join_wait(220);
+    w.join_wait(215);
     writes_own(w, at, R_full_experts_router_plain);
     const int t = (tile / 4);
     Acc acc = w.join_sum(0, 12);
@@ -1681,38 +1675,38 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_low] = v0_low;
       w.ws<float>(B_full_experts_router_plain)[(chunk * 8 + c) * 384 + n_high] = v0_high;
     });
-    w.join_release(221);
+    w.join_release(216);
   }
-  if (w.index == 0) w.signal(218, C_full_experts_router);
+  if (w.index == 0) w.signal(213, C_full_experts_router);
 }
 
 // ---- full_experts.route ----
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
-  open_table(w, 222);
-  w.wait(223, C_full_experts_router, at.runs(C_full_experts_router) + 1);
+  open_table(w, 217);
+  w.wait(218, C_full_experts_router, at.runs(C_full_experts_router) + 1);
   reads_all(w, at, R_full_experts_router_plain);
   choose<384, 8>(w, w.ws<const float>(B_full_experts_router_plain), 4, reinterpret_cast<const float*>(w.image(at.image + 55793664)), at.block->rows,
         [](float logit) { return sigmoid(logit); },
         [](float score, float bias) { return (score + bias); },
         scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
-  w.signal_local(224, L_chosen);
-  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 225);
-  if (w.index == 0) w.signal_local(226, L_route);
+  w.signal_local(219, L_chosen);
+  route<8>(w, at.block->rows, true, 9.99999968e-21f, 1.0f, 220);
+  if (w.index == 0) w.signal_local(221, L_route);
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
-  w.wait_local(230, L_chosen, at.runs(T_chosen) + 1);
+  w.wait_local(225, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
   const Share experts{0, found.count};
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
-    w.ring_acquire(227);
-    w.ring_copy(228, 0, w.image(at.image + 55795200 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
-    w.ring_commit(229, 52224);
+    w.ring_acquire(222);
+    w.ring_copy(223, 0, w.image(at.image + 55795200 + size_t(expert_at(w, found, active)) * 1671168 + size_t((tile % 32)) * 52224), 52224);
+    w.ring_commit(224, 52224);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1727,18 +1721,18 @@ TILE_LOOP
   for (int tile = dealt_from(experts.begin * 32, w.sm, w.sms); rehearsal || tile < experts.end * 32; tile += w.sms) {
     const int active = tile / 32;
     Acc acc = zeros();
-    const char* page = rehearsal ? ring_of(w) : w.ring_await(232);
+    const char* page = rehearsal ? ring_of(w) : w.ring_await(227);
     multiply<E2M1, 16>(w, acc, page + part * 4352, page + part * 4352 + 4096, x);
     if (rehearsal) return rehearsed(acc);
-    w.ring_release(233);
-    w.join_acquire(234);
+    w.ring_release(228);
+    w.join_acquire(229);
     w.join_put(w.index, acc);
-    w.join_commit(235);
+    w.join_commit(230);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
-  w.wait_local(244, L_route, at.runs(T_route) + 1);
+  w.wait_local(239, L_route, at.runs(T_route) + 1);
   const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
   const RouteTable& routes = w.table();
 TILE_LOOP
@@ -1750,7 +1744,7 @@ TILE_LOOP
         continue;
       }
       const int active = tile / 32;
-      w.join_wait(245);
+      w.join_wait(240);
       writes_own(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
       const int t = (tile % 32);
       Acc acc = w.join_sum(0, 12);
@@ -1765,21 +1759,21 @@ TILE_LOOP
         const float v0_low = ((low * sigmoid(low)) * high);
         w.ws<bf16>(B_full_experts_expert_up_routedRows)[size_t(result) * 256 + n_low] = to_staged(v0_low);
       });
-      w.join_release(246);
+      w.join_release(241);
     }
-    w.signal_local(237, half == 0 ? L_stored_early : L_stored);
+    w.signal_local(232, half == 0 ? L_stored_early : L_stored);
   }
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
-    w.wait_local(238, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
-    w.signal(239, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
-    w.wait(240, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
+    w.wait_local(233, half == 0 ? L_stored_early : L_stored, at.runs(T_stored) + 1);
+    w.signal(234, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up);
+    w.wait(235, half == 0 ? C_full_experts_expert_up_early : C_full_experts_expert_up, at.runs(C_full_experts_expert_up) + 1);
     reads_all(w, at, half == 0 ? R_full_experts_expert_up_routedRows_early : R_full_experts_expert_up_routedRows);
     bring_rows<8, 256>(w, half == 0 ? L_rows_early : L_rows, w.scratch<bf16>(), w.ws<const bf16>(B_full_experts_expert_up_routedRows), at.block->rows, half);
-    if (w.index == 0) w.signal_local(241, half == 0 ? L_rows_early : L_rows);
+    if (w.index == 0) w.signal_local(236, half == 0 ? L_rows_early : L_rows);
   }
 }
 
@@ -1787,15 +1781,15 @@ TILE_LOOP
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.wait_local(247, L_route, at.runs(T_route) + 1);
+  w.wait_local(242, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
   const Share experts{0, routes.active};
   for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
     const int group = experts.end - first < 8 ? experts.end - first : 8;
-    w.ring_acquire(248);
+    w.ring_acquire(243);
     const u32 each = u32(own.end - own.begin) * 2176;
-    w.ring_copies<8>(249, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
-    w.ring_commit(250, u32(group) * each);
+    w.ring_copies<8>(244, group, each, [&](int i) { return w.image(at.image + 697523712 + size_t(routes.expert[first + i]) * 835584 + size_t(own.begin) * 2176); });
+    w.ring_commit(245, u32(group) * each);
   }
 }
 #line 96 "models/mimo/graph.ts"
@@ -1804,15 +1798,15 @@ TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Quotient by_tiles(own.end - own.begin);
   int cell = w.index;
   Staged<4> x = {};
-  w.slots_acquire(251);
+  w.slots_acquire(246);
   const RouteTable& routes = w.table();
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
     const Share experts = half_of(routes, half);
-    w.wait_local(252, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
+    w.wait_local(247, half == 0 ? L_rows_early : L_rows, at.runs(T_rows) + 1);
     for (int first = experts.begin; first < (own.begin < own.end ? experts.end : 0); first += 8) {
       const int group = experts.end - first < 8 ? experts.end - first : 8;
-      const char* page = w.ring_await(253);
+      const char* page = w.ring_await(248);
       const int tiles = by_tiles.by;
       for (; cell < group * tiles; cell += 12) {
         const int of_group = by_tiles.of(cell), active = first + of_group;
@@ -1825,10 +1819,10 @@ TILE_LOOP
         w.slots_put(acc, cell - of_group * tiles, active);
       }
       cell -= group * tiles;
-      w.ring_release(254);
+      w.ring_release(249);
     }
   }
-  w.slots_commit(255);
+  w.slots_commit(250);
   const Share sums = share(w, 384);
   for (int sum = sums.begin + w.index; sum < sums.end; sum += w.count) {
     reads_all(w, at, R_full_experts_o_plain);
@@ -1847,7 +1841,7 @@ TILE_LOOP
         high = v2_high;
       });
     }
-    Acc acc = w.receive_sum(256, t, at.epoch(2));
+    Acc acc = w.receive_sum(251, t, at.epoch(2));
     const int u = t;
     each_pair_in_turn(w, acc, [&](float& low, float& high, int i, int c) {
       if (c >= at.block->rows) return;
@@ -1863,20 +1857,19 @@ TILE_LOOP
       w.ws<float>(B_x_plain)[c * 6144 + n_low] = v3_low;
       w.ws<float>(B_x_plain)[c * 6144 + n_high] = v3_high;
     });
+    w.signal_tile(252, C_x);
   }
-  w.role_barrier(257);
-  if (w.index == 0) w.signal(258, C_x);
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
-  w.slots_await(259);
+  w.slots_await(253);
   for (int t = own.begin + w.index; t < own.end; t += w.count) {
     Acc acc = w.slots_sum<8>(t - own.begin);
     const int u = t;
-    w.send(260, acc, t, at.epoch(2));
+    w.send(254, acc, t, at.epoch(2));
   }
-  w.slots_release(261);
+  w.slots_release(255);
 }
 
 // ==== end ====
@@ -1888,16 +1881,16 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
 TILE_LOOP
     for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-      w.ring_acquire(262);
-      w.ring_copy(263, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
-      w.ring_commit(264, 49152);
+      w.ring_acquire(256);
+      w.ring_copy(257, 0, w.image(at.image + 12288 + (size_t(tile) * 4 + page_of_tile) * 49152), 49152);
+      w.ring_commit(258, 49152);
     }
   }
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
-  bring_weights<16, true>(w, 266, w.image(at.image + 0) + w.index % 12 * 1024);
-  w.wait(265, C_x, at.runs(C_x));
+  bring_weights<16, true>(w, 260, w.image(at.image + 0) + w.index % 12 * 1024);
+  w.wait(259, C_x, at.runs(C_x));
   if (!(empty(share(w, 1192)))) {
     reads_all(w, at, R_x_columns);
     int part = w.index % 12;
@@ -1910,27 +1903,27 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
       Acc acc = zeros();
 TILE_LOOP
       for (int page_of_tile = 0; page_of_tile < 4; ++page_of_tile) {
-        const char* page = w.ring_await(267);
+        const char* page = w.ring_await(261);
         multiply<BF16, 4>(w, acc, page + part * 4096, page + part * 4096 + 4096, units_of<4>(x, page_of_tile * 4));
-        w.ring_release(268);
+        w.ring_release(262);
       }
-      w.join_acquire(269);
+      w.join_acquire(263);
       w.join_put(w.index, acc, squares);
-      w.join_commit(270);
+      w.join_commit(264);
     }
   }
   writes_own(w, at, R_end_head_logits);
   // the logits of all ranks meet on rank 0
   if (w.rank == 0) {
     const Share all = share_of(9536, w.sm * w.count + w.index, w.sms * w.count);
-    receive_each(w, 271, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
+    receive_each(w, 265, Plan::logits_inbox_at, all, 1192, at.round->round, [&](Acc& acc, int source, int t) {
       each(w, acc, [&](float& value, int row, int c) {
         if (c < at.block->rows && t * 16 + row < 19072) w.ws<float>(B_end_head_logits)[size_t(c) * 152576 + source * 19072 + t * 16 + row] = value;
       });
     });
   }
-  w.role_barrier(272);
-  if (w.index == 0) w.signal(273, C_end_head);
+  w.role_barrier(266);
+  if (w.index == 0) w.signal(267, C_end_head);
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
@@ -1940,33 +1933,33 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
       w.join_skip();
       continue;
     }
-    w.join_wait(276);
+    w.join_wait(270);
     const int t = tile;
     Acc acc = w.join_sum(0, 12);
     scale_columns(acc, w.join_scale(0, 12, 192,
               [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
     const int u = t;
-    w.send_to(274, 0, Plan::logits_inbox_at, acc, t, at.round->round);
-    w.join_release(277);
+    w.send_to(268, 0, Plan::logits_inbox_at, acc, t, at.round->round);
+    w.join_release(271);
   }
-  w.role_barrier(275);
+  w.role_barrier(269);
 }
 
 // ---- end.logits.firsts ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
-  w.wait(278, C_end_head, at.runs(C_end_head) + 1);
+  w.wait(272, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
   writes_own(w, at, R_end_logits_firsts);
   if (w.rank == 0) find_firsts(w, w.ws<const float>(B_end_head_logits), 152576, w.ws<u64>(B_end_logits_firsts), at.round->sample_from, at.block->rows);
-  w.role_barrier(279);
-  if (w.index == 0) w.signal(280, C_end_logits_firsts);
+  w.role_barrier(273);
+  if (w.index == 0) w.signal(274, C_end_logits_firsts);
 }
 
 // ---- end.logits ----
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
-  w.wait(281, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
+  w.wait(275, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
   reads_all(w, at, R_end_logits_firsts);
   const RoundControl* round = at.round;

@@ -112,7 +112,7 @@ TILE_FN u32 load_relaxed_system(const u32* at) {
   return value;
 }
 TILE_FN void store_relaxed_system(u32* at, u32 value) { asm volatile("st.relaxed.sys.global.u32 [%0], %1;" ::"l"(at), "r"(value) : "memory"); }
-TILE_FN void add_release(u32* at) { asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(at) : "memory"); }
+TILE_FN void add_release(u32* at, u32 n) { asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(at), "r"(n) : "memory"); }
 TILE_FN u32 load_acquire_shared(const u32* at) {
   u32 value;
   asm volatile("ld.acquire.cta.shared.u32 %0, [%1];" : "=r"(value) : "r"(shared_address(at)) : "memory");

@@ -260,18 +260,29 @@ struct Warp {
     const TimedWait<Warp> timed(*this, site, Shared::awaited_at(which));
     wait_on(site, u32(which) * 8, phases, idle);
   }
+  /** Who waits for what, in one register: one that a called function takes is one that none of its callers can keep across it. */
+  struct Waiter {
+    u32 bits;
+    TILE_FN Waiter(int site, u32 at, bool idle) : bits(u32(site) | at / 8 << 16 | u32(idle) << 31) {}
+    TILE_FN int site() const { return int(bits & 0xFFFFu); }
+    TILE_FN u32 barrier() const { return bits >> 16 & 0x7FFFu; }
+    TILE_FN bool idle() const { return bits >> 31 != 0; }
+  };
+  static_assert(Plan::sites <= 0x10000, "a site is sixteen bits of a waiter");
   /** Until the mbarrier at this place of shared memory has seen so many phases. */
   TILE_FN static void wait_on(int site, u32 at, u32 phases, bool idle) {
-    if (!ptx::barrier_try_wait(ptx::shared_address(tile_memory) + at, (phases - 1) & 1u)) wait_longer(site, at, phases, idle);
+    if (!ptx::barrier_try_wait(ptx::shared_address(tile_memory) + at, (phases - 1) & 1u)) wait_longer(Waiter(site, at, idle), phases);
     __syncwarp();
   }
-  /** One function for all: code that runs once a layer had better be short. */
-  TILE_CALLED static void wait_longer(int site, u32 at, u32 phases, bool idle) {
-    const u32 address = ptx::shared_address(tile_memory) + at;
-    Patience patience;
+  /** One function for all: code that runs once a layer had better be short. All lanes go round together, so that what it knows is the warp's. */
+  TILE_CALLED static void wait_longer(Waiter who, u32 phases) {
+    const u32 since = u32(ptx::nanoseconds() >> tick);
     TILE_LOOP
-    while (!ptx::barrier_try_often(address, (phases - 1) & 1u))
-      if (patience.over(idle)) fail_at(site, int(at / 8), phases);
+    while (!__all_sync(~0u, ptx::barrier_try_often(ptx::shared_address(tile_memory) + who.barrier() * 8, (phases - 1) & 1u))) {
+      bool over = ptx::load_relaxed_system(near().abort_word) != 0;
+      if (!who.idle()) over |= u32(ptx::nanoseconds() >> tick) - since > near().deadline + near().deadline / 8 + 1;
+      if (__any_sync(~0u, over)) fail_at(who.site(), int(who.barrier()), phases);
+    }
   }
   [[noreturn]] TILE_CALLED static void fail_at(int site, int barrier, u32 phases) {
     const int local = barrier - Shared::barriers;
@@ -332,10 +343,16 @@ struct Warp {
     if (threadIdx.x % 32 < arriving_lanes) ptx::barrier_arrive(tile_memory + barrier);
     wait_on(site, barrier, generation, idle);
   }
-  TILE_FN void signal(int, int which) {
+  TILE_FN void signal(int, int which) { grow(which, 1); }
+  // Of a counter that counts tiles: the one that this warp has made; or those that are this SM's, at once.
+  TILE_FN void signal_tile(int, int which) { grow(which, 1); }
+  TILE_FN void signal_share(int, int which, Share tiles) {
+    if (tiles.begin < tiles.end) grow(which, u32(tiles.end - tiles.begin));
+  }
+  TILE_FN void grow(int which, u32 n) {
     ptx::fence_proxy_async();  // what this warp has stored, or others that it has heard of, may be copied in bulk
     __syncwarp();
-    if (lane() == 0) ptx::add_release(counter(which));
+    if (lane() == 0) ptx::add_release(counter(which), n);
   }
   // Local counters are mbarriers: a phase is one execution. Nobody falls two executions behind (the plan guards what they
   // stand for), so the phase's parity tells which one is meant.

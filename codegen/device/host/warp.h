@@ -240,8 +240,14 @@ struct Warp {
     sync(site, [=](int) {
       if constexpr (host::checking)
         if (Plan::arrivals(which) == unsigned(sms)) world->account(counter(which), sm, sms, which, site);
-      world->signal(counter(which));
+      world->signal(counter(which), 1);
     });
+  }
+  void signal_tile(int site, int which) {
+    sync(site, [=](int) { world->signal(counter(which), 1); });
+  }
+  void signal_share(int site, int which, Share tiles) {
+    if (tiles.begin < tiles.end) sync(site, [=](int) { world->signal(counter(which), u32(tiles.end - tiles.begin)); });
   }
   void wait_local(int site, int which, u32 runs) {
     sync(site, [=](int delta) {
@@ -253,7 +259,7 @@ struct Warp {
     });
   }
   void signal_local(int site, int which) {
-    sync(site, [this, which](int) { world->signal(&state->local[which]); });
+    sync(site, [this, which](int) { world->signal(&state->local[which], 1); });
   }
   void order_copies() {}
   void copy_near(int, void* to, const void* from, u32 bytes) { std::memcpy(to, from, bytes); }

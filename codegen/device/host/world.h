@@ -194,15 +194,15 @@ class World {
              who(*current) + ", " + site_name(site) + ": signals " + object_name(What::counter, which) + " again before every SM has signalled the execution before");
     ++given[size_t(sm)];
   }
-  /** A signal on a counter word. */
-  void signal(u32* word) {
+  /** A signal on a counter word, for so many. */
+  void signal(u32* word, u32 n) {
     if constexpr (checking) {
       History& history = histories[word];
       history.gather(current->clock);
       history.publish();
       tick();
     }
-    ++*word;
+    *word += n;
   }
   /** After a release: later accesses of this actor are not covered by it. */
   void tick() {

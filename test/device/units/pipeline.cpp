@@ -116,7 +116,7 @@ TILE_ROLE void role_epilogue(Warp& w) {
     }
     each(w, acc, [&](float& value, int row, int column) { sums[row * 8 + column] = value; });
     w.writes(r_sums, w.sm * 2 + w.index);
-    w.signal(s_signal_sums, c_sums);
+    w.signal_tile(s_signal_sums, c_sums);
   }
 }
 TILE_ROLE void role_communicate(Warp& w) {
@@ -127,7 +127,8 @@ TILE_ROLE void role_communicate(Warp& w) {
       for (int column = 0; column < 8; ++column) x[columns_at(lane, column)] = to_bf16(unit::input(round, lane, column));
     });
     w.writes(r_input, round % 2);
-    w.signal(s_signal_input, c_input);
+    w.signal_share(s_signal_input, c_input, Share{round, round + 1});
+    w.signal_share(s_signal_input, c_input, Share{round, round});  // of none: nothing
     w.wait(s_wait_sums, c_sums, u32(round + 1));
     const float* sums = w.ws<float>(Plan::data_at + unit::sums_at);
     for (int i = 0; i < unit::sms * 2; ++i) w.reads(r_sums, i);
