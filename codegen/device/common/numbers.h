@@ -127,6 +127,11 @@ TILE_FN int popcount(u32 bits) {
 }
 
 TILE_BOTH constexpr int ceil_div(int value, int by) { return (value + by - 1) / by; }
+TILE_BOTH constexpr int next_power_of_two(int value) {
+  int power = 1;
+  while (power < value) power *= 2;
+  return power;
+}
 /** Division by a small number that is known only where code runs: exact while n * by < 65536. */
 struct Quotient {
   const int by;

@@ -269,10 +269,9 @@ struct Warp {
     TILE_FN bool idle() const { return bits >> 31 != 0; }
   };
   static_assert(Plan::sites <= 0x10000, "a site is sixteen bits of a waiter");
-  /** Until the mbarrier at this place of shared memory has seen so many phases. */
+  /** Until the mbarrier at this place of shared memory has seen so many phases. Each lane has seen it itself: they need not meet for it. */
   TILE_FN static void wait_on(int site, u32 at, u32 phases, bool idle) {
     if (!ptx::barrier_try_wait(ptx::shared_address(tile_memory) + at, (phases - 1) & 1u)) wait_longer(Waiter(site, at, idle), phases);
-    __syncwarp();
   }
   /** One function for all: code that runs once a layer had better be short. All lanes go round together, so that what it knows is the warp's. */
   TILE_CALLED static void wait_longer(Waiter who, u32 phases) {
@@ -409,16 +408,24 @@ struct Warp {
   }
 
   // ---- ring ----
-  TILE_FN char* ring_page(u32 position) { return tile_memory + Shared::ring_at + position % Plan::ring_depth * Shared::page_stride; }
-  TILE_FN int ring_slot() const { return int(ring_position % Plan::ring_depth); }
+  // A position is a page's place in the ring and, above it, how often the ring has gone round: no page asks for a division by the ring's depth.
+  static constexpr u32 places = next_power_of_two(Plan::ring_depth);
+  TILE_FN static u32 place_of(u32 position) { return position % places; }
+  TILE_FN static u32 turns_of(u32 position) { return position / places; }
+  TILE_FN static u32 next_position(u32 position) {
+    const u32 next = position + 1;
+    return place_of(next) < Plan::ring_depth ? next : next + (places - Plan::ring_depth);
+  }
+  TILE_FN char* ring_page(u32 position) { return tile_memory + Shared::ring_at + place_of(position) * Shared::page_stride; }
+  TILE_FN int ring_slot() const { return int(place_of(ring_position)); }
   /** Pages of an SM that are on their way at one time: one less than the ring has. Memory needs no more to be busy, and all else that is asked for meanwhile,
       signals and instructions too, stands in line behind them. Of two pages both are. */
   static constexpr u32 ring_on_its_way = Plan::ring_depth > 2 ? Plan::ring_depth - 1 : Plan::ring_depth;
   TILE_FN void ring_acquire(int site) {
-    if (const u32 phases = ring_position / Plan::ring_depth; phases > 0) wait_barrier(site, Shared::ring_empty + ring_slot(), phases);
+    if (const u32 phases = turns_of(ring_position); phases > 0) wait_barrier(site, Shared::ring_empty + ring_slot(), phases);
     if (ring_on_its_way == Plan::ring_depth || ring_position < ring_on_its_way) return;
-    const u32 before = ring_position - ring_on_its_way;
-    wait_barrier(site, Shared::ring_full + int(before % Plan::ring_depth), before / Plan::ring_depth + 1);
+    const u32 before = next_position(ring_position) - places;  // of the turn before, what comes next in this one: so many pages ago
+    wait_barrier(site, Shared::ring_full + int(place_of(before)), turns_of(before) + 1);
   }
   /** What passes through the ring, spans of keys and values too, is read once a round, and had better make room in L2 first: for what
       lies there for good, sliding layers' caches, values between phases and the kernel's own code. */
@@ -449,19 +456,19 @@ struct Warp {
       ptx::barrier_arrive_expect(barrier(Shared::ring_full + ring_slot()), bytes);
     else if (lane() < arriving_lanes)
       ptx::barrier_arrive(barrier(Shared::ring_full + ring_slot()));
-    ++ring_position;
+    ring_position = next_position(ring_position);
   }
   TILE_FN void prefetch(int, const char* from, u32 bytes) {
     if (lane() == 0) ptx::bulk_prefetch(from, bytes);
   }
   TILE_FN const char* ring_await(int site) {
-    wait_barrier(site, Shared::ring_full + ring_slot(), ring_position / Plan::ring_depth + 1);
+    wait_barrier(site, Shared::ring_full + ring_slot(), turns_of(ring_position) + 1);
     mark(mark_page);
     return ring_page(ring_position);
   }
   TILE_FN void ring_release(int) {
     arrive(Shared::ring_empty + ring_slot());
-    ++ring_position;
+    ring_position = next_position(ring_position);
   }
 
   // ---- join ----
