@@ -1,7 +1,7 @@
 /**
  * Rehearsal: an SM that has no tile of the phase that stages an input goes once through the code of the routed product that uses that
  * input later, while the other SMs multiply and routing is waited for. Without it the first page of the product took 3.6 us where later ones
- * take 1.3, and 1.4 us of that were instructions that had not come (docs/performance.md, section 3): probably because all SMs ask for weights at
+ * take 1.3, and 1.4 us of that were instructions that had not come (docs/ladder.md 3): probably because all SMs ask for weights at
  * once when routing is done, and code that is in no cache near them stands in line behind. That SMs side by side share such a cache is
  * inferred from what a rehearsal brought.
  *

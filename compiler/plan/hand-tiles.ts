@@ -3,7 +3,7 @@
  *
  * A hand-over between SMs is waited for everywhere, and a meeting of the role before the signal is a part of it. So a counter counts tiles where
  * every SM has one and a warp has one at most: it releases no more often than one did for all. How often a counter grows matters as well: as many signals as
- * there are warps, those without a tile included, brought nothing (docs/performance.md 2).
+ * there are warps, those without a tile included, brought nothing (docs/ladder.md 2).
  *
  * Invariants: phases that share a counter grow it by the same number; those of them that have no such tiles (an embedding) let an SM announce its share
  * of that number at once. Since every SM has a tile, a counter that is complete says of all of them that they have come so far, as one of SMs does: waits are

@@ -120,7 +120,7 @@ export class Steps {
   }
   /**
    * What `role` has stored of a half, each warp of it by itself, announced by communicate: a release takes until all that the SM has asked memory for is there, pages
-   * of the ring too (docs/performance.md 3), and `role` has sums of the other half to take meanwhile. When all SMs have announced the half,
+   * of the ring too (docs/ladder.md 3), and `role` has sums of the other half to take meanwhile. When all SMs have announced the half,
    * communicate has its rows brought near, if somebody shares them there.
    */
   relayHalf(role: RoleName): { readonly stored: Step[]; readonly relay: Step } {

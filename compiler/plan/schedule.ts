@@ -44,7 +44,7 @@ export interface PlanContext {
 }
 
 /** Eighths of the active experts that the first half has, where a schedule does not say. It is the greater: what `down` does with it is what the
-    second half's way to all SMs hides behind. The best of what was tried with V2.5-Pro on 132 SMs (docs/performance.md 2). */
+    second half's way to all SMs hides behind. The best of what was tried with V2.5-Pro on 132 SMs (docs/ladder.md 2). */
 export const DEFAULT_EARLY_EIGHTHS = 5
 
 /** Of the join, where a schedule does not say: two places, or as many more as the epilogue's warps take in turn. */

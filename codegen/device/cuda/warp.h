@@ -591,7 +591,7 @@ TILE_FN void apart(Warp& w, F f) {
 
 TILE_FN Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
 
-// An SM without one of `tiles` goes through code that it and its neighbours will need, so that it is nearer to them (docs/performance.md, section 3).
+// An SM without one of `tiles` goes through code that it and its neighbours will need, so that it is nearer to them (docs/ladder.md 3).
 // A warp a scheduler does. What it multiplies lies in the ring from before; the sum is thrown away, which the compiler must not know.
 TILE_FN bool rehearses(const Warp& w, int tiles) { return w.index < 4 && empty(share(w, tiles)); }
 TILE_FN const char* ring_of(Warp& w) { return w.shared<char>(Shared::ring_at); }
