@@ -68,24 +68,29 @@ export class EmittedSource {
   /** Index of the last directive, and the number that it gives to the line behind it. */
   readonly #last: number
   readonly #base: number
+  /** The file that it names. */
+  readonly #author: string
   readonly warps: ReadonlyMap<string, number>
 
   constructor(text: string) {
     this.#lines = text.split('\n')
     this.#last = this.#lines.findLastIndex((l) => l.startsWith('#line'))
     this.#base = Number(this.#lines[this.#last]?.split(' ')[1] ?? 1)
+    this.#author = /"(?:.*\/)?([^"/]+)"/.exec(this.#lines[this.#last] ?? '')?.[1] ?? ''
     const roles = ['load', 'compute', 'epilogue', 'communicate']
     this.warps = new Map(roles.map((r) => [r, Number(new RegExp(`${r}_warps = (\\d+)`).exec(text)?.[1] ?? 0)]))
   }
-  /** The phase's function that a role's program calls at one of the frames. */
+  /** The phase's function that a role's program calls at one of the frames: the outermost that says so, for lines of phases have numbers that the
+      programs' have as well. */
   phaseAt(frames: readonly Frame[]): string | undefined {
-    for (const frame of frames) {
-      const at = frame.line - this.#base + this.#last + 1
-      if (at <= this.#last) continue
-      const call = /traced\(w, at, \d+, (?:(\w+)\)|.*?\{ (\w+)\()/.exec(this.#lines[at] ?? '')
-      if (call) return call[1] ?? call[2]
-    }
-    return undefined
+    const calls = frames.map((frame) => this.#calledAt(frame)).filter((called) => called !== undefined)
+    return calls.at(-1)
+  }
+  #calledAt(frame: Frame): string | undefined {
+    const at = frame.line - this.#base + this.#last + 1
+    if (frame.file !== this.#author || at <= this.#last) return undefined
+    const call = /traced\(w, at, \d+, (?:(\w+)\)|.*?\{ (\w+)\()/.exec(this.#lines[at] ?? '')
+    return call?.[1] ?? call?.[2]
   }
   /** Text of the line of a phase's function that a frame of it stands for. */
   lineOf(phase: string, frame: Frame): string {

@@ -77,6 +77,16 @@ describe('samples by phase', () => {
     )
   })
 
+  it('a line of a phase, or of another file, that has the number of a call is none', () => {
+    expect(
+      source.phaseAt([
+        { file: 'graph.ts', line: 63 },
+        { file: 'graph.ts', line: 64 },
+      ]),
+    ).toBe('layer_up_load')
+    expect(source.phaseAt([{ file: 'warp.h', line: 63 }])).toBeUndefined()
+  })
+
   it('a phase lasts for its share of the samples, of one warp of its role', () => {
     // 40 of 100 samples, of two warps of four: 80 % of a round.
     expect(
