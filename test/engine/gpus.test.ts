@@ -27,6 +27,11 @@ describe('GPUs of a machine', () => {
     ['old', 'TILE6005', 'GPU 0 (NVIDIA A100) has compute capability 8.0; the engine was built for 9.0 (Hopper)'],
     ['small', 'TILE6005', 'GPU 0 (NVIDIA H200) has 114 SMs; the engine was planned for 132'],
     ['shared', 'TILE6005', 'has 166912 bytes of shared memory a block; the engine needs 190000'],
+    [
+      'reserved',
+      'TILE6005',
+      "keeps the first 2048 bytes of a block's shared memory for the system; the engine was built for 1024",
+    ],
     ['full', 'TILE6004', 'has 60.0 GiB free of 140.0 GiB; the engine needs 71.3 GiB of it: weights 66.0 GiB'],
     ['unequal', 'TILE6005', 'GPU 1 (NVIDIA H100) is not like GPU 0 (NVIDIA H200)'],
     ['apart', 'TILE6005', 'GPU 1 (NVIDIA H200) cannot access the memory of GPU 0 (NVIDIA H200)'],

@@ -34,7 +34,7 @@ TILE_FN RoundControl* graph_control(const EngineArgs& args) { return reinterpret
 
 TILE_FN void set_up_barriers(const EngineArgs& args) {
   if (threadIdx.x == 0) {
-    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i) * arriving_lanes);
+    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(shared_memory() + i * 8, Shared::arrivals(i) * arriving_lanes);
     ptx::barrier_fence_init();
     Warp::look_near(&args);
   }
@@ -57,7 +57,7 @@ __global__ void __launch_bounds__(Shared::warps * 32, 1) phase_kernel(const __gr
   }
   if constexpr (Phase::uses_table) {
     const u32* from = reinterpret_cast<const u32*>(&state->table);
-    u32* to = reinterpret_cast<u32*>(tile_memory + Shared::table_at);
+    u32* to = reinterpret_cast<u32*>(shared_memory() + Shared::table_at);
     for (int i = int(threadIdx.x); i < int(sizeof(RouteTable) / 4); i += Shared::warps * 32) to[i] = from[i];
     __syncthreads();  // the last one: from here on warps may leave on their own (warp.h)
   }
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(Shared::warps * 32, 1) phase_kernel(const __gr
       if constexpr (Phase::makes_table) {
         // Routing ends with a barrier of the role: the table is whole.
         if (w.sm != 0 || w.index != 0) break;
-        const u32* from = reinterpret_cast<const u32*>(tile_memory + Shared::table_at);
+        const u32* from = reinterpret_cast<const u32*>(shared_memory() + Shared::table_at);
         u32* to = reinterpret_cast<u32*>(&state->table);
         for (int i = w.lane(); i < int(sizeof(RouteTable) / 4); i += 32) to[i] = from[i];
       }

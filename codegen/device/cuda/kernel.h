@@ -22,12 +22,12 @@ TILE_FN int planned_sms(long grid) {
 
 __global__ void __launch_bounds__(Shared::warps * 32, 1) engine_kernel(const __grid_constant__ EngineArgs args) {
   if (threadIdx.x == 0) {
-    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(tile_memory + i * 8, Shared::arrivals(i) * arriving_lanes);
-    for (int i = 0; i < Plan::local_counters; ++i) ptx::barrier_init(tile_memory + Shared::local_counters_at + i * 8, int(Plan::local_arrivals(i)) * arriving_lanes);
+    for (int i = 0; i < Shared::barriers; ++i) ptx::barrier_init(shared_memory() + i * 8, Shared::arrivals(i) * arriving_lanes);
+    for (int i = 0; i < Plan::local_counters; ++i) ptx::barrier_init(shared_memory() + Shared::local_counters_at + i * 8, int(Plan::local_arrivals(i)) * arriving_lanes);
     ptx::barrier_fence_init();
     Warp::look_near(&args);
 #ifdef TILE_TRACE
-    for (int role = 0; role < role_count; ++role) reinterpret_cast<Traces*>(tile_memory + Shared::traces_at)[role].waits = 0;
+    for (int role = 0; role < role_count; ++role) reinterpret_cast<Traces*>(shared_memory() + Shared::traces_at)[role].waits = 0;
 #endif
   }
   __syncthreads();  // the only one: see warp.h

@@ -9,7 +9,10 @@
 
 namespace tile {
 
-extern __shared__ __align__(1024) char tile_memory[];
+/** Where a block's own shared memory begins: behind what the system keeps for itself. The address of an `extern __shared__` array would be made anew wherever
+    it is needed, from a special register that tells blocks of a cluster apart; a number is part of the instruction. gpus.h refuses a GPU that keeps another. */
+constexpr u32 reserved_shared_bytes = 1024;
+TILE_FN char* shared_memory() { return static_cast<char*>(__cvta_shared_to_generic(reserved_shared_bytes)); }
 
 // Lanes of a warp that arrive at a barrier. One is enough, after a warp's own barrier; the race checker of compute-sanitizer
 // follows only a thread's own arrivals, so for it (TILE_EVERY_LANE) all of them do.
@@ -126,7 +129,7 @@ struct Warp {
   TILE_FN char* kv(size_t offset) { return args->kv + offset; }
   template <class T>
   TILE_FN T* shared(size_t offset) {
-    return reinterpret_cast<T*>(tile_memory + offset);
+    return reinterpret_cast<T*>(shared_memory() + offset);
   }
   template <class T>
   TILE_FN T* scratch(size_t offset = 0) {
@@ -155,7 +158,7 @@ struct Warp {
     u32 entry, round, role_position, slots_position;
   };
   static_assert(sizeof(Lasting) == Shared::lasting_bytes, "what lasts has its place");
-  TILE_FN static volatile Lasting& lasting() { return *reinterpret_cast<volatile Lasting*>(tile_memory + Shared::lasting_at + ptx::thread() / 32 * Shared::lasting_bytes); }
+  TILE_FN static volatile Lasting& lasting() { return *reinterpret_cast<volatile Lasting*>(shared_memory() + Shared::lasting_at + ptx::thread() / 32 * Shared::lasting_bytes); }
   TILE_FN static void set_lasting(volatile u32& word, u32 value) {
     __syncwarp();
     if (threadIdx.x % 32 == 0) word = value;
@@ -171,7 +174,7 @@ struct Warp {
   TILE_FN u32 round() const { return lasting().round; }
   TILE_FN void enter_round(u32 round) { set_lasting(lasting().round, round); }
   TILE_FN float* exchange() { return shared<float>(Shared::exchange_of(role, index)); }
-  TILE_FN void* barrier(int which) { return tile_memory + which * 8; }
+  TILE_FN void* barrier(int which) { return shared_memory() + which * 8; }
 
   // ---- traces (trace.h) ----
 #ifdef TILE_TRACE
@@ -209,11 +212,11 @@ struct Warp {
   };
   static constexpr int tick = 20;  // 2^20 ns: what waits count their time in
   static_assert(sizeof(Near) <= Shared::near_bytes, "what waits look at fits its place");
-  TILE_FN static Near& near() { return *reinterpret_cast<Near*>(tile_memory + Shared::near_at); }
+  TILE_FN static Near& near() { return *reinterpret_cast<Near*>(shared_memory() + Shared::near_at); }
   TILE_FN static void look_near(const EngineArgs* args) {
     near().args = *args, near().abort_word = reinterpret_cast<const u32*>(args->workspace + Plan::abort_at), near().deadline = u32(args->deadline_ns >> tick);
     near().nothing = 0;
-    for (int i = 0; i < Shared::warps; ++i) reinterpret_cast<Lasting*>(tile_memory + Shared::lasting_at)[i] = Lasting{};
+    for (int i = 0; i < Shared::warps; ++i) reinterpret_cast<Lasting*>(shared_memory() + Shared::lasting_at)[i] = Lasting{};
   }
   /** 0, though the compiler cannot know: what it is added to is computed, or loaded, where it is asked for, and not ahead. */
   TILE_FN static u32 unknown_nothing() { return *const_cast<const volatile u32*>(&near().nothing); }
@@ -271,13 +274,13 @@ struct Warp {
   static_assert(Plan::sites <= 0x10000, "a site is sixteen bits of a waiter");
   /** Until the mbarrier at this place of shared memory has seen so many phases. Each lane has seen it itself: they need not meet for it. */
   TILE_FN static void wait_on(int site, u32 at, u32 phases, bool idle) {
-    if (!ptx::barrier_try_wait(ptx::shared_address(tile_memory) + at, (phases - 1) & 1u)) wait_longer(Waiter(site, at, idle), phases);
+    if (!ptx::barrier_try_wait(ptx::shared_address(shared_memory()) + at, (phases - 1) & 1u)) wait_longer(Waiter(site, at, idle), phases);
   }
   /** One function for all: code that runs once a layer had better be short. All lanes go round together, so that what it knows is the warp's. */
   TILE_CALLED static void wait_longer(Waiter who, u32 phases) {
     const u32 since = u32(ptx::nanoseconds() >> tick);
     TILE_LOOP
-    while (!__all_sync(~0u, ptx::barrier_try_often(ptx::shared_address(tile_memory) + who.barrier() * 8, (phases - 1) & 1u))) {
+    while (!__all_sync(~0u, ptx::barrier_try_often(ptx::shared_address(shared_memory()) + who.barrier() * 8, (phases - 1) & 1u))) {
       bool over = ptx::load_relaxed_system(near().abort_word) != 0;
       if (!who.idle()) over |= u32(ptx::nanoseconds() >> tick) - since > near().deadline + near().deadline / 8 + 1;
       if (__any_sync(~0u, over)) fail_at(who.site(), int(who.barrier()), phases);
@@ -339,7 +342,7 @@ struct Warp {
   TILE_CALLED static void meet_apart(int site) { meeting(site, false); }
   TILE_FN static void meeting(int site, bool idle) {
     const u32 barrier = u32(Shared::role + Shared::role_of(int(threadIdx.x / 32)).role) * 8, generation = count_on(lasting().role_position);
-    if (threadIdx.x % 32 < arriving_lanes) ptx::barrier_arrive(tile_memory + barrier);
+    if (threadIdx.x % 32 < arriving_lanes) ptx::barrier_arrive(shared_memory() + barrier);
     wait_on(site, barrier, generation, idle);
   }
   TILE_FN void signal(int, int which) { grow(which, 1); }
@@ -355,7 +358,7 @@ struct Warp {
   }
   // Local counters are mbarriers: a phase is one execution. Nobody falls two executions behind (the plan guards what they
   // stand for), so the phase's parity tells which one is meant.
-  TILE_FN void* local_counter(int which) { return tile_memory + Shared::local_counters_at + which * 8; }
+  TILE_FN void* local_counter(int which) { return shared_memory() + Shared::local_counters_at + which * 8; }
   TILE_FN void wait_local(int site, int which, u32 runs) {
     if (runs == 0) return;
     const TimedWait<Warp> timed(*this, site, What::local_counter);
@@ -416,7 +419,7 @@ struct Warp {
     const u32 next = position + 1;
     return place_of(next) < Plan::ring_depth ? next : next + (places - Plan::ring_depth);
   }
-  TILE_FN char* ring_page(u32 position) { return tile_memory + Shared::ring_at + place_of(position) * Shared::page_stride; }
+  TILE_FN char* ring_page(u32 position) { return shared_memory() + Shared::ring_at + place_of(position) * Shared::page_stride; }
   TILE_FN int ring_slot() const { return int(place_of(ring_position)); }
   /** Pages of an SM that are on their way at one time: one less than the ring has. Memory needs no more to be busy, and all else that is asked for meanwhile,
       signals and instructions too, stands in line behind them. Of two pages both are. */
@@ -430,8 +433,8 @@ struct Warp {
   /** What passes through the ring, spans of keys and values too, is read once a round, and had better make room in L2 first: for what
       lies there for good, sliding layers' caches, values between phases and the kernel's own code. */
   TILE_CALLED static void copy_page(u32 slot, u32 at, const char* from, u32 bytes) {
-    char* to = tile_memory + Shared::ring_at + slot * Shared::page_stride + at;
-    ptx::bulk_copy(to, from, bytes, tile_memory + (Shared::ring_full + slot) * 8, ptx::evict_first);
+    char* to = shared_memory() + Shared::ring_at + slot * Shared::page_stride + at;
+    ptx::bulk_copy(to, from, bytes, shared_memory() + (Shared::ring_full + slot) * 8, ptx::evict_first);
   }
   TILE_FN void ring_copy(int, u32 at, const char* from, u32 bytes) {
     if (lane() == 0) copy_page(u32(ring_slot()), at, from, bytes);

@@ -20,7 +20,7 @@ struct Gpu {
   int device;
   std::string name;
   int major, minor, sms;
-  u64 shared, free, total;  // bytes: shared memory a block may have; memory
+  u64 shared, reserved, free, total;  // bytes: shared memory a block may have, and what the system keeps of it; memory
 
   std::string label() const { return "GPU " + std::to_string(device) + " (" + name + ")"; }
 };
@@ -28,7 +28,7 @@ struct Gpu {
 /** What an engine wants of each. */
 struct Needs {
   int sms;
-  u64 shared;
+  u64 shared, reserved;
   u64 weights, kv, workspace, loading;
 
   u64 memory() const { return weights + kv + workspace + loading + (u64(256) << 20); }
@@ -60,6 +60,8 @@ inline Failure wrong_gpu(const Gpu& gpu, const Needs& needs) {
   if (gpu.sms < needs.sms) return unsuitable(gpu.label() + " has " + std::to_string(gpu.sms) + " SMs; the engine was planned for " + std::to_string(needs.sms));
   if (gpu.shared < needs.shared)
     return unsuitable(gpu.label() + " has " + std::to_string(gpu.shared) + " bytes of shared memory a block; the engine needs " + std::to_string(needs.shared));
+  if (gpu.reserved != needs.reserved)
+    return unsuitable(gpu.label() + " keeps the first " + std::to_string(gpu.reserved) + " bytes of a block's shared memory for the system; the engine was built for " + std::to_string(needs.reserved));
   if (gpu.free < needs.memory())
     return Failure{"memory", gpu.label() + " has " + gib(gpu.free) + " free of " + gib(gpu.total) + "; the engine needs " + gib(needs.memory()) + " of it: weights " + gib(needs.weights) +
                                  ", KV cache " + gib(needs.kv) + ", workspace " + gib(needs.workspace) + ", loading " + gib(needs.loading)};

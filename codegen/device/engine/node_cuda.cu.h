@@ -53,7 +53,7 @@ class Node {
     for (int rank = int(devices.size()); rank < ranks(); rank++) devices.push_back(rank);
     devices.resize(size_t(ranks()));
     if (Failure failure = wrong_devices(devices, there)) return failure;
-    const Needs needs{Plan::sms, u64(Shared::bytes), Plan::image_bytes, Plan::kv_bytes, Plan::workspace_bytes, 3 * staging_bytes};
+    const Needs needs{Plan::sms, u64(Shared::bytes), reserved_shared_bytes, Plan::image_bytes, Plan::kv_bytes, Plan::workspace_bytes, 3 * staging_bytes};
     std::vector<Gpu> gpus;
     for (const int device : devices) {
       ranks_.emplace_back();
@@ -251,7 +251,7 @@ class Node {
   static Failure look_at(Rank& r) {
     cudaDeviceProp p{};
     if (const cudaError_t error = cudaGetDeviceProperties(&p, r.gpu.device); error != cudaSuccess) return check(r, error, "asking for its properties");
-    r.gpu.name = p.name, r.gpu.major = p.major, r.gpu.minor = p.minor, r.gpu.sms = p.multiProcessorCount, r.gpu.shared = p.sharedMemPerBlockOptin;
+    r.gpu.name = p.name, r.gpu.major = p.major, r.gpu.minor = p.minor, r.gpu.sms = p.multiProcessorCount, r.gpu.shared = p.sharedMemPerBlockOptin, r.gpu.reserved = p.reservedSharedMemPerBlock;
     char address[32] = {};
     if (cudaDeviceGetPCIBusId(address, sizeof address, r.gpu.device) == cudaSuccess) r.address = address;
     if (Failure failure = check(r, cudaSetDevice(r.gpu.device), "opening")) return failure;
