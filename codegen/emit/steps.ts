@@ -139,7 +139,7 @@ const work: StepRules<WorkStep> = {
       out.line(`Staged<${g.unitsPerPart}> x;`)
     }
     const stage = p.norm ? 'stage_for_norm' : 'stage'
-    out.line(`${stage}(w, x, ${sourceOf(p, ctx)}, part * ${g.unitsPerPart});`)
+    out.line(`${stage}(w, x, columns, 0);`)
     if (!p.norm) return
     const weight = normWeightsOf(p, ctx)
     const unit = `part * ${g.unitsPerPart}`
@@ -171,7 +171,7 @@ const work: StepRules<WorkStep> = {
     const [first, near] = [`part * ${g.unitsPerPart} + chunk * ${units}`, `chunk * ${units}`]
     out.line(`const int part = w.index % ${g.parts};`)
     out.line(`Staged<${units}> x;`)
-    out.line(`stage_for_norm(w, x, ${sourceOf(p, ctx)}, ${first});`)
+    out.line(`stage_for_norm(w, x, columns, ${near});`)
     out.line(`weigh_units(w, x, ${first}, ${near}, ${normWeightsOf(p, ctx)});`)
   },
   stageRows: (s, ctx) => {
@@ -286,8 +286,18 @@ const idleWarps = (p: ProductPlan, ctx: EmitContext): boolean =>
   p.geometry.parts * p.geometry.groups < ctx.warps('compute')
 const scaleStride = (p: ProductPlan): number => ({ f32: 0, bf16: 0, e4m3: 8, e2m1: 16 })[p.format]
 
-/** What the steps need and no wait brings: constants are fetched and shares found before the first wait. */
+/** What the steps need and no wait brings: constants are fetched, and shares and places found, before the first wait. */
 export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
+  const staged = stagedColumns(steps)
+  if (staged) {
+    const { parts, unitsPerPart } = staged.geometry
+    ctx.out.line(
+      `const bf16* columns = early(${sourceOf(staged, ctx)} + w.index % ${parts} * ${unitsPerPart * COLUMN_UNIT});`,
+    )
+  }
+  const guarded = guardedStage(steps)
+  if (guarded && guarded.product.routed !== 'up')
+    ctx.out.line(`const bool idle = early(empty(share(w, ${unitsOf(guarded.product)})));`)
   for (const step of steps) {
     if (step.kind === 'loop' && step.domain.kind === 'chunkShare') attendTasks(step.domain, ctx)
     if (step.kind === 'loop' && step.domain.kind === 'share')
@@ -309,12 +319,26 @@ export function emitAhead(steps: readonly Step[], ctx: EmitContext): void {
   }
 }
 
-/** An SM without a tile stages nothing, so it reads nothing that somebody would have to wait for. */
-function noTile(p: ProductPlan): string {
-  const { pages, pagesPerTile, chunks } = p.geometry
-  const units = (pages / pagesPerTile) * chunks
-  return p.routed === 'up' ? `w.sm >= w.table().active * ${units}` : `empty(share(w, ${units}))`
+/** The product whose input in columns the steps stage, each warp its part. */
+function stagedColumns(steps: readonly Step[]): ProductPlan | undefined {
+  for (const s of steps) {
+    const found =
+      s.kind === 'loop'
+        ? stagedColumns(s.body)
+        : s.kind === 'stageChunk' || (s.kind === 'stage' && !s.product.restaged && s.kept?.role !== 'reuse')
+          ? s.product
+          : undefined
+    if (found) return found
+  }
+  return undefined
 }
+
+/** What is dealt out over SMs: tiles, groups of them, or chunks of their k. */
+const unitsOf = ({ geometry: { pages, pagesPerTile, chunks } }: ProductPlan): number => (pages / pagesPerTile) * chunks
+
+/** The step that an SM without a tile leaves out, with all that follows: it stages nothing, so it reads nothing that somebody would have to wait for. */
+const guardedStage = (steps: readonly Step[]): Extract<Step, { kind: 'stage' }> | undefined =>
+  steps.find((s) => s.kind === 'stage' && s.kept?.role !== 'keep') as Extract<Step, { kind: 'stage' }> | undefined
 
 /** What the race check of the host back end is told (nothing on a GPU). */
 function emitAccess(step: WorkStep, ctx: EmitContext): void {
@@ -330,12 +354,13 @@ function emitAccess(step: WorkStep, ctx: EmitContext): void {
 
 /** A role's steps of a phase. An SM without a tile leaves out what it would do with one; what ranks send it receives all the same. */
 export function emitSteps(steps: readonly Step[], role: RoleName, ctx: EmitContext): void {
-  const guarded = steps.findIndex((s) => s.kind === 'stage' && s.kept?.role !== 'keep')
-  const [ahead, rest] = guarded < 0 ? [steps, []] : [steps.slice(0, guarded), steps.slice(guarded)]
-  emitEach(ahead, role, ctx)
-  const [stage] = rest
-  if (stage?.kind !== 'stage') return
-  const test = `${ctx.rehearsed ? '!rehearsal && ' : ''}${noTile(stage.product)}`
+  const stage = guardedStage(steps)
+  const guarded = stage ? steps.indexOf(stage) : steps.length
+  emitEach(steps.slice(0, guarded), role, ctx)
+  if (!stage) return
+  const rest = steps.slice(guarded)
+  const idle = stage.product.routed === 'up' ? `w.sm >= w.table().active * ${unitsOf(stage.product)}` : 'idle'
+  const test = `${ctx.rehearsed ? '!rehearsal && ' : ''}${idle}`
   const received = rest.findIndex((s) => (s.kind === 'loop' ? receivesTiles(s) : s.kind === 'gatherLogits'))
   if (received < 0) {
     ctx.out.line(`if (${test}) return;  // no tile on this SM`)

@@ -385,14 +385,16 @@ TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 4 * 768);
+  const bool idle = early(empty(share(w, 22)));
   bring_weights<3, true>(w, 6, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(5, C_x, at.runs(C_x));
-  if (empty(share(w, 22))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 4;
   int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 22);
@@ -563,13 +565,15 @@ TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_dense_attend_columns) + w.index % 8 * 512);
+  const bool idle = early(empty(share(w, 12)));
   w.wait(32, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 2);
+  stage(w, x, columns, 0);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
@@ -643,13 +647,15 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_dense_o_columns) + w.index % 12 * 256);
+  const bool idle = early(empty(share(w, 128)));
   bring_weights<1, true>(w, 48, w.image(at.image + 945920) + w.index % 12 * 64);
   w.wait(47, C_full_dense_o, at.runs(C_full_dense_o) + 1);
-  if (empty(share(w, 128))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
   int part = w.index % 12;
   Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 1);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 128);
@@ -704,12 +710,14 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_dense_dense_up_columns) + w.index % 8 * 1024);
+  const bool idle = early(empty(share(w, 24)));
   w.wait(62, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
-  if (empty(share(w, 24))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_dense_up_columns);
   const int part = w.index % 8;
   Staged<4> x;
-  stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 4);
+  stage(w, x, columns, 0);
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
@@ -786,14 +794,16 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 4 * 768);
+  const bool idle = early(empty(share(w, 22)));
   bring_weights<3, true>(w, 78, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(77, C_x, at.runs(C_x));
-  if (empty(share(w, 22))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 4;
   int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 22);
@@ -923,13 +933,15 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_sliding_experts_attend_columns) + w.index % 8 * 512);
+  const bool idle = early(empty(share(w, 12)));
   w.wait(96, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 2);
+  stage(w, x, columns, 0);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
@@ -1003,13 +1015,15 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_sliding_experts_o_columns) + w.index % 12 * 256);
+  const bool idle = early(empty(share(w, 1)));
   bring_weights<1, true>(w, 112, w.image(at.image + 946048) + w.index % 12 * 64);
   w.wait(111, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
-  if (empty(share(w, 1))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   int part = w.index % 12;
   Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 1);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 946048)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 1);
@@ -1083,13 +1097,14 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_sliding_experts_o_columns) + w.index % 4 * 768);
   bring_weights<3, true>(w, 134, w.image(at.image + 946048) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_sliding_experts_o_columns);
   int part = w.index % 4;
   int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 3);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 946048)));
   w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const RouteTable& routes = w.table();
@@ -1260,14 +1275,16 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 4 * 768);
+  const bool idle = early(empty(share(w, 22)));
   bring_weights<3, true>(w, 168, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(167, C_x, at.runs(C_x));
-  if (empty(share(w, 22))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 4;
   int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 3);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 22);
@@ -1438,13 +1455,15 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_experts_attend_columns) + w.index % 8 * 512);
+  const bool idle = early(empty(share(w, 12)));
   w.wait(194, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 2);
+  stage(w, x, columns, 0);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
@@ -1518,13 +1537,15 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_experts_o_columns) + w.index % 12 * 256);
+  const bool idle = early(empty(share(w, 1)));
   bring_weights<1, true>(w, 210, w.image(at.image + 945920) + w.index % 12 * 64);
   w.wait(209, C_full_experts_o, at.runs(C_full_experts_o) + 1);
-  if (empty(share(w, 1))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   int part = w.index % 12;
   Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 1);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 1);
@@ -1598,13 +1619,14 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
 }
 #line 96 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_experts_o_columns) + w.index % 4 * 768);
   bring_weights<3, true>(w, 232, w.image(at.image + 945920) + w.index % 4 * 192);
   if (w.sm >= w.table().active * 8) return;  // no tile on this SM
   reads_all(w, at, R_full_experts_o_columns);
   int part = w.index % 4;
   int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 3);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 945920)));
   w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const RouteTable& routes = w.table();
@@ -1778,13 +1800,15 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 256);
+  const bool idle = early(empty(share(w, 264)));
   bring_weights<1, true>(w, 266, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(265, C_x, at.runs(C_x));
-  if (empty(share(w, 264))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
   Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 1);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 264);
@@ -1865,11 +1889,13 @@ TILE_LOOP
 }
 #line 67 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
-  if (empty(share(w, 24))) return;  // no tile on this SM
+  const bf16* columns = early(w.ws<bf16>(B_taps_columns) + w.index % 12 * 768);
+  const bool idle = early(empty(share(w, 24)));
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_taps_columns);
   const int part = w.index % 12;
   Staged<3> x;
-  stage(w, x, w.ws<bf16>(B_taps_columns), part * 3);
+  stage(w, x, columns, 0);
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Acc acc = zeros();
@@ -1923,13 +1949,15 @@ TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
 }
 #line 72 "models/mimo/drafter.ts"
 TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_commit_begin_fc_columns) + w.index % 12 * 256);
+  const bool idle = early(empty(share(w, 128)));
   bring_weights<1, true>(w, 298, w.image(at.image + 884736) + w.index % 12 * 64);
   w.wait(297, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
-  if (empty(share(w, 128))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_commit_begin_fc_columns);
   int part = w.index % 12;
   Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_commit_begin_fc_columns), part * 1);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 884736)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 128);
@@ -2300,15 +2328,17 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
 }
 #line 87 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_draft_x_columns) + w.index % 4 * 768);
+  const bool idle = early(empty(share(w, 32)));
   bring_weights<3, true>(w, 323, w.image(at.image + 0) + w.index % 4 * 192);
   w.wait(321, C_draft_x, at.runs(C_draft_x));
   w.wait(322, C_commit_end_conclude, at.runs(C_commit_end_conclude));
-  if (empty(share(w, 32))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   int part = w.index % 4;
   int tile_of_page = w.index / 4;
   Staged<3> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 3);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 3, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 4, tile_of_page = w.index / 4;
   const Share tiles = share(w, 32);
@@ -2546,13 +2576,15 @@ TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
 }
 #line 99 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_draft_sliding_dense_attend_columns) + w.index % 8 * 512);
+  const bool idle = early(empty(share(w, 12)));
   w.wait(353, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_attend_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<2> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense_attend_columns), part * 2);
+  stage(w, x, columns, 0);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
@@ -2626,13 +2658,15 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_draft_sliding_dense_o_columns) + w.index % 12 * 256);
+  const bool idle = early(empty(share(w, 32)));
   bring_weights<1, true>(w, 369, w.image(at.image + 1180800) + w.index % 12 * 64);
   w.wait(368, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
-  if (empty(share(w, 32))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_o_columns);
   int part = w.index % 12;
   Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_sliding_dense_o_columns), part * 1);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 1180800)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 32);
@@ -2687,13 +2721,15 @@ TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at
 }
 #line 102 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_draft_sliding_dense_dense_up_columns) + w.index % 8 * 256);
+  const bool idle = early(empty(share(w, 12)));
   w.wait(383, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
-  if (empty(share(w, 12))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_draft_sliding_dense_dense_up_columns);
   const int part = w.index % 8;
   const int tile_of_page = w.index / 8;
   Staged<1> x;
-  stage(w, x, w.ws<bf16>(B_draft_sliding_dense_dense_up_columns), part * 1);
+  stage(w, x, columns, 0);
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
     Exact acc = nothing();
@@ -2769,13 +2805,15 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
 }
 #line 126 "models/mimo/drafter.ts"
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_draft_x_columns) + w.index % 12 * 256);
+  const bool idle = early(empty(share(w, 264)));
   bring_weights<1, true>(w, 399, w.image(at.image + 0) + w.index % 12 * 64);
   w.wait(398, C_draft_x, at.runs(C_draft_x));
-  if (empty(share(w, 264))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_draft_x_columns);
   int part = w.index % 12;
   Staged<1> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_draft_x_columns), part * 1);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 1, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 264);

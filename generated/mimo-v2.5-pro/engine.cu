@@ -392,13 +392,15 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
+  const bool idle = early(empty(share(w, 212)));
   bring_weights<16, true>(w, 6, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(5, C_x, at.runs(C_x));
-  if (empty(share(w, 212))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
   Staged<16> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 212);
@@ -586,12 +588,14 @@ TILE_LOOP
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_dense_attend_columns) + w.index % 8 * 2048);
+  const bool idle = early(empty(share(w, 384)));
   w.wait(31, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
-  if (!(empty(share(w, 384)))) {
+  if (!(idle)) {
     reads_all(w, at, R_full_dense_attend_columns);
     const int part = w.index % 8;
     Staged<8> x;
-    stage(w, x, w.ws<bf16>(B_full_dense_attend_columns), part * 8);
+    stage(w, x, columns, 0);
     const Share tiles = share(w, 384);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
@@ -676,13 +680,15 @@ TILE_LOOP
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_dense_o_columns) + w.index % 12 * 4096);
+  const bool idle = early(empty(share(w, 256)));
   bring_weights<16, true>(w, 47, w.image(at.image + 46344192) + w.index % 12 * 1024);
   w.wait(46, C_full_dense_o, at.runs(C_full_dense_o) + 1);
-  if (empty(share(w, 256))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_full_dense_o_columns);
   int part = w.index % 12;
   Staged<16> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_full_dense_o_columns), part * 16);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 256);
@@ -739,12 +745,14 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
 }
 #line 78 "models/mimo/graph.ts"
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_dense_dense_up_columns) + w.index % 8 * 2048);
+  const bool idle = early(empty(share(w, 384)));
   w.wait(60, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
-  if (!(empty(share(w, 384)))) {
+  if (!(idle)) {
     reads_all(w, at, R_full_dense_dense_up_columns);
     const int part = w.index % 8;
     Staged<8> x;
-    stage(w, x, w.ws<bf16>(B_full_dense_dense_up_columns), part * 8);
+    stage(w, x, columns, 0);
     const Share tiles = share(w, 384);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
@@ -828,13 +836,15 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
+  const bool idle = early(empty(share(w, 212)));
   bring_weights<16, true>(w, 76, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(75, C_x, at.runs(C_x));
-  if (empty(share(w, 212))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
   Staged<16> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 212);
@@ -981,12 +991,14 @@ TILE_LOOP
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_sliding_experts_attend_columns) + w.index % 8 * 2048);
+  const bool idle = early(empty(share(w, 384)));
   w.wait(93, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
-  if (!(empty(share(w, 384)))) {
+  if (!(idle)) {
     reads_all(w, at, R_sliding_experts_attend_columns);
     const int part = w.index % 8;
     Staged<8> x;
-    stage(w, x, w.ws<bf16>(B_sliding_experts_attend_columns), part * 8);
+    stage(w, x, columns, 0);
     const Share tiles = share(w, 384);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
@@ -1073,6 +1085,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
+  const bf16* columns = early(w.ws<bf16>(B_sliding_experts_o_columns) + w.index % 12 * 4096);
   bring_weights<16, true>(w, 109, w.image(at.image + 46344320) + w.index % 12 * 1024);
   w.wait(108, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
@@ -1081,7 +1094,7 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kep
     reads_all(w, at, R_sliding_experts_o_columns);
     const int part = w.index % 12;
     Staged<4> x;
-    stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16 + chunk * 4);
+    stage_for_norm(w, x, columns, chunk * 4);
     weigh_units(w, x, part * 16 + chunk * 4, chunk * 4, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
     Acc acc = zeros();
 TILE_LOOP
@@ -1097,7 +1110,7 @@ TILE_LOOP
   reads_all(w, at, R_sliding_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
-  stage_for_norm(w, x, w.ws<bf16>(B_sliding_experts_o_columns), part * 16);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
   leave_squares(w, squares);
 }
@@ -1338,13 +1351,15 @@ TILE_LOOP
 }
 #line 60 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
+  const bool idle = early(empty(share(w, 212)));
   bring_weights<16, true>(w, 164, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(163, C_x, at.runs(C_x));
-  if (empty(share(w, 212))) return;  // no tile on this SM
+  if (idle) return;  // no tile on this SM
   reads_all(w, at, R_x_columns);
   int part = w.index % 12;
   Staged<16> x;
-  stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
   w.afresh(), part = w.index % 12;
   const Share tiles = share(w, 212);
@@ -1532,12 +1547,14 @@ TILE_LOOP
 }
 #line 72 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_full_experts_attend_columns) + w.index % 8 * 2048);
+  const bool idle = early(empty(share(w, 384)));
   w.wait(189, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
-  if (!(empty(share(w, 384)))) {
+  if (!(idle)) {
     reads_all(w, at, R_full_experts_attend_columns);
     const int part = w.index % 8;
     Staged<8> x;
-    stage(w, x, w.ws<bf16>(B_full_experts_attend_columns), part * 8);
+    stage(w, x, columns, 0);
     const Share tiles = share(w, 384);
     for (int tile = tiles.begin; tile < tiles.end; ++tile) {
       Acc acc = zeros();
@@ -1624,6 +1641,7 @@ TILE_LOOP
 }
 #line 85 "models/mimo/graph.ts"
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
+  const bf16* columns = early(w.ws<bf16>(B_full_experts_o_columns) + w.index % 12 * 4096);
   bring_weights<16, true>(w, 205, w.image(at.image + 46344192) + w.index % 12 * 1024);
   w.wait(204, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
@@ -1632,7 +1650,7 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<1
     reads_all(w, at, R_full_experts_o_columns);
     const int part = w.index % 12;
     Staged<4> x;
-    stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16 + chunk * 4);
+    stage_for_norm(w, x, columns, chunk * 4);
     weigh_units(w, x, part * 16 + chunk * 4, chunk * 4, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
     Acc acc = zeros();
 TILE_LOOP
@@ -1648,7 +1666,7 @@ TILE_LOOP
   reads_all(w, at, R_full_experts_o_columns);
   const int part = w.index % 12;
   Staged<16>& x = kept.x;
-  stage_for_norm(w, x, w.ws<bf16>(B_full_experts_o_columns), part * 16);
+  stage_for_norm(w, x, columns, 0);
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
   leave_squares(w, squares);
 }
@@ -1889,13 +1907,15 @@ TILE_LOOP
 }
 #line 124 "models/mimo/graph.ts"
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
+  const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
+  const bool idle = early(empty(share(w, 1192)));
   bring_weights<16, true>(w, 260, w.image(at.image + 0) + w.index % 12 * 1024);
   w.wait(259, C_x, at.runs(C_x));
-  if (!(empty(share(w, 1192)))) {
+  if (!(idle)) {
     reads_all(w, at, R_x_columns);
     int part = w.index % 12;
     Staged<16> x;
-    stage_for_norm(w, x, w.ws<bf16>(B_x_columns), part * 16);
+    stage_for_norm(w, x, columns, 0);
     const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 0)));
     w.afresh(), part = w.index % 12;
     const Share tiles = share(w, 1192);

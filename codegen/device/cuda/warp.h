@@ -29,6 +29,18 @@ struct PerLane {
   TILE_FN const T& operator[](int) const { return own; }
 };
 
+/** What is computed here and not where it is used, behind a wait: what is left to do then is on everybody's way. */
+TILE_FN bool early(bool value) {
+  u32 bits = value;
+  asm volatile("" : "+r"(bits));
+  return bits != 0;
+}
+template <class T>
+TILE_FN const T* early(const T* value) {
+  asm volatile("" : "+l"(value));
+  return value;
+}
+
 struct alignas(16) Packet {
   u32 word[4];
 };
@@ -322,14 +334,16 @@ struct Warp {
   /** One function for all phases: they begin with it, when registers hold nothing yet. */
   TILE_CALLED static void await_counter(int site, int which, u32 expected) { until(site, which, expected, true, false); }
   TILE_CALLED static void await_request(int site, int which, u32 expected, bool together) { until(site, which, expected, together, true); }
-  /** `together`: all warps of the role wait. */
+  /** `together`: all warps of the role wait. What their meeting takes is found before, while the counter is awaited. */
   TILE_FN static void until(int site, int which, u32 expected, bool together, bool idle) {
     const WarpRole me = Shared::role_of(int(threadIdx.x / 32));
+    const bool meets = together && Shared::role_warps(me.role) > 1;
+    const u32 generation = meets ? count_on(lasting().role_position) : 0;
     if (me.index == 0) {
       spin(site, which, reinterpret_cast<const u32*>(near().args.workspace + Plan::counters_at + size_t(which) * counter_stride), expected, idle);
       if (me.role == load_role) ptx::fence_proxy_async();  // what it copies next was written by ordinary stores
     }
-    if (together && Shared::role_warps(me.role) > 1) meeting(site, idle);
+    if (meets) meet_in(site, me.role, generation, idle);
   }
   /** All warps of the role. One of them polls in L2 for all: two thousand pollers of one word would hold up the signals that they
       wait for. */
@@ -341,7 +355,11 @@ struct Warp {
   /** The same as a call, for where registers hold little. */
   TILE_CALLED static void meet_apart(int site) { meeting(site, false); }
   TILE_FN static void meeting(int site, bool idle) {
-    const u32 barrier = u32(Shared::role + Shared::role_of(int(threadIdx.x / 32)).role) * 8, generation = count_on(lasting().role_position);
+    meet_in(site, Shared::role_of(int(threadIdx.x / 32)).role, count_on(lasting().role_position), idle);
+  }
+  TILE_FN static void meet_in(int site, int role, u32 generation, bool idle) {
+    const u32 barrier = u32(Shared::role + role) * 8;
+    __syncwarp();
     if (threadIdx.x % 32 < arriving_lanes) ptx::barrier_arrive(shared_memory() + barrier);
     wait_on(site, barrier, generation, idle);
   }

@@ -561,6 +561,11 @@ struct Warp {
   }
 };
 
+template <class T>
+inline T early(T value) {
+  return value;
+}
+
 inline Share share(const Warp& w, int n) { return share_of(n, w.sm, w.sms); }
 
 // A CPU brings its code near by itself: nobody rehearses.
