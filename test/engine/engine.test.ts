@@ -193,9 +193,9 @@ describe('death', () => {
     expect(await codes(collect(engine.generate({ prompt: [1], maxNewTokens: 1 })))).toContain('TILE6014')
 
     const { executable } = await bigramOptions()
+    const path = join(tmpdir(), `tilec-orphan-${process.pid}`)
     const script = `
-      const { spawn } = require('node:child_process'), net = require('node:net'), os = require('node:os')
-      const path = os.tmpdir() + '/tilec-orphan-' + process.pid
+      const { spawn } = require('node:child_process'), net = require('node:net'), path = ${JSON.stringify(path)}
       net.createServer(() => { console.log(child.pid); process.kill(process.pid, 'SIGKILL') }).listen(path, () => {
         child = spawn(${JSON.stringify(executable)}, [path], { stdio: 'ignore' })
       })
@@ -206,6 +206,7 @@ describe('death', () => {
     } catch (error) {
       orphan = Number((error as { stdout: Buffer }).stdout.toString())
     }
+    rmSync(path, { force: true })
     expect(orphan).toBeGreaterThan(0)
     for (let tries = 0; alive(orphan) && tries < 100; tries++) await new Promise((r) => setTimeout(r, 20))
     expect(alive(orphan)).toBe(false)

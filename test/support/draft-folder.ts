@@ -1,6 +1,4 @@
 /** A drafter's folder for nano with made-up weights, in the published layout: everything works but the guessing. */
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildDrafter } from '../../compiler/frontend/build-drafter.ts'
 import mimoDrafter, { drafterWeights } from '../../models/mimo/drafter.ts'
@@ -9,6 +7,7 @@ import { maskEmbedding } from '../../runtime/checkpoint/mask-embedding.ts'
 import { nanoDrafter } from '../drafter/nano-drafter.ts'
 import { loadMimo, nanoFolder } from './nano.ts'
 import { randomTensors, type SyntheticTensor, writeCheckpoint, writeSafetensors } from './synthetic-checkpoint.ts'
+import { workerFolder } from './worker-folder.ts'
 
 export interface DraftFolderOptions {
   readonly seed?: number
@@ -23,7 +22,7 @@ export function writeDraftFolder({ seed = 5, config = {}, edit }: DraftFolderOpt
   const built = buildDrafter(mimoDrafter, json, { config: target, graph })
   const bindings = bindParams(drafterWeights, built.own, built.config)
   const own = bindings.filter((b) => b.param !== maskEmbedding)
-  const folder = mkdtempSync(join(tmpdir(), 'tilec-draft-'))
+  const folder = workerFolder('draft')
   writeCheckpoint(folder, json, own, { seed, shards: 1, ...(edit && { edit }) })
   const mask = randomTensors(
     bindings.filter((b) => b.param === maskEmbedding),

@@ -1,6 +1,5 @@
 /** A copy of nano's trained drafter with some of its tensors, or its config, changed: how tests make faults. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Session } from '../../compiler/diagnostics/diagnostic.ts'
 import { readTensor } from '../../runtime/checkpoint/bytes.ts'
@@ -9,6 +8,7 @@ import { openFolder } from '../../runtime/checkpoint/folder.ts'
 import { maskEmbedding, readMaskEmbedding } from '../../runtime/checkpoint/mask-embedding.ts'
 import { nanoFolder } from './nano.ts'
 import { type SyntheticTensor, writeSafetensors } from './synthetic-checkpoint.ts'
+import { workerFolder } from './worker-folder.ts'
 
 export type Tensors = Map<string, SyntheticTensor>
 
@@ -25,7 +25,7 @@ export function editedDrafter(edit: (tensors: Tensors) => void, config: object =
     ]),
   )
   edit(tensors)
-  const folder = mkdtempSync(join(tmpdir(), 'tilec-edited-'))
+  const folder = workerFolder('edited')
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...from.config, ...config }))
   writeSafetensors(
     join(folder, `${maskEmbedding}.safetensors`),
