@@ -64,6 +64,18 @@ describe('a rank alone', () => {
     expect(done.every((r) => r.draftNs > 0 && r.draftNs < r.roundNs)).toBe(true)
   })
 
+  it('attends to numbers, not to zeros, where nobody has computed the context', async () => {
+    const digest = async (context: number, caches: string): Promise<string | undefined> => {
+      const options = { drafter: 'none' as const, layers: 2, context, digest: true }
+      return (await rounds(rank(2, { ...options, engineArgs: ['--made-up-caches', caches] }))).digest
+    }
+    const [made, again, zeros] = [await digest(40, '1'), await digest(40, '1'), await digest(40, '0')]
+    expect(again).toBe(made)
+    expect(zeros).not.toBe(made)
+    // Behind a context of one position there is nothing to make up.
+    expect(await digest(1, '1')).toBe(await digest(1, '0'))
+  })
+
   it('decodes plainly with one row', async () => {
     const { rounds: done } = await rounds(rank(2, { rows: 1, rounds: 5 }))
     expect(done.map((r) => [r.tokens, r.drafted])).toEqual(Array(5).fill([1, 0]))
@@ -100,6 +112,7 @@ async function digestOfTwins(options: RankOptions, different: number): Promise<s
     loadPlan: writeLoadPlan(twins, madeUp(compiled, resolved, options.routing)),
     ctx: options.ctx!,
     vocabulary: compiled.plan.vocabulary.whole,
+    args: ['--made-up-caches', '1'],
   })
   try {
     return (await measureRank({ engine, compiled, block: resolved.drafter?.built.block.rows }, options)).digest

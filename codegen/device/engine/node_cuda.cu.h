@@ -37,6 +37,10 @@ __global__ void synthesise_kernel(const Recipe* recipes, u32 rows, Format format
     synthesise_row(recipes[row], format, first_column, columns, scales_at, int(threadIdx.x % 32), out + u64(row) * stride);
 }
 
+__global__ void make_up_kernel(u32* pairs, u64 count) {
+  for (u64 i = u64(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += u64(gridDim.x) * blockDim.x) pairs[i] = made_up_pair(i);
+}
+
 class Node {
  public:
   static constexpr u64 staging_bytes = u64(32) << 20;
@@ -311,6 +315,10 @@ class Node {
       }
       if (error == cudaSuccess) error = cudaMemsetAsync(a.image, 0, Plan::image_bytes, r.stream);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.kv, 0, Plan::kv_bytes, r.stream);
+      if (error == cudaSuccess && options_.made_up_caches) {
+        make_up_kernel<<<grid, 256, 0, r.stream>>>(reinterpret_cast<u32*>(a.kv), Plan::kv_bytes / 4);
+        error = cudaGetLastError();
+      }
       if (error == cudaSuccess) error = cudaMemsetAsync(a.workspace, 0, Plan::workspace_bytes, r.stream);
       if (error == cudaSuccess) error = cudaStreamSynchronize(r.stream);
       if (Failure failure = check(r, error, "allocating")) return failure;

@@ -1,5 +1,6 @@
 // The command line of an engine: `engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P]
-// [--stall RANK:ROUND] [--dump FOLDER] [--trace FILE [--trace-waits 1]] [--ceiling 1] [--probe FILE --probe-range OFFSET:BYTES ...]`,
+// [--stall RANK:ROUND] [--dump FOLDER] [--trace FILE [--trace-waits 1]] [--ceiling 1] [--made-up-caches 1] [--probe FILE --probe-range
+// OFFSET:BYTES ...]`,
 // and how a fault is told. SITE is a site's number, KIND the number of a host::Mutation.
 #pragma once
 #include <cstdlib>
@@ -23,6 +24,7 @@ struct Options {
   std::string trace;          // TILE_TRACE builds: file for the events of all ranks, written at the end
   bool trace_waits = false;   // and every wait of a role's first warp after them
   bool ceiling = false;       // measure how fast this machine streams, before the launch
+  bool made_up_caches = false;  // positions that nobody has computed hold numbers, not zeros (synthetic.h)
   std::string dump;           // write each rank's loaded image to FOLDER/image.RANK and end
   /** Host: a file that gets a record a round when its logits are complete: u32 round, u32 rows, int position[8], then the ranges of rank 0's workspace. */
   std::string probe;
@@ -30,7 +32,7 @@ struct Options {
 };
 
 inline Failure parse_options(int count, char** words, Options& o) {
-  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P] [--stall RANK:ROUND] [--dump FOLDER] [--trace FILE] [--trace-waits 1] [--ceiling 1] [--probe FILE] [--probe-range OFFSET:BYTES]"};
+  if (count < 2) return Failure{"usage", "usage: engine SOCKET [--seed N] [--mutate SITE:KIND] [--deadline-ms N] [--devices A,B] [--present P] [--stall RANK:ROUND] [--dump FOLDER] [--trace FILE] [--trace-waits 1] [--ceiling 1] [--made-up-caches 1] [--probe FILE] [--probe-range OFFSET:BYTES]"};
   o.socket = words[1];
   for (int i = 2; i < count; i += 2) {
     const std::string name = words[i];
@@ -43,6 +45,7 @@ inline Failure parse_options(int count, char** words, Options& o) {
     else if (name == "--trace") o.trace = value, end = value + o.trace.size();
     else if (name == "--trace-waits") o.trace_waits = std::strtol(value, &end, 10) != 0;
     else if (name == "--ceiling") o.ceiling = std::strtol(value, &end, 10) != 0;
+    else if (name == "--made-up-caches") o.made_up_caches = std::strtol(value, &end, 10) != 0;
     else if (name == "--dump") o.dump = value, end = value + o.dump.size();
     else if (name == "--probe") o.probe = value, end = value + o.probe.size();
     else if (name == "--probe-range") {

@@ -3,6 +3,7 @@
 //
 // Vocabulary: a *recipe* is what one staged row is made of. Codes are uniform over the legal codes of their format; scales
 // vary by a factor of two below a given amplitude, so products stay of sane magnitude.
+// A context that nobody has computed is made up as well (Options::made_up_caches): over zeros attention would have no score greater than another.
 // Invariant: rows and columns are those of the whole tensor, so a rank's slice does not depend on the number of ranks.
 #pragma once
 #include "pack.h"
@@ -37,6 +38,9 @@ TILE_BOTH u8 synthetic_e8m0(u32 seed, u32 row, u32 block, float amplitude) {
 TILE_BOTH float synthetic_scale(u32 seed, u32 row, u32 block, float amplitude) {
   return amplitude * (0x1p-8f + float(hash_u32(~seed, row, block) >> 24) * 0x1p-17f);
 }
+
+/** Two neighbouring numbers of caches that nobody has computed: of size one half to one, bf16. */
+TILE_BOTH u32 made_up_pair(u64 pair) { return (hash_u32(1, u32(pair >> 20), u32(pair & 0xFFFFFu)) & 0x807F807Fu) | 0x3F003F00u; }
 
 struct Recipe {
   u32 seed, row, scale_row;
