@@ -252,7 +252,7 @@ function segment(s: SegmentPlan, plan: Plan, options: SourceOptions): string {
     for (const role of roleNames) {
       const steps = phase.roles[role]
       if (steps.length === 0) continue
-      if (line) out.directive(`#line ${line.line} "${line.file}"`)
+      if (line) out.directive(`#line ${line.line} TILE_FILE("${line.file}", ${phaseFunction(s, phase, role)})`)
       const kept = keptBy(steps)
       ctx.rehearsed = role === 'compute' && rehearsed.has(phase)
       ctx.found = false

@@ -157,6 +157,14 @@ struct Plan {
 static_assert(tile::Shared::bytes == 210560, "shared memory is laid out as the plan was proved to fit an SM");
 #endif
 
+// The file that a phase's lines are of: the author's, or, where samples are to tell whose an instruction is (test/measure/samples-by-phase.ts), one named after
+// its function, for phases share the author's lines.
+#ifdef TILE_SAMPLED
+#define TILE_FILE(author, phase) #phase
+#else
+#define TILE_FILE(author, phase) author
+#endif
+
 namespace tile {
 
 enum Counter : int {
@@ -350,7 +358,7 @@ TILE_FN void reads_all(Warp& w, const At& at, int region) {
 // ==== begin ====
 
 // ---- begin.embed_tokens ----
-#line 104 "models/mimo/graph.ts"
+#line 104 TILE_FILE("models/mimo/graph.ts", begin_embed_tokens_compute)
 TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -374,7 +382,7 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
 // ==== full_dense: 0 ====
 
 // ---- full_dense.qkv: 539 KiB of weights ----
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_dense_qkv_load)
 TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -383,7 +391,7 @@ TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
     w.ring_commit(4, 25088);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_dense_qkv_compute)
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 4 * 768);
   const bool idle = early(empty(share(w, 22)));
@@ -408,7 +416,7 @@ TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
     w.join_commit(10);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_dense_qkv_epilogue)
 TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
   w.wait(14, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
@@ -492,7 +500,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.attend ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_dense_attend_load)
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(17, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
@@ -510,7 +518,7 @@ TILE_LOOP
     }
   }
 }
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_dense_attend_compute)
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(21, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
@@ -535,7 +543,7 @@ TILE_LOOP
 }
 
 // ---- full_dense.attend.merge ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_dense_attend_merge_compute)
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
@@ -554,7 +562,7 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 }
 
 // ---- full_dense.o: 384 KiB of weights ----
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_dense_o_load)
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -563,7 +571,7 @@ TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
     w.ring_commit(31, 32768);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_dense_o_compute)
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_dense_attend_columns) + w.index % 8 * 512);
   const bool idle = early(empty(share(w, 12)));
@@ -585,7 +593,7 @@ TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
     w.join_commit(37);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_dense_o_epilogue)
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
   w.wait(41, C_full_dense_attend_merge, at.runs(C_full_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -636,7 +644,7 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.up: 792 KiB of weights ----
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_up_load)
 TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -645,7 +653,7 @@ TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
     w.ring_commit(46, 6336);
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_up_compute)
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_dense_o_columns) + w.index % 12 * 256);
   const bool idle = early(empty(share(w, 128)));
@@ -669,7 +677,7 @@ TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
     w.join_commit(52);
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_up_epilogue)
 TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(56, C_full_dense_o, at.runs(C_full_dense_o) + 1);
   const Share tiles = share(w, 128);
@@ -699,7 +707,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.down: 390 KiB of weights ----
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_down_load)
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -708,7 +716,7 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
     w.ring_commit(61, 16640);
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_down_compute)
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_dense_dense_up_columns) + w.index % 8 * 1024);
   const bool idle = early(empty(share(w, 24)));
@@ -729,7 +737,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
     w.join_commit(67);
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_down_epilogue)
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(71, C_full_dense_dense_up, at.runs(C_full_dense_dense_up) + 1);
   const Share tiles = share(w, 24);
@@ -783,7 +791,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
 // ==== sliding_experts: 1 2 4 ====
 
 // ---- sliding_experts.qkv: 539 KiB of weights ----
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", sliding_experts_qkv_load)
 TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -792,7 +800,7 @@ TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
     w.ring_commit(76, 25088);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", sliding_experts_qkv_compute)
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 4 * 768);
   const bool idle = early(empty(share(w, 22)));
@@ -817,7 +825,7 @@ TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
     w.join_commit(82);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", sliding_experts_qkv_epilogue)
 TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
   w.wait(86, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
@@ -901,7 +909,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.attend ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", sliding_experts_attend_compute)
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   const NearAttention<2, 48, 32, 128, 4, 1> near{w.kv(at.kv + B_sliding_experts_qkv_keys), w.kv(at.kv + B_sliding_experts_qkv_values), {at.block->position, at.block->rows}};
   touch_near(w, near, share(w, 8));
@@ -922,7 +930,7 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.o: 384 KiB of weights ----
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", sliding_experts_o_load)
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -931,7 +939,7 @@ TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
     w.ring_commit(95, 32768);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", sliding_experts_o_compute)
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_sliding_experts_attend_columns) + w.index % 8 * 512);
   const bool idle = early(empty(share(w, 12)));
@@ -953,7 +961,7 @@ TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
     w.join_commit(101);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", sliding_experts_o_epilogue)
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
   w.wait(105, C_sliding_experts_attend, at.runs(C_sliding_experts_attend) + 1);
   const Share tiles = share(w, 12);
@@ -1004,7 +1012,7 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.router: 24 KiB of weights ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_router_load)
 TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1013,7 +1021,7 @@ TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
     w.ring_commit(110, 24576);
   }
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_router_compute)
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_sliding_experts_o_columns) + w.index % 12 * 256);
   const bool idle = early(empty(share(w, 1)));
@@ -1037,7 +1045,7 @@ TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at) {
     w.join_commit(116);
   }
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_router_epilogue)
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(121, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 1);
@@ -1067,7 +1075,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.route ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_route_compute)
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971392), 64);
   w.wait_local(124, L_table, at.runs(T_table));
@@ -1083,7 +1091,7 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.expert.up: 1.6 MiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_load)
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(133, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
@@ -1095,7 +1103,7 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(132, 13056);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_compute)
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_sliding_experts_o_columns) + w.index % 4 * 768);
   bring_weights<3, true>(w, 134, w.image(at.image + 946048) + w.index % 4 * 192);
@@ -1120,7 +1128,7 @@ TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at) 
     w.join_commit(138);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_epilogue)
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(145, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
@@ -1156,7 +1164,7 @@ TILE_LOOP
     w.signal_local(140, half == 0 ? L_stored_early : L_stored);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_communicate)
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1166,7 +1174,7 @@ TILE_LOOP
 }
 
 // ---- sliding_experts.expert.down: 816 KiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_down_load)
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.wait_local(148, L_route, at.runs(T_route) + 1);
@@ -1181,7 +1189,7 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   }
   if (w.index == 0) w.signal_local(152, L_table);
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_down_compute)
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
@@ -1219,7 +1227,7 @@ TILE_LOOP
   }
   w.slots_commit(158);
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_down_epilogue)
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.slots_await(159);
@@ -1264,7 +1272,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 // ==== full_experts: 3 5 ====
 
 // ---- full_experts.qkv: 539 KiB of weights ----
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_experts_qkv_load)
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 22);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1273,7 +1281,7 @@ TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
     w.ring_commit(166, 25088);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_experts_qkv_compute)
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 4 * 768);
   const bool idle = early(empty(share(w, 22)));
@@ -1298,7 +1306,7 @@ TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
     w.join_commit(172);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_experts_qkv_epilogue)
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
   w.wait(176, C_x, at.runs(C_x));
   const Share tiles = share(w, 22);
@@ -1382,7 +1390,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.attend ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_experts_attend_load)
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(179, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
@@ -1400,7 +1408,7 @@ TILE_LOOP
     }
   }
 }
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_experts_attend_compute)
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(183, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
@@ -1425,7 +1433,7 @@ TILE_LOOP
 }
 
 // ---- full_experts.attend.merge ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_experts_attend_merge_compute)
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
@@ -1444,7 +1452,7 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 }
 
 // ---- full_experts.o: 384 KiB of weights ----
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_experts_o_load)
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1453,7 +1461,7 @@ TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
     w.ring_commit(193, 32768);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_experts_o_compute)
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_experts_attend_columns) + w.index % 8 * 512);
   const bool idle = early(empty(share(w, 12)));
@@ -1475,7 +1483,7 @@ TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
     w.join_commit(199);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_experts_o_epilogue)
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
   w.wait(203, C_full_experts_attend_merge, at.runs(C_full_experts_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -1526,7 +1534,7 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.router: 24 KiB of weights ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_router_load)
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1535,7 +1543,7 @@ TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
     w.ring_commit(208, 24576);
   }
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_router_compute)
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_experts_o_columns) + w.index % 12 * 256);
   const bool idle = early(empty(share(w, 1)));
@@ -1559,7 +1567,7 @@ TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at) {
     w.join_commit(214);
   }
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_router_epilogue)
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(219, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 1);
@@ -1589,7 +1597,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.route ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_route_compute)
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 971264), 64);
   w.wait_local(222, L_table, at.runs(T_table));
@@ -1605,7 +1613,7 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- full_experts.expert.up: 1.6 MiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_load)
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(231, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
@@ -1617,7 +1625,7 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(230, 13056);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_compute)
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_experts_o_columns) + w.index % 4 * 768);
   bring_weights<3, true>(w, 232, w.image(at.image + 945920) + w.index % 4 * 192);
@@ -1642,7 +1650,7 @@ TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at) {
     w.join_commit(236);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_epilogue)
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(243, L_route, at.runs(T_route) + 1);
   const RouteTable& routes = w.table();
@@ -1678,7 +1686,7 @@ TILE_LOOP
     w.signal_local(238, half == 0 ? L_stored_early : L_stored);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_communicate)
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1688,7 +1696,7 @@ TILE_LOOP
 }
 
 // ---- full_experts.expert.down: 816 KiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_down_load)
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.wait_local(246, L_route, at.runs(T_route) + 1);
@@ -1703,7 +1711,7 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   }
   if (w.index == 0) w.signal_local(250, L_table);
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_down_compute)
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 24);
   const Quotient by_tiles(own.end - own.begin);
@@ -1741,7 +1749,7 @@ TILE_LOOP
   }
   w.slots_commit(256);
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_down_epilogue)
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 24);
   w.slots_await(257);
@@ -1789,7 +1797,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 // ==== end ====
 
 // ---- end.head: 3.1 MiB of weights ----
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_head_load)
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1798,7 +1806,7 @@ TILE_PHASE static void end_head_load(Warp& w, const At& at) {
     w.ring_commit(264, 12288);
   }
 }
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_head_compute)
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 256);
   const bool idle = early(empty(share(w, 264)));
@@ -1822,7 +1830,7 @@ TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
     w.join_commit(270);
   }
 }
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_head_epilogue)
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1852,7 +1860,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
 }
 
 // ---- end.logits.firsts ----
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_logits_firsts_compute)
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
   w.wait(276, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
@@ -1863,7 +1871,7 @@ TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
 }
 
 // ---- end.logits ----
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_logits_compute)
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
   w.wait(279, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);
@@ -1875,7 +1883,7 @@ TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
 // ==== commit_begin ====
 
 // ---- commit_begin.fc: 864 KiB of weights ----
-#line 67 "models/mimo/drafter.ts"
+#line 67 TILE_FILE("models/mimo/drafter.ts", commit_begin_fc_load)
 TILE_PHASE static void commit_begin_fc_load(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1887,7 +1895,7 @@ TILE_LOOP
     }
   }
 }
-#line 67 "models/mimo/drafter.ts"
+#line 67 TILE_FILE("models/mimo/drafter.ts", commit_begin_fc_compute)
 TILE_PHASE static void commit_begin_fc_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_taps_columns) + w.index % 12 * 768);
   const bool idle = early(empty(share(w, 24)));
@@ -1910,7 +1918,7 @@ TILE_LOOP
     w.join_commit(288);
   }
 }
-#line 67 "models/mimo/drafter.ts"
+#line 67 TILE_FILE("models/mimo/drafter.ts", commit_begin_fc_epilogue)
 TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 24);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1938,7 +1946,7 @@ TILE_PHASE static void commit_begin_fc_epilogue(Warp& w, const At& at) {
 }
 
 // ---- commit_begin.kv: 1.5 MiB of weights ----
-#line 72 "models/mimo/drafter.ts"
+#line 72 TILE_FILE("models/mimo/drafter.ts", commit_begin_kv_load)
 TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 128);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1947,7 +1955,7 @@ TILE_PHASE static void commit_begin_kv_load(Warp& w, const At& at) {
     w.ring_commit(296, 12288);
   }
 }
-#line 72 "models/mimo/drafter.ts"
+#line 72 TILE_FILE("models/mimo/drafter.ts", commit_begin_kv_compute)
 TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_commit_begin_fc_columns) + w.index % 12 * 256);
   const bool idle = early(empty(share(w, 128)));
@@ -1971,7 +1979,7 @@ TILE_PHASE static void commit_begin_kv_compute(Warp& w, const At& at) {
     w.join_commit(302);
   }
 }
-#line 72 "models/mimo/drafter.ts"
+#line 72 TILE_FILE("models/mimo/drafter.ts", commit_begin_kv_epilogue)
 TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
   w.wait(306, C_commit_begin_fc, at.runs(C_commit_begin_fc) + 1);
   const Share tiles = share(w, 128);
@@ -2097,7 +2105,7 @@ TILE_PHASE static void commit_begin_kv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- commit_begin.norm ----
-#line 55 "models/mimo/drafter.ts"
+#line 55 TILE_FILE("models/mimo/drafter.ts", commit_begin_norm_compute)
 TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 2458368), 64);
   touch(w, w.image(at.image + 2458496), 64);
@@ -2267,7 +2275,7 @@ TILE_PHASE static void commit_begin_norm_compute(Warp& w, const At& at) {
 // ==== commit_end ====
 
 // ---- commit_end.conclude ----
-#line 76 "models/mimo/drafter.ts"
+#line 76 TILE_FILE("models/mimo/drafter.ts", commit_end_conclude_compute)
 TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
   w.wait(312, C_commit_begin_norm, at.runs(C_commit_begin_norm));
   reads_all(w, at, R_commit_begin_fc_columns);
@@ -2292,7 +2300,7 @@ TILE_PHASE static void commit_end_conclude_compute(Warp& w, const At& at) {
 // ==== draft_begin ====
 
 // ---- draft_begin.embed_tokens ----
-#line 108 "models/mimo/drafter.ts"
+#line 108 TILE_FILE("models/mimo/drafter.ts", draft_begin_embed_tokens_compute)
 TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_draft_x_columns);
   writes_own(w, at, R_draft_x_plain);
@@ -2317,7 +2325,7 @@ TILE_PHASE static void draft_begin_embed_tokens_compute(Warp& w, const At& at) {
 // ==== draft_sliding_dense: 0 1 2 3 ====
 
 // ---- draft_sliding_dense.qkv: 768 KiB of weights ----
-#line 87 "models/mimo/drafter.ts"
+#line 87 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_qkv_load)
 TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2326,7 +2334,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_load(Warp& w, const At& at) {
     w.ring_commit(320, 24576);
   }
 }
-#line 87 "models/mimo/drafter.ts"
+#line 87 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_qkv_compute)
 TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_draft_x_columns) + w.index % 4 * 768);
   const bool idle = early(empty(share(w, 32)));
@@ -2352,7 +2360,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_compute(Warp& w, const At& at) {
     w.join_commit(327);
   }
 }
-#line 87 "models/mimo/drafter.ts"
+#line 87 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_qkv_epilogue)
 TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
   w.wait(331, C_draft_x, at.runs(C_draft_x));
   w.wait(332, C_commit_end_conclude, at.runs(C_commit_end_conclude));
@@ -2415,7 +2423,7 @@ TILE_PHASE static void draft_sliding_dense_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense.norm ----
-#line 57 "models/mimo/drafter.ts"
+#line 57 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_norm_compute)
 TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 787200), 64);
   touch(w, w.image(at.image + 787328), 64);
@@ -2503,7 +2511,7 @@ TILE_PHASE static void draft_sliding_dense_norm_compute(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense.attend ----
-#line 91 "models/mimo/drafter.ts"
+#line 91 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_attend_load)
 TILE_PHASE static void draft_sliding_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(338, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
@@ -2521,7 +2529,7 @@ TILE_LOOP
     }
   }
 }
-#line 91 "models/mimo/drafter.ts"
+#line 91 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_attend_compute)
 TILE_PHASE static void draft_sliding_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256);
   w.wait(342, C_draft_sliding_dense_norm, at.runs(C_draft_sliding_dense_norm) + 1);
@@ -2546,7 +2554,7 @@ TILE_LOOP
 }
 
 // ---- draft_sliding_dense.attend.merge ----
-#line 91 "models/mimo/drafter.ts"
+#line 91 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_attend_merge_compute)
 TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<8, 1, 1>(w, at.block->position, at.block->rows, 256).chunks;
   const Share tasks = share_of(8 * at.block->rows * 2, w.sm * w.count + w.index, w.sms * w.count);
@@ -2565,7 +2573,7 @@ TILE_PHASE static void draft_sliding_dense_attend_merge_compute(Warp& w, const A
 }
 
 // ---- draft_sliding_dense.o: 384 KiB of weights ----
-#line 99 "models/mimo/drafter.ts"
+#line 99 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_o_load)
 TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2574,7 +2582,7 @@ TILE_PHASE static void draft_sliding_dense_o_load(Warp& w, const At& at) {
     w.ring_commit(352, 32768);
   }
 }
-#line 99 "models/mimo/drafter.ts"
+#line 99 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_o_compute)
 TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_draft_sliding_dense_attend_columns) + w.index % 8 * 512);
   const bool idle = early(empty(share(w, 12)));
@@ -2596,7 +2604,7 @@ TILE_PHASE static void draft_sliding_dense_o_compute(Warp& w, const At& at) {
     w.join_commit(358);
   }
 }
-#line 99 "models/mimo/drafter.ts"
+#line 99 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_o_epilogue)
 TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
   w.wait(362, C_draft_sliding_dense_attend_merge, at.runs(C_draft_sliding_dense_attend_merge) + 1);
   const Share tiles = share(w, 12);
@@ -2647,7 +2655,7 @@ TILE_PHASE static void draft_sliding_dense_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_sliding_dense.dense.up: 384 KiB of weights ----
-#line 102 "models/mimo/drafter.ts"
+#line 102 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_dense_up_load)
 TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 32);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2656,7 +2664,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_load(Warp& w, const At& at) 
     w.ring_commit(367, 12288);
   }
 }
-#line 102 "models/mimo/drafter.ts"
+#line 102 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_dense_up_compute)
 TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_draft_sliding_dense_o_columns) + w.index % 12 * 256);
   const bool idle = early(empty(share(w, 32)));
@@ -2680,7 +2688,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_compute(Warp& w, const At& a
     w.join_commit(373);
   }
 }
-#line 102 "models/mimo/drafter.ts"
+#line 102 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_dense_up_epilogue)
 TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& at) {
   w.wait(377, C_draft_sliding_dense_o, at.runs(C_draft_sliding_dense_o) + 1);
   const Share tiles = share(w, 32);
@@ -2710,7 +2718,7 @@ TILE_PHASE static void draft_sliding_dense_dense_up_epilogue(Warp& w, const At& 
 }
 
 // ---- draft_sliding_dense.dense.down: 192 KiB of weights ----
-#line 102 "models/mimo/drafter.ts"
+#line 102 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_dense_down_load)
 TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 12);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2719,7 +2727,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_load(Warp& w, const At& at
     w.ring_commit(382, 16384);
   }
 }
-#line 102 "models/mimo/drafter.ts"
+#line 102 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_dense_down_compute)
 TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_draft_sliding_dense_dense_up_columns) + w.index % 8 * 256);
   const bool idle = early(empty(share(w, 12)));
@@ -2741,7 +2749,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_compute(Warp& w, const At&
     w.join_commit(388);
   }
 }
-#line 102 "models/mimo/drafter.ts"
+#line 102 TILE_FILE("models/mimo/drafter.ts", draft_sliding_dense_dense_down_epilogue)
 TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At& at) {
   w.wait(392, C_draft_sliding_dense_dense_up, at.runs(C_draft_sliding_dense_dense_up) + 1);
   const Share tiles = share(w, 12);
@@ -2794,7 +2802,7 @@ TILE_PHASE static void draft_sliding_dense_dense_down_epilogue(Warp& w, const At
 // ==== draft_end ====
 
 // ---- draft_end.head: 3.1 MiB of weights ----
-#line 126 "models/mimo/drafter.ts"
+#line 126 TILE_FILE("models/mimo/drafter.ts", draft_end_head_load)
 TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2803,7 +2811,7 @@ TILE_PHASE static void draft_end_head_load(Warp& w, const At& at) {
     w.ring_commit(397, 12288);
   }
 }
-#line 126 "models/mimo/drafter.ts"
+#line 126 TILE_FILE("models/mimo/drafter.ts", draft_end_head_compute)
 TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_draft_x_columns) + w.index % 12 * 256);
   const bool idle = early(empty(share(w, 264)));
@@ -2827,7 +2835,7 @@ TILE_PHASE static void draft_end_head_compute(Warp& w, const At& at) {
     w.join_commit(403);
   }
 }
-#line 126 "models/mimo/drafter.ts"
+#line 126 TILE_FILE("models/mimo/drafter.ts", draft_end_head_epilogue)
 TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 264);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -2857,7 +2865,7 @@ TILE_PHASE static void draft_end_head_epilogue(Warp& w, const At& at) {
 }
 
 // ---- draft_end.logits.firsts ----
-#line 126 "models/mimo/drafter.ts"
+#line 126 TILE_FILE("models/mimo/drafter.ts", draft_end_logits_firsts_compute)
 TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
   w.wait(409, C_draft_end_head, at.runs(C_draft_end_head) + 1);
   reads_all(w, at, R_draft_end_head_logits);
@@ -2868,7 +2876,7 @@ TILE_PHASE static void draft_end_logits_firsts_compute(Warp& w, const At& at) {
 }
 
 // ---- draft_end.logits ----
-#line 126 "models/mimo/drafter.ts"
+#line 126 TILE_FILE("models/mimo/drafter.ts", draft_end_logits_compute)
 TILE_PHASE static void draft_end_logits_compute(Warp& w, const At& at) {
   w.wait(412, C_draft_end_logits_firsts, at.runs(C_draft_end_logits_firsts) + 1);
   reads_all(w, at, R_draft_end_logits_firsts);

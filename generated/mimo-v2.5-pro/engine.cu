@@ -119,6 +119,14 @@ struct Plan {
 static_assert(tile::Shared::bytes == 232320, "shared memory is laid out as the plan was proved to fit an SM");
 #endif
 
+// The file that a phase's lines are of: the author's, or, where samples are to tell whose an instruction is (test/measure/samples-by-phase.ts), one named after
+// its function, for phases share the author's lines.
+#ifdef TILE_SAMPLED
+#define TILE_FILE(author, phase) #phase
+#else
+#define TILE_FILE(author, phase) author
+#endif
+
 namespace tile {
 
 enum Counter : int {
@@ -354,7 +362,7 @@ TILE_FN void reads_all(Warp& w, const At& at, int region) {
 // ==== begin ====
 
 // ---- begin.embed_tokens ----
-#line 104 "models/mimo/graph.ts"
+#line 104 TILE_FILE("models/mimo/graph.ts", begin_embed_tokens_compute)
 TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
   writes_own(w, at, R_x_columns);
   writes_own(w, at, R_x_plain);
@@ -378,7 +386,7 @@ TILE_PHASE static void begin_embed_tokens_compute(Warp& w, const At& at) {
 // ==== full_dense: 0 ====
 
 // ---- full_dense.qkv: 20.2 MiB of weights ----
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_dense_qkv_load)
 TILE_PHASE static void full_dense_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -390,7 +398,7 @@ TILE_LOOP
     }
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_dense_qkv_compute)
 TILE_PHASE static void full_dense_qkv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
   const bool idle = early(empty(share(w, 212)));
@@ -417,7 +425,7 @@ TILE_LOOP
     w.join_commit(10);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_dense_qkv_epilogue)
 TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -512,7 +520,7 @@ TILE_PHASE static void full_dense_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.attend ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_dense_attend_load)
 TILE_PHASE static void full_dense_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(16, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
@@ -530,7 +538,7 @@ TILE_LOOP
     }
   }
 }
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_dense_attend_compute)
 TILE_PHASE static void full_dense_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(20, C_full_dense_qkv, at.runs(C_full_dense_qkv) + 1);
@@ -555,7 +563,7 @@ TILE_LOOP
 }
 
 // ---- full_dense.attend.merge ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_dense_attend_merge_compute)
 TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
@@ -574,7 +582,7 @@ TILE_PHASE static void full_dense_attend_merge_compute(Warp& w, const At& at) {
 }
 
 // ---- full_dense.o: 24.0 MiB of weights ----
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_dense_o_load)
 TILE_PHASE static void full_dense_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -586,7 +594,7 @@ TILE_LOOP
     }
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_dense_o_compute)
 TILE_PHASE static void full_dense_o_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_dense_attend_columns) + w.index % 8 * 2048);
   const bool idle = early(empty(share(w, 384)));
@@ -647,7 +655,7 @@ TILE_LOOP
     w.signal_tile(38, C_full_dense_o);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_dense_o_epilogue)
 TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -666,7 +674,7 @@ TILE_PHASE static void full_dense_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.up: 24.4 MiB of weights ----
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_up_load)
 TILE_PHASE static void full_dense_dense_up_load(Warp& w, const At& at) {
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -678,7 +686,7 @@ TILE_LOOP
     }
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_up_compute)
 TILE_PHASE static void full_dense_dense_up_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_dense_o_columns) + w.index % 12 * 4096);
   const bool idle = early(empty(share(w, 256)));
@@ -705,7 +713,7 @@ TILE_LOOP
     w.join_commit(51);
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_up_epilogue)
 TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 256);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -734,7 +742,7 @@ TILE_PHASE static void full_dense_dense_up_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_dense.dense.down: 12.2 MiB of weights ----
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_down_load)
 TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -743,7 +751,7 @@ TILE_PHASE static void full_dense_dense_down_load(Warp& w, const At& at) {
     w.ring_commit(59, 33280);
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_down_compute)
 TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_dense_dense_up_columns) + w.index % 8 * 2048);
   const bool idle = early(empty(share(w, 384)));
@@ -801,7 +809,7 @@ TILE_PHASE static void full_dense_dense_down_compute(Warp& w, const At& at) {
     w.signal_tile(67, C_x);
   }
 }
-#line 78 "models/mimo/graph.ts"
+#line 78 TILE_FILE("models/mimo/graph.ts", full_dense_dense_down_epilogue)
 TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -822,7 +830,7 @@ TILE_PHASE static void full_dense_dense_down_epilogue(Warp& w, const At& at) {
 // ==== sliding_experts: 1 2 3 4 5 6 8 9 10 11 12 13 14 16 17 18 19 20 21 22 24 25 26 27 28 29 30 32 33 34 35 36 37 38 40 41 42 43 44 45 46 48 49 50 51 52 53 54 56 57 58 59 60 61 63 64 65 66 67 68 ====
 
 // ---- sliding_experts.qkv: 20.2 MiB of weights ----
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", sliding_experts_qkv_load)
 TILE_PHASE static void sliding_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -834,7 +842,7 @@ TILE_LOOP
     }
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", sliding_experts_qkv_compute)
 TILE_PHASE static void sliding_experts_qkv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
   const bool idle = early(empty(share(w, 212)));
@@ -861,7 +869,7 @@ TILE_LOOP
     w.join_commit(80);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", sliding_experts_qkv_epilogue)
 TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -956,7 +964,7 @@ TILE_PHASE static void sliding_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.attend ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", sliding_experts_attend_compute)
 TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
   const NearAttention<16, 192, 128, 128, 4, 4> near{w.kv(at.kv + B_sliding_experts_qkv_keys), w.kv(at.kv + B_sliding_experts_qkv_values), {at.block->position, at.block->rows}};
   touch_near(w, near, share(w, 32));
@@ -977,7 +985,7 @@ TILE_PHASE static void sliding_experts_attend_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.o: 24.0 MiB of weights ----
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", sliding_experts_o_load)
 TILE_PHASE static void sliding_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -989,7 +997,7 @@ TILE_LOOP
     }
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", sliding_experts_o_compute)
 TILE_PHASE static void sliding_experts_o_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_sliding_experts_attend_columns) + w.index % 8 * 2048);
   const bool idle = early(empty(share(w, 384)));
@@ -1050,7 +1058,7 @@ TILE_LOOP
     w.signal_tile(100, C_sliding_experts_o);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", sliding_experts_o_epilogue)
 TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1069,7 +1077,7 @@ TILE_PHASE static void sliding_experts_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.router: 9.0 MiB of weights ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_router_load)
 TILE_PHASE static void sliding_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1083,7 +1091,7 @@ TILE_LOOP
     }
   }
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_router_compute)
 TILE_PHASE static void sliding_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
   const bf16* columns = early(w.ws<bf16>(B_sliding_experts_o_columns) + w.index % 12 * 4096);
   bring_weights<16, true>(w, 109, w.image(at.image + 46344320) + w.index % 12 * 1024);
@@ -1114,7 +1122,7 @@ TILE_LOOP
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344320)));
   leave_squares(w, squares);
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_router_epilogue)
 TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(118, C_sliding_experts_o, at.runs(C_sliding_experts_o) + 1);
   const Share tiles = share(w, 96);
@@ -1143,7 +1151,7 @@ TILE_PHASE static void sliding_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.route ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", sliding_experts_route_compute)
 TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793792), 1536);
   open_table(w, 121);
@@ -1159,7 +1167,7 @@ TILE_PHASE static void sliding_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- sliding_experts.expert.up: 612.0 MiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_load)
 TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(129, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
@@ -1171,7 +1179,7 @@ TILE_PHASE static void sliding_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(128, 52224);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_compute)
 TILE_PHASE static void sliding_experts_expert_up_compute(Warp& w, const At& at, Kept<16>& kept, bool rehearsal) {
   if (!rehearsal && w.sm >= w.table().active * 32) return;  // no tile on this SM
   const int part = w.index % 12;
@@ -1192,7 +1200,7 @@ TILE_LOOP
     w.join_commit(134);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_epilogue)
 TILE_PHASE static void sliding_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(143, L_route, at.runs(T_route) + 1);
   const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
@@ -1226,7 +1234,7 @@ TILE_LOOP
     w.signal_local(136, half == 0 ? L_stored_early : L_stored);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_up_communicate)
 TILE_PHASE static void sliding_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1240,7 +1248,7 @@ TILE_LOOP
 }
 
 // ---- sliding_experts.expert.down: 306.0 MiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_down_load)
 TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.wait_local(146, L_route, at.runs(T_route) + 1);
@@ -1254,7 +1262,7 @@ TILE_PHASE static void sliding_experts_expert_down_load(Warp& w, const At& at) {
     w.ring_commit(149, u32(group) * each);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_down_compute)
 TILE_PHASE static void sliding_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
@@ -1322,7 +1330,7 @@ TILE_LOOP
     w.signal_tile(156, C_x);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", sliding_experts_expert_down_epilogue)
 TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.slots_await(157);
@@ -1337,7 +1345,7 @@ TILE_PHASE static void sliding_experts_expert_down_epilogue(Warp& w, const At& a
 // ==== full_experts: 7 15 23 31 39 47 55 62 69 ====
 
 // ---- full_experts.qkv: 20.2 MiB of weights ----
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_experts_qkv_load)
 TILE_PHASE static void full_experts_qkv_load(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1349,7 +1357,7 @@ TILE_LOOP
     }
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_experts_qkv_compute)
 TILE_PHASE static void full_experts_qkv_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
   const bool idle = early(empty(share(w, 212)));
@@ -1376,7 +1384,7 @@ TILE_LOOP
     w.join_commit(168);
   }
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", full_experts_qkv_epilogue)
 TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 212);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1471,7 +1479,7 @@ TILE_PHASE static void full_experts_qkv_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.attend ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_experts_attend_load)
 TILE_PHASE static void full_experts_attend_load(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(174, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
@@ -1489,7 +1497,7 @@ TILE_LOOP
     }
   }
 }
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_experts_attend_compute)
 TILE_PHASE static void full_experts_attend_compute(Warp& w, const At& at) {
   const auto tasks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0);
   w.wait(178, C_full_experts_qkv, at.runs(C_full_experts_qkv) + 1);
@@ -1514,7 +1522,7 @@ TILE_LOOP
 }
 
 // ---- full_experts.attend.merge ----
-#line 65 "models/mimo/graph.ts"
+#line 65 TILE_FILE("models/mimo/graph.ts", full_experts_attend_merge_compute)
 TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) {
   const int chunks = attend_tasks<1, 8, 1>(w, at.block->position, at.block->rows, 0).chunks;
   const Share tasks = share_of(4 * at.block->rows * 16, w.sm * w.count + w.index, w.sms * w.count);
@@ -1533,7 +1541,7 @@ TILE_PHASE static void full_experts_attend_merge_compute(Warp& w, const At& at) 
 }
 
 // ---- full_experts.o: 24.0 MiB of weights ----
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_experts_o_load)
 TILE_PHASE static void full_experts_o_load(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1545,7 +1553,7 @@ TILE_LOOP
     }
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_experts_o_compute)
 TILE_PHASE static void full_experts_o_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_full_experts_attend_columns) + w.index % 8 * 2048);
   const bool idle = early(empty(share(w, 384)));
@@ -1606,7 +1614,7 @@ TILE_LOOP
     w.signal_tile(196, C_full_experts_o);
   }
 }
-#line 72 "models/mimo/graph.ts"
+#line 72 TILE_FILE("models/mimo/graph.ts", full_experts_o_epilogue)
 TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 384);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1625,7 +1633,7 @@ TILE_PHASE static void full_experts_o_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.router: 9.0 MiB of weights ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_router_load)
 TILE_PHASE static void full_experts_router_load(Warp& w, const At& at) {
   const Share tiles = share(w, 96);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1639,7 +1647,7 @@ TILE_LOOP
     }
   }
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_router_compute)
 TILE_PHASE static void full_experts_router_compute(Warp& w, const At& at, Kept<16>& kept) {
   const bf16* columns = early(w.ws<bf16>(B_full_experts_o_columns) + w.index % 12 * 4096);
   bring_weights<16, true>(w, 205, w.image(at.image + 46344192) + w.index % 12 * 1024);
@@ -1670,7 +1678,7 @@ TILE_LOOP
   const ColumnSums squares = weigh_for_norm(w, x, part * 16, reinterpret_cast<const bf16*>(w.image(at.image + 46344192)));
   leave_squares(w, squares);
 }
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_router_epilogue)
 TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
   w.wait(214, C_full_experts_o, at.runs(C_full_experts_o) + 1);
   const Share tiles = share(w, 96);
@@ -1699,7 +1707,7 @@ TILE_PHASE static void full_experts_router_epilogue(Warp& w, const At& at) {
 }
 
 // ---- full_experts.route ----
-#line 85 "models/mimo/graph.ts"
+#line 85 TILE_FILE("models/mimo/graph.ts", full_experts_route_compute)
 TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
   touch(w, w.image(at.image + 55793664), 1536);
   open_table(w, 217);
@@ -1715,7 +1723,7 @@ TILE_PHASE static void full_experts_route_compute(Warp& w, const At& at) {
 }
 
 // ---- full_experts.expert.up: 612.0 MiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_load)
 TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
   w.wait_local(225, L_chosen, at.runs(T_chosen) + 1);
   const ActiveExperts found = active_experts(w, at.block->rows);
@@ -1727,7 +1735,7 @@ TILE_PHASE static void full_experts_expert_up_load(Warp& w, const At& at) {
     w.ring_commit(224, 52224);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_compute)
 TILE_PHASE static void full_experts_expert_up_compute(Warp& w, const At& at, Kept<16>& kept, bool rehearsal) {
   if (!rehearsal && w.sm >= w.table().active * 32) return;  // no tile on this SM
   const int part = w.index % 12;
@@ -1748,7 +1756,7 @@ TILE_LOOP
     w.join_commit(230);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_epilogue)
 TILE_PHASE static void full_experts_expert_up_epilogue(Warp& w, const At& at) {
   w.wait_local(239, L_route, at.runs(T_route) + 1);
   const ColumnScale scale = scale_of_columns(w, scale_of_squares(w, 12, 192, [](float mean) { return inverse_sqrt((mean + 0.00000999999975f)); }));
@@ -1782,7 +1790,7 @@ TILE_LOOP
     w.signal_local(232, half == 0 ? L_stored_early : L_stored);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_up_communicate)
 TILE_PHASE static void full_experts_expert_up_communicate(Warp& w, const At& at) {
 TILE_LOOP
   for (int half = 0; half < 2; ++half) {
@@ -1796,7 +1804,7 @@ TILE_LOOP
 }
 
 // ---- full_experts.expert.down: 306.0 MiB of weights ----
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_down_load)
 TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.wait_local(242, L_route, at.runs(T_route) + 1);
@@ -1810,7 +1818,7 @@ TILE_PHASE static void full_experts_expert_down_load(Warp& w, const At& at) {
     w.ring_commit(245, u32(group) * each);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_down_compute)
 TILE_PHASE static void full_experts_expert_down_compute(Warp& w, const At& at) {
   const Share own = share(w, 384);
   const Quotient by_tiles(own.end - own.begin);
@@ -1878,7 +1886,7 @@ TILE_LOOP
     w.signal_tile(252, C_x);
   }
 }
-#line 96 "models/mimo/graph.ts"
+#line 96 TILE_FILE("models/mimo/graph.ts", full_experts_expert_down_epilogue)
 TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) {
   const Share own = share(w, 384);
   w.slots_await(253);
@@ -1893,7 +1901,7 @@ TILE_PHASE static void full_experts_expert_down_epilogue(Warp& w, const At& at) 
 // ==== end ====
 
 // ---- end.head: 223.5 MiB of weights ----
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_head_load)
 TILE_PHASE static void end_head_load(Warp& w, const At& at) {
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1905,7 +1913,7 @@ TILE_LOOP
     }
   }
 }
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_head_compute)
 TILE_PHASE static void end_head_compute(Warp& w, const At& at) {
   const bf16* columns = early(w.ws<bf16>(B_x_columns) + w.index % 12 * 4096);
   const bool idle = early(empty(share(w, 1192)));
@@ -1945,7 +1953,7 @@ TILE_LOOP
   w.role_barrier(266);
   if (w.index == 0) w.signal(267, C_end_head);
 }
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_head_epilogue)
 TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
   const Share tiles = share(w, 1192);
   for (int tile = tiles.begin; tile < tiles.end; ++tile) {
@@ -1966,7 +1974,7 @@ TILE_PHASE static void end_head_epilogue(Warp& w, const At& at) {
 }
 
 // ---- end.logits.firsts ----
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_logits_firsts_compute)
 TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
   w.wait(272, C_end_head, at.runs(C_end_head) + 1);
   reads_all(w, at, R_end_head_logits);
@@ -1977,7 +1985,7 @@ TILE_PHASE static void end_logits_firsts_compute(Warp& w, const At& at) {
 }
 
 // ---- end.logits ----
-#line 124 "models/mimo/graph.ts"
+#line 124 TILE_FILE("models/mimo/graph.ts", end_logits_compute)
 TILE_PHASE static void end_logits_compute(Warp& w, const At& at) {
   w.wait(275, C_end_logits_firsts, at.runs(C_end_logits_firsts) + 1);
   reads_all(w, at, R_end_head_logits);

@@ -1,12 +1,13 @@
 /**
  * samples-by-phase: what pc-samples.cpp has counted, by phase and role, by line, and by what warps waited for.
  *
+ *   TILEC_CACHE=$(mktemp -d) NVCC_APPEND_FLAGS=-DTILE_SAMPLED tilec compile .. -o engine-folder
  *   cuobjdump -xelf all engine; nvdisasm -gi -c *.cubin > engine.dis
  *   npm run -s samples -- engine.samples engine.dis engine.cu --round 5470 [--runs 60] [--phase sliding_experts_expert_up_compute]
  *
  * Vocabulary: the disassembly names for an instruction its line and, outwards, the lines of all that it was inlined in. A *frame* is
- * one of them. Phases have `#line` directives of the author's file, and the roles' programs stand behind the last of them: their
- * lines are of that file as well, which is how they are found. `--runs`: executions of a phase in a round.
+ * one of them. With TILE_SAMPLED the lines of a phase's function are of a file that is named after it: of lines that several
+ * functions have in common ptxas knows only one that they are inlined in. `--runs`: executions of a phase in a round.
  *
  * Invariant: a sample is of one warp, so a phase's share of all samples, times all warps over those of its role, is its share of the
  * round. A wait that lasts calls a function that all phases share, which is nobody's here.
@@ -62,39 +63,25 @@ export function readSamples(text: string): Map<number, Map<string, number>> {
   return found
 }
 
-/** An emitted source: which lines of the author's file, as `#line` has it, are whose. */
+/** An emitted source: its phases' functions, and how many warps its roles have. */
 export class EmittedSource {
   readonly #lines: readonly string[]
-  /** Index of the last directive, and the number that it gives to the line behind it. */
-  readonly #last: number
-  readonly #base: number
-  /** The file that it names. */
-  readonly #author: string
+  readonly #phases: ReadonlySet<string>
   readonly warps: ReadonlyMap<string, number>
 
   constructor(text: string) {
     this.#lines = text.split('\n')
-    this.#last = this.#lines.findLastIndex((l) => l.startsWith('#line'))
-    this.#base = Number(this.#lines[this.#last]?.split(' ')[1] ?? 1)
-    this.#author = /"(?:.*\/)?([^"/]+)"/.exec(this.#lines[this.#last] ?? '')?.[1] ?? ''
+    this.#phases = new Set([...text.matchAll(/^TILE_PHASE static void (\w+)\(/gm)].map((m) => m[1]!))
     const roles = ['load', 'compute', 'epilogue', 'communicate']
     this.warps = new Map(roles.map((r) => [r, Number(new RegExp(`${r}_warps = (\\d+)`).exec(text)?.[1] ?? 0)]))
   }
-  /** The phase's function that a role's program calls at one of the frames: the outermost that says so, for lines of phases have numbers that the
-      programs' have as well. */
-  phaseAt(frames: readonly Frame[]): string | undefined {
-    const calls = frames.map((frame) => this.#calledAt(frame)).filter((called) => called !== undefined)
-    return calls.at(-1)
-  }
-  #calledAt(frame: Frame): string | undefined {
-    const at = frame.line - this.#base + this.#last + 1
-    if (frame.file !== this.#author || at <= this.#last) return undefined
-    const call = /traced\(w, at, \d+, (?:(\w+)\)|.*?\{ (\w+)\()/.exec(this.#lines[at] ?? '')
-    return call?.[1] ?? call?.[2]
+  /** The frame that is a line of a phase's function. */
+  ownFrame(frames: readonly Frame[]): Frame | undefined {
+    return frames.find((f) => this.#phases.has(f.file))
   }
   /** Text of the line of a phase's function that a frame of it stands for. */
-  lineOf(phase: string, frame: Frame): string {
-    const begin = this.#lines.findIndex((l) => l.startsWith(`TILE_PHASE static void ${phase}(`))
+  textOf(frame: Frame): string {
+    const begin = this.#lines.findIndex((l) => l.startsWith(`TILE_PHASE static void ${frame.file}(`))
     const directive = this.#lines.slice(0, begin).findLastIndex((l) => l.startsWith('#line'))
     const first = Number(this.#lines[directive]?.split(' ')[1])
     return this.#lines[directive + 1 + frame.line - first]?.trim() ?? '?'
@@ -113,10 +100,9 @@ export function byPhase(
   const phases = new Map<string, PhaseSamples>()
   for (const [at, reasons] of samples) {
     const frames = instructions.get(at)?.frames ?? []
-    // Frames of the author's file: those of the phase's function come before those of the role's program.
-    const own = frames.filter((f) => f.file.endsWith('.ts'))
-    const phase = source.phaseAt(own) ?? ''
-    const line = phase === '' ? `${frames.at(-1)?.file}:${frames.at(-1)?.line}` : source.lineOf(phase, own[0]!)
+    const own = source.ownFrame(frames)
+    const phase = own?.file ?? ''
+    const line = own ? source.textOf(own) : `${frames.at(-1)?.file}:${frames.at(-1)?.line}`
     const lines = phases.get(phase) ?? new Map<string, Map<string, number>>()
     const sums = lines.get(line) ?? new Map<string, number>()
     phases.set(phase, lines.set(line, sums))

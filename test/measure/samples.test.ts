@@ -3,30 +3,27 @@ import { describe, expect, it } from 'vitest'
 import { byPhase, EmittedSource, readDisassembly, readSamples, report } from './samples-by-phase.ts'
 
 const source = new EmittedSource(`  load_warps = 1, compute_warps = 2, epilogue_warps = 1, communicate_warps = 0
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", layer_up_compute)
 TILE_PHASE static void layer_up_compute(Warp& w, const At& at, Kept<16>& kept) {
   wait(w);
   multiply(w);
 }
-#line 60 "models/mimo/graph.ts"
+#line 60 TILE_FILE("models/mimo/graph.ts", layer_up_load)
 TILE_PHASE static void layer_up_load(Warp& w, const At& at) {
   copy(w);
 }
-            traced(w, at, 5, [&](Warp& w, const At& at) { layer_up_compute(w, at, kept); });
-            traced(w, at, 5, layer_up_load);
 `)
-// `#line 60` names the phase's own line, so that of the copy is 61, and the program's two calls are 63 and 64.
 const disassembly = `.text._ZN4tile11pack_kernelE:
 	//## File "/x/engine.cu", line 1
         /*0000*/                   NOP ;
 .text._ZN4tile13engine_kernelE:
-	//## File "/x/device/cuda/matrix.h", line 7 inlined at "/x/models/mimo/graph.ts", line 62
-	//## File "models/mimo/graph.ts", line 62 inlined at "models/mimo/graph.ts", line 63
-	//## File "models/mimo/graph.ts", line 63
+	//## File "/x/device/cuda/matrix.h", line 7 inlined at "/x/layer_up_compute", line 62
+	//## File "/x/layer_up_compute", line 62 inlined at "/x/engine.cu", line 90
+	//## File "/x/engine.cu", line 90
         /*0000*/                   HMMA R0 ;
         /*0010*/                   LDS R1 ;
-	//## File "models/mimo/graph.ts", line 61 inlined at "models/mimo/graph.ts", line 64
-	//## File "models/mimo/graph.ts", line 64
+	//## File "/x/layer_up_load", line 61 inlined at "/x/engine.cu", line 90
+	//## File "/x/engine.cu", line 90
         /*0020*/                   UBLKCP ;
 	//## File "/x/device/cuda/warp.h", line 9
         /*0030*/                   BRA ;
@@ -50,8 +47,8 @@ describe('samples by phase', () => {
       text: 'LDS R1 ',
       frames: [
         { file: 'matrix.h', line: 7 },
-        { file: 'graph.ts', line: 62 },
-        { file: 'graph.ts', line: 63 },
+        { file: 'layer_up_compute', line: 62 },
+        { file: 'engine.cu', line: 90 },
       ],
     })
   })
@@ -75,16 +72,6 @@ describe('samples by phase', () => {
         ['', new Map([['warp.h:9', new Map([['long_scoreboard', 40]])]])],
       ]),
     )
-  })
-
-  it('a line of a phase, or of another file, that has the number of a call is none', () => {
-    expect(
-      source.phaseAt([
-        { file: 'graph.ts', line: 63 },
-        { file: 'graph.ts', line: 64 },
-      ]),
-    ).toBe('layer_up_load')
-    expect(source.phaseAt([{ file: 'warp.h', line: 63 }])).toBeUndefined()
   })
 
   it('a phase lasts for its share of the samples, of one warp of its role', () => {
