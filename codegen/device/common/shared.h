@@ -38,9 +38,9 @@ struct Shared {
   // byte offsets
   static constexpr size_t local_counters_at = size_t(barriers) * 8;
   static constexpr size_t table_at = round_up(local_counters_at + size_t(Plan::local_counters) * 8, 16);
-  static constexpr size_t near_at = round_up(table_at + sizeof(RouteTable), 16), near_bytes = 192;  // what waits look at (cuda/warp.h)
+  static constexpr size_t near_at = round_up(table_at + sizeof(RouteTable), 16), near_bytes = 192;  // what waits look at (cuda/wait.h)
   static constexpr size_t control_at = near_at + near_bytes, control_bytes = role_count * 384;  // [2][role], by parity of the round
-  static constexpr size_t lasting_at = control_at + 2 * control_bytes, lasting_bytes = 16;  // of each warp, what it keeps through all phases (cuda/warp.h)
+  static constexpr size_t lasting_at = control_at + 2 * control_bytes, lasting_bytes = 16;  // of each warp, what it keeps through all phases (cuda/wait.h)
   static constexpr size_t choice_at = lasting_at + size_t(warps) * lasting_bytes;  // RouteChoice, while routing
   static constexpr size_t choice_bytes = size_t(8 * Plan::top_k) * 2 + size_t(8 * ceil_div(Plan::experts, 32)) * 4;
   static constexpr size_t mean_at = round_up(choice_at + choice_bytes, 16);  // [2][compute warp][8] sums of normalise; or those of sampling

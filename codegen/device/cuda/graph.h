@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(Shared::warps * 32, 1) phase_kernel(const __gr
     const u32* from = reinterpret_cast<const u32*>(&state->table);
     u32* to = reinterpret_cast<u32*>(shared_memory() + Shared::table_at);
     for (int i = int(threadIdx.x); i < int(sizeof(RouteTable) / 4); i += Shared::warps * 32) to[i] = from[i];
-    __syncthreads();  // the last one: from here on warps may leave on their own (warp.h)
+    __syncthreads();  // the last one: from here on warps may leave on their own (wait.h)
   }
   // A load role that is ahead of the round's own data reads nothing of it but pointers.
   const RoundControl& c = *graph_control(args);

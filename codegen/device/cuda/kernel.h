@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(Shared::warps * 32, 1) engine_kernel(const __g
     for (int role = 0; role < role_count; ++role) reinterpret_cast<Traces*>(shared_memory() + Shared::traces_at)[role].waits = 0;
 #endif
   }
-  __syncthreads();  // the only one: see warp.h
+  __syncthreads();  // the only one: see wait.h
 
   Warp w;
   w.rank = Plan::ranks > 1 ? args.rank : 0, w.sm = int(blockIdx.x), w.sms = planned_sms<Plan>(int(gridDim.x)), w.args = &args;
