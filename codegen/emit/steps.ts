@@ -337,8 +337,9 @@ function stagedColumns(steps: readonly Step[]): ProductPlan | undefined {
 const unitsOf = ({ geometry: { pages, pagesPerTile, chunks } }: ProductPlan): number => (pages / pagesPerTile) * chunks
 
 /** The step that an SM without a tile leaves out, with all that follows: it stages nothing, so it reads nothing that somebody would have to wait for. */
-const guardedStage = (steps: readonly Step[]): Extract<Step, { kind: 'stage' }> | undefined =>
-  steps.find((s) => s.kind === 'stage' && s.kept?.role !== 'keep') as Extract<Step, { kind: 'stage' }> | undefined
+const guardedStage = (steps: readonly Step[]): StageStep | undefined =>
+  steps.find((s): s is StageStep => s.kind === 'stage' && s.kept?.role !== 'keep')
+type StageStep = Extract<Step, { kind: 'stage' }>
 
 /** What the race check of the host back end is told (nothing on a GPU). */
 function emitAccess(step: WorkStep, ctx: EmitContext): void {

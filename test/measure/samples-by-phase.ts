@@ -97,6 +97,8 @@ export function byPhase(
   samples: ReadonlyMap<number, ReadonlyMap<string, number>>,
   source: EmittedSource,
 ): Map<string, PhaseSamples> {
+  if (![...instructions.values()].some(({ frames }) => source.ownFrame(frames)))
+    throw new Error('no instruction is of a line of a phase: build the engine with -DTILE_SAMPLED')
   const phases = new Map<string, PhaseSamples>()
   for (const [at, reasons] of samples) {
     const frames = instructions.get(at)?.frames ?? []

@@ -74,6 +74,21 @@ describe('samples by phase', () => {
     )
   })
 
+  it('a line of another file that has the number of a line of a phase is none; of two phases it is the inner one', () => {
+    const other = { file: 'warp.h', line: 61 }
+    const [load, compute] = [
+      { file: 'layer_up_load', line: 61 },
+      { file: 'layer_up_compute', line: 62 },
+    ]
+    expect(source.ownFrame([other, load, compute])).toBe(load)
+    expect(source.ownFrame([other, { file: 'graph.ts', line: 61 }])).toBeUndefined()
+  })
+
+  it('are refused of an engine whose lines are all of the author', () => {
+    const plain = readDisassembly(disassembly.replaceAll(/layer_up_\w+/g, 'models/mimo/graph.ts'))
+    expect(() => byPhase(plain, readSamples(samples), source)).toThrow('-DTILE_SAMPLED')
+  })
+
   it('a phase lasts for its share of the samples, of one warp of its role', () => {
     // 40 of 100 samples, of two warps of four: 80 % of a round.
     expect(

@@ -25,6 +25,7 @@ constexpr int arriving_lanes = 32;
 constexpr int arriving_lanes = 1;
 #endif
 
+/** What a Warp has of this. */
 struct Wait {
   /** What this warp keeps through all phases, and few of them need. It lies in shared memory: in a register it would cost each of them
       one, or a way to local memory: to L2, probably, for whoever polls in the SM seems to empty the first cache. Loops count in registers. */

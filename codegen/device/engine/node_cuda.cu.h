@@ -314,11 +314,7 @@ class Node {
         if (error == cudaSuccess) error = cudaMemsetAsync(a.trace_waits, 0, trace_waits_bytes, r.stream);
       }
       if (error == cudaSuccess) error = cudaMemsetAsync(a.image, 0, Plan::image_bytes, r.stream);
-      if (error == cudaSuccess) error = cudaMemsetAsync(a.kv, 0, Plan::kv_bytes, r.stream);
-      if (error == cudaSuccess && options_.made_up_caches) {
-        make_up_kernel<<<grid, 256, 0, r.stream>>>(reinterpret_cast<u32*>(a.kv), Plan::kv_bytes / 4);
-        error = cudaGetLastError();
-      }
+      if (error == cudaSuccess) error = fill_caches(r);
       if (error == cudaSuccess) error = cudaMemsetAsync(a.workspace, 0, Plan::workspace_bytes, r.stream);
       if (error == cudaSuccess) error = cudaStreamSynchronize(r.stream);
       if (Failure failure = check(r, error, "allocating")) return failure;
@@ -327,6 +323,13 @@ class Node {
       for (int rank = 0; rank < Plan::ranks; rank++) r.args.peer_workspace[rank] = ranks_[size_t(rank % ranks())].args.workspace;
     enter(0);
     return {};
+  }
+
+  /** What positions hold that nobody has computed. */
+  cudaError_t fill_caches(Rank& r) const {
+    if (!options_.made_up_caches) return cudaMemsetAsync(r.args.kv, 0, Plan::kv_bytes, r.stream);
+    make_up_kernel<<<grid, 256, 0, r.stream>>>(reinterpret_cast<u32*>(r.args.kv), Plan::kv_bytes / 4);
+    return cudaGetLastError();
   }
 
   /** The staging buffer in turn, to the device; it may be filled again when the stream has come this far. */

@@ -34,7 +34,8 @@ class Node {
       EngineArgs& a = args_[size_t(rank)];
       if (Failure failure = slab(Plan::image_bytes, "image", a.image)) return failure;
       if (Failure failure = slab(Plan::kv_bytes, "KV cache", a.kv)) return failure;
-      for (u64 i = 0; options.made_up_caches && i < Plan::kv_bytes / 4; i++) store_u32(reinterpret_cast<u8*>(a.kv) + i * 4, made_up_pair(i));
+      if (options.made_up_caches)
+        for (u64 i = 0; i < Plan::kv_bytes / 4; i++) store_u32(reinterpret_cast<u8*>(a.kv) + i * 4, made_up_pair(i));
       if (Failure failure = slab(Plan::workspace_bytes, "workspace", a.workspace)) return failure;
       if (trace_bytes > 0)
         if (Failure failure = slab(trace_bytes, "trace", a.trace)) return failure;
